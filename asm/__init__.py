@@ -1,0 +1,1 @@
+"""The accelerator assembly language: instruction set, assembler, disassembler."""

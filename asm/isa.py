@@ -1,0 +1,461 @@
+"""The accelerator's instruction set: the only definition of it.
+
+An instruction is a header word and a fixed number of payload words:
+
+    31      24 23      16 15               0
+    [ opcode ][ payload  ][ immediate       ]   header: `payload` counts the words that follow
+
+Payload words have the layout of the cluster's registers (`Topology`, `KernelShape`, ...). The sequencer
+executes an instruction by writing them there and starting the command that the instruction names, so the
+register layouts below serve the assembler, the disassembler, the sequencer and the cluster alike.
+
+An address in a payload may be relative to one of the sequencer's 16 registers: the immediate then names
+that register (`ABSOLUTE` means none), and the sequencer adds its value.
+
+A program is a blob: `MAGIC`, `VERSION`, its length in bytes (header included), a reserved zero word, code.
+
+*Inaccuracies*: the instruction set of the real chips is not public; this one is our own.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+from asm.bits import Field, Layout
+from asm.rules import ElementFormat
+
+MAGIC = 0x504E_4D49
+"""`IMNP` in little-endian bytes."""
+VERSION = 0x0001_0000
+"""Major version in the upper half: a sequencer refuses another one. Minor in the lower half."""
+HEADER_BYTES = 16
+"""Bytes of the blob's header: magic, version, length, reserved."""
+REGISTERS = 16
+"""Registers of the sequencer, r0..r15; the host writes them as arguments."""
+ABSOLUTE = 16
+"""Base register number that means: the address is absolute."""
+EVENTS = 32
+"""Event flags of a cluster."""
+
+
+class Header(Layout):
+    """First word of every instruction."""
+
+    opcode = Field(24, 8, "Which instruction.")
+    payload = Field(16, 8, "Payload words that follow.")
+    immediate = Field(0, 16, "Meaning depends on the instruction.")
+
+
+# ---- words that are registers of the cluster as well
+
+
+class Topology(Layout):
+    """How the tiles are wired: `stripes` copies of `parallel` chains of `chain` tiles."""
+
+    chain = Field(0, 4, "Tiles that add up one kernel.", reset=1)
+    parallel = Field(4, 4, "Chains that hold different kernels.", reset=1)
+    stripes = Field(8, 4, "Copies that work on different rows of the output.", reset=1)
+
+
+class TileMode(Layout):
+    """Which tiles are in compute mode; the others are plain memory."""
+
+    compute = Field(0, 8, "One bit a tile: 1 compute mode, 0 memory mode.")
+
+
+class KernelShape(Layout):
+    """Height, width and step of a kernel."""
+
+    height = Field(0, 8, "Rows of the kernel.", reset=1)
+    width = Field(8, 8, "Columns of the kernel.", reset=1)
+    stride_y = Field(16, 4, "Rows of the input between two rows of the output.", reset=1)
+    stride_x = Field(20, 4, "Columns of the input between two columns of the output.", reset=1)
+
+
+class KernelFormat(Layout):
+    """What the tiles multiply."""
+
+    weights = Field(0, 4, "Format of the weights in the tiles.", values=ElementFormat)
+    features = Field(4, 4, "Format of the features.", values=ElementFormat)
+    channels = Field(16, 16, "Channels of the kernel, over the whole chain.", reset=1)
+
+
+class Padding(Layout):
+    """Zeros that the feature stream adds around the input."""
+
+    top = Field(0, 8, "Rows above.")
+    bottom = Field(8, 8, "Rows below.")
+    left = Field(16, 8, "Columns to the left.")
+    right = Field(24, 8, "Columns to the right.")
+
+
+class Address(Layout):
+    """A byte address."""
+
+    address = Field(0, 32, "Byte address.")
+
+
+class LoadCount(Layout):
+    """How many kernels one load brings."""
+
+    kernels = Field(0, 16, "1 .. 32 x parallel.")
+
+
+class TensorFormat(Layout):
+    """Elements of a tensor and how many channels a pixel has."""
+
+    format = Field(0, 4, "Element format.", values=ElementFormat)
+    channels = Field(16, 16, "Channels that are streamed (a slice of the pixel may be).")
+
+
+class TensorShape(Layout):
+    """Rows and columns of a tensor."""
+
+    height = Field(0, 16, "Rows.")
+    width = Field(16, 16, "Columns.")
+
+
+class LineStride(Layout):
+    """Step from row to row."""
+
+    bytes = Field(0, 32, "Bytes from one row to the next.")
+
+
+class PixelStride(Layout):
+    """Step from pixel to pixel."""
+
+    bits = Field(0, 32, "Bits from one pixel to the next; a multiple of the element's bits.")
+
+
+TENSOR: tuple[type[Layout], ...] = (Address, TensorFormat, TensorShape, LineStride, PixelStride)
+"""Five words describe a tensor in memory: height x width x channels, channels innermost."""
+
+
+class ActivationControl(Layout):
+    """What happens to a psum on its way out."""
+
+    bypass = Field(0, 1, "1: psums leave as they are (32 bit).", reset=1)
+    relu = Field(1, 1, "1: values below the output offset become the output offset.")
+
+
+class ClampLow(Layout):
+    """Lower bound of the output, signed."""
+
+    value = Field(0, 32, "Two's complement.", reset=0x8000_0000)
+
+
+class ClampHigh(Layout):
+    """Upper bound of the output, signed."""
+
+    value = Field(0, 32, "Two's complement.", reset=0x7FFF_FFFF)
+
+
+class Count(Layout):
+    """A number of iterations."""
+
+    count = Field(0, 32, "How many times.")
+
+
+class SourceStride(Layout):
+    """Step of a copy loop in the source."""
+
+    bytes = Field(0, 32, "Bytes, two's complement.")
+
+
+class DestinationStride(Layout):
+    """Step of a copy loop in the destination."""
+
+    bytes = Field(0, 32, "Bytes, two's complement.")
+
+
+class CopyBytes(Layout):
+    """Contiguous bytes that the innermost step of a copy moves."""
+
+    bytes = Field(0, 32, "Bytes.")
+
+
+COPY_LOOPS = 4
+"""Nested loops of the tensor DMA; unused ones have count 1."""
+
+
+class CommandCode(IntEnum):
+    """What a write to the cluster's COMMAND register starts."""
+
+    load = 1
+    convolve = 2
+    copy = 3
+
+
+# ---- words that only instructions have
+
+
+class NoImmediate(Layout):
+    """An unused immediate."""
+
+
+class InterruptImmediate(Layout):
+    """Immediate of `interrupt`."""
+
+    code = Field(0, 8, "Number that the host reads from PROGRAM_CODE.")
+
+
+class LoopImmediate(Layout):
+    """Immediate of `loop`."""
+
+    register = Field(0, 4, "Register that holds the count.")
+    by_register = Field(4, 1, "1: the count comes from the register, 0: from the payload.")
+
+
+class RegisterImmediate(Layout):
+    """Immediate of `set`, `add`, `jumpnz`."""
+
+    destination = Field(0, 4, "Register that is written (`jumpnz`: tested).")
+    source = Field(4, 4, "Register that is read (`add`).")
+
+
+class EventImmediate(Layout):
+    """Immediate of `wait` and `signal`."""
+
+    event = Field(0, 5, "Event flag, 0..31.")
+    clusters = Field(8, 8, "`signal`: one bit a cluster that gets the event.")
+
+
+class BaseImmediate(Layout):
+    """Immediate of instructions with addresses: base registers, `ABSOLUTE` for none."""
+
+    first = Field(0, 5, "Base of the first address.")
+    second = Field(5, 5, "Base of the second address.")
+
+
+class Offset(Layout):
+    """A place in the program."""
+
+    offset = Field(0, 32, "Bytes from the start of the blob.")
+
+
+class Immediate32(Layout):
+    """A 32-bit operand."""
+
+    value = Field(0, 32, "Two's complement; may be an address.")
+
+
+INSTRUCTIONS: dict[int, type[Instruction]] = {}
+"""Every instruction by its opcode."""
+MNEMONICS: dict[str, type[Instruction]] = {}
+"""Every instruction by its name in the assembly language."""
+
+
+class Instruction:
+    """Base of all instructions; a subclass names opcode, immediate and payload, and documents itself.
+
+    Attributes of a subclass:
+        opcode: first byte of the header.
+        immediate: layout of the header's lower half.
+        payload: layouts of the words that follow.
+        register: name of the cluster's first register that the payload is written to, "" for none;
+            the words go to consecutive registers.
+        command: what starts when the registers are written.
+        addresses: indices of the payload words that are addresses, in the order of the base registers.
+
+    An object of the class is one instruction with its words: ``immediate_word`` (16 bit) and ``words``.
+    """
+
+    mnemonic: ClassVar[str]
+    opcode: ClassVar[int]
+    immediate: ClassVar[type[Layout]] = NoImmediate
+    payload: ClassVar[tuple[type[Layout], ...]] = ()
+    register: ClassVar[str] = ""
+    command: ClassVar[CommandCode | None] = None
+    addresses: ClassVar[tuple[int, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        cls.mnemonic = vars(cls).get("mnemonic", cls.__name__.lower())
+        if cls.opcode in INSTRUCTIONS:
+            raise ValueError(f"opcode 0x{cls.opcode:02x} is taken by {INSTRUCTIONS[cls.opcode].mnemonic}")
+        INSTRUCTIONS[cls.opcode] = MNEMONICS[cls.mnemonic] = cls
+
+    def __init__(self, immediate_word: int = 0, words: tuple[int, ...] = ()) -> None:
+        if len(words) != len(self.payload):
+            raise ValueError(f"{self.mnemonic} has {len(self.payload)} payload words, not {len(words)}")
+        self.immediate_word, self.words = immediate_word, words
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole instruction."""
+        return 4 * (1 + len(self.payload))
+
+    def encode(self) -> list[int]:
+        """Header and payload as 32-bit words."""
+        header = Header.pack(opcode=self.opcode, payload=len(self.payload), immediate=self.immediate_word)
+        return [header, *self.words]
+
+
+def instruction_class(header: int) -> type[Instruction]:
+    """The class of the instruction that starts with the word ``header``.
+
+    Raises:
+        ValueError: unknown opcode, wrong number of payload words, or reserved immediate bits set.
+    """
+    fields = Header.unpack(header)
+    kind = INSTRUCTIONS.get(fields["opcode"])
+    if kind is None:
+        raise ValueError(f"0x{fields['opcode']:02x} is not an opcode")
+    if fields["payload"] != len(kind.payload):
+        raise ValueError(f"{kind.mnemonic} has {len(kind.payload)} payload words, the header says {fields['payload']}")
+    reserved = fields["immediate"] & ~kind.immediate.mask()
+    if reserved:
+        raise ValueError(f"{kind.mnemonic} has reserved bits set: 0x{reserved:04x}")
+    return kind
+
+
+# ---- control
+
+
+class Nop(Instruction):
+    """Does nothing for a cycle."""
+
+    opcode = 0x00
+
+
+class Halt(Instruction):
+    """Ends the program and raises the *done* interrupt."""
+
+    opcode = 0x01
+
+
+class Interrupt(Instruction):
+    """Raises the *program* interrupt with a code for the host, and goes on."""
+
+    opcode = 0x02
+    immediate = InterruptImmediate
+
+
+class Jump(Instruction):
+    """Goes on at a label."""
+
+    opcode = 0x03
+    payload = (Offset,)
+
+
+class JumpNZ(Instruction):
+    """Goes on at a label if a register is not 0."""
+
+    opcode = 0x04
+    immediate = RegisterImmediate
+    payload = (Offset,)
+
+
+class Loop(Instruction):
+    """Repeats what follows, up to an end, a number of times (0 skips it). Loops nest four deep."""
+
+    opcode = 0x05
+    immediate = LoopImmediate
+    payload = (Count, Offset)
+
+
+class Set(Instruction):
+    """Puts a constant or an address into a register."""
+
+    opcode = 0x06
+    immediate = RegisterImmediate
+    payload = (Immediate32,)
+
+
+class Add(Instruction):
+    """Adds a constant to a register, into a register; wraps at 32 bits."""
+
+    opcode = 0x07
+    immediate = RegisterImmediate
+    payload = (Immediate32,)
+
+
+class Wait(Instruction):
+    """Waits until an event flag is set, and clears it."""
+
+    opcode = 0x08
+    immediate = EventImmediate
+
+
+class Signal(Instruction):
+    """Sets an event flag in every cluster of a set."""
+
+    opcode = 0x09
+    immediate = EventImmediate
+
+
+# ---- set-up: the payload goes to registers
+
+
+class SetTopology(Instruction):
+    """Wires the tiles. Forgets which kernels are loaded."""
+
+    mnemonic = "topology"
+    opcode = 0x10
+    payload = (Topology,)
+    register = "TOPOLOGY"
+
+
+class SetMode(Instruction):
+    """Puts tiles into compute or memory mode."""
+
+    mnemonic = "mode"
+    opcode = 0x11
+    payload = (TileMode,)
+    register = "TILE_MODE"
+
+
+class SetKernel(Instruction):
+    """Says what the kernels look like and how they step over the input. Forgets which kernels are loaded."""
+
+    mnemonic = "kernel"
+    opcode = 0x12
+    payload = (KernelShape, KernelFormat, Padding)
+    register = "KERNEL_SHAPE"
+
+
+class SetActivation(Instruction):
+    """Says what happens to psums: a table of bias, multiplier, shift and offset per kernel, ReLU, clamp."""
+
+    mnemonic = "activation"
+    opcode = 0x13
+    immediate = BaseImmediate
+    payload = (ActivationControl, Address, ClampLow, ClampHigh)
+    register = "ACTIVATION_CONTROL"
+    addresses = (1,)
+
+
+# ---- commands: the payload goes to registers, then a command starts
+
+
+class Load(Instruction):
+    """Loads kernels into the tiles, the same ones into every stripe."""
+
+    opcode = 0x20
+    immediate = BaseImmediate
+    payload = (Address, LoadCount)
+    register = "LOAD_ADDRESS"
+    command = CommandCode.load
+    addresses = (0,)
+
+
+class Conv(Instruction):
+    """Convolves an input tensor with the loaded kernels, through the activation, into an output tensor."""
+
+    opcode = 0x21
+    immediate = BaseImmediate
+    payload = (*TENSOR, *TENSOR)
+    register = "INPUT_ADDRESS"
+    command = CommandCode.convolve
+    addresses = (0, len(TENSOR))
+
+
+class Copy(Instruction):
+    """Copies memory to memory with four nested loops."""
+
+    opcode = 0x22
+    immediate = BaseImmediate
+    payload = (Address, Address, CopyBytes, *((Count, SourceStride, DestinationStride) * COPY_LOOPS))
+    register = "COPY_SOURCE"
+    command = CommandCode.copy
+    addresses = (0, 1)
