@@ -1,0 +1,1 @@
+"""The emulated machines: frame, host CPUs, devices, NPU, memory maps."""

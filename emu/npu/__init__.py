@@ -1,0 +1,1 @@
+"""The NPU: tiles, clusters, sequencer, arithmetic, timing, energy."""
