@@ -1,0 +1,117 @@
+"""Finds what is at an address. CPU loads and stores of plain memory do not come here: they stay native."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from emu.memory import Memory
+
+if TYPE_CHECKING:
+    from emu.device import Device
+
+
+class BusError(Exception):
+    """An access that the bus answers with an error: the rule, the address, the size."""
+
+    def __init__(self, address: int, count: int, access: str, reason: str) -> None:
+        super().__init__(f"{access} of {count} bytes at 0x{address:08x}: {reason}")
+        self.address, self.count, self.access, self.reason = address, count, access, reason
+
+
+class Bus:
+    """Memories and devices by address."""
+
+    def __init__(self) -> None:
+        self.memories: list[Memory] = []
+        self.devices: list[tuple[int, Device]] = []
+        self.on_write: list[Callable[[int, int], None]] = []
+        self._bases: list[int] = []
+        self._regions: list[tuple[int, int, Memory | Device]] = []
+
+    def add_memory(self, memory: Memory) -> None:
+        """Place a memory. Raises ValueError if it overlaps something."""
+        self._add(memory.base, memory.size, memory)
+        self.memories.append(memory)
+
+    def add_device(self, base: int, device: Device) -> None:
+        """Place a device's register window. Raises ValueError if it overlaps something."""
+        self._add(base, device.size, device)
+        self.devices.append((base, device))
+
+    def _add(self, base: int, size: int, region: Memory | Device) -> None:
+        for low, high, other in self._regions:
+            if base < high and low < base + size:
+                raise ValueError(f"{region.name} at 0x{base:08x}, 0x{size:x} bytes, overlaps {other.name}")
+        self._regions.append((base, base + size, region))
+        self._regions.sort(key=lambda item: item[0])
+        self._bases = [low for low, _, _ in self._regions]
+
+    def find(self, address: int) -> tuple[int, Memory | Device] | None:
+        """Base and memory or device at ``address``, or None."""
+        index = bisect_right(self._bases, address) - 1
+        if index < 0:
+            return None
+        low, high, region = self._regions[index]
+        return (low, region) if address < high else None
+
+    def memory(self, name: str) -> Memory:
+        """The memory of that name."""
+        return next(memory for memory in self.memories if memory.name == name)
+
+    def view(self, address: int, count: int, *, write: bool = False) -> npt.NDArray[np.uint8]:
+        """The bytes at ``address`` without copying, as a DMA engine sees them.
+
+        A caller that writes into the view must call `written` afterwards.
+
+        Raises:
+            BusError: not memory, not all of it, read-only, or blocked.
+        """
+        access = "write" if write else "read"
+        found = self.find(address)
+        if found is None:
+            raise BusError(address, count, access, "nothing is mapped there")
+        base, region = found
+        if not isinstance(region, Memory):
+            raise BusError(address, count, access, f"{region.name} is a device, not memory")
+        offset = address - base
+        if count < 0 or offset + count > region.size:
+            raise BusError(
+                address, count, access, f"it runs past the end of {region.name} (0x{base + region.size:08x})"
+            )
+        if write and not region.writable:
+            raise BusError(address, count, access, f"{region.name} is read-only")
+        if region.is_blocked(offset, count):
+            raise BusError(address, count, access, region.block_reason)
+        return region.data[offset : offset + count]
+
+    def written(self, address: int, count: int) -> None:
+        """Tell the CPUs that bytes changed behind their back (they may hold translated code)."""
+        for listener in self.on_write:
+            listener(address, count)
+
+    def read(self, address: int, count: int) -> bytes:
+        """A copy of the bytes at ``address``. Raises `BusError`."""
+        return self.view(address, count).tobytes()
+
+    def write(self, address: int, data: bytes | npt.NDArray[np.uint8]) -> None:
+        """Write bytes as a bus master does. Raises `BusError`."""
+        block = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data
+        self.view(address, len(block), write=True)[:] = block
+        self.written(address, len(block))
+
+    def program(self, address: int, data: bytes) -> None:
+        """Write bytes as a flash programmer does: read-only memory may be written. Raises `BusError`."""
+        found = self.find(address)
+        if found is None or not isinstance(found[1], Memory):
+            raise BusError(address, len(data), "load", "no memory is there")
+        memory = found[1]
+        base = memory.base
+        if address - base + len(data) > memory.size:
+            raise BusError(address, len(data), "load", f"it runs past the end of {memory.name} ({memory.size} bytes)")
+        memory.data[address - base : address - base + len(data)] = np.frombuffer(data, np.uint8)
+        self.written(address, len(data))

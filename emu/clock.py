@@ -1,0 +1,123 @@
+"""Time: integer cycles and named events.
+
+The clock's state is a small array that the CPU's native block hook shares: it adds to `now` as blocks
+execute and stops the CPU when `now` reaches `deadline`. Python moves the deadline whenever an event is
+scheduled or cancelled, so the CPU always runs to the next event and never further than the end of a block.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+import numpy as np
+
+NOW, DEADLINE = 0, 1
+"""Indices into `Clock.state`."""
+FOREVER = 1 << 62
+"""A time that never comes."""
+
+
+class Event:
+    """Something that a device does later. A device makes its events once and schedules them again and again.
+
+    `due` is the time that the event is (or, inside its action, was) scheduled for: a periodic device
+    schedules ``event.at(event.due + period)`` and does not drift, although actions run at block boundaries.
+    """
+
+    def __init__(self, clock: Clock, name: str, action: Callable[[], None]) -> None:
+        self.clock, self.name, self.action = clock, name, action
+        self.due: int = FOREVER
+        self._order = -1
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the action is going to run."""
+        return self._order >= 0
+
+    def at(self, time: int) -> None:
+        """Run the action at ``time`` (cycles since reset); replaces an earlier schedule."""
+        self.clock.schedule(self, time)
+
+    def after(self, cycles: int) -> None:
+        """Run the action ``cycles`` from now; replaces an earlier schedule."""
+        self.clock.schedule(self, self.clock.now + cycles)
+
+    def cancel(self) -> None:
+        """Do not run the action."""
+        self._order = -1
+        self.clock.refresh()
+
+
+class Clock:
+    """The machine's clock.
+
+    Args:
+        hertz: cycles a second.
+    """
+
+    def __init__(self, hertz: int) -> None:
+        self.hertz = hertz
+        self.state = np.array([0, FOREVER], np.int64)
+        self.events: dict[str, Event] = {}
+        self._heap: list[tuple[int, int, Event]] = []
+        self._scheduled = 0
+        self._limit = FOREVER
+
+    @property
+    def now(self) -> int:
+        """Cycles since reset."""
+        return int(self.state[NOW])
+
+    @property
+    def seconds(self) -> float:
+        """Time since reset in seconds."""
+        return self.now / self.hertz
+
+    @property
+    def limit(self) -> int:
+        """The CPU stops here even without an event."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, time: int) -> None:
+        self._limit = time
+        self.refresh()
+
+    def event(self, name: str, action: Callable[[], None]) -> Event:
+        """A new event; the name must be unique in the machine, because snapshots use it."""
+        if name in self.events:
+            raise ValueError(f"event names must be unique; {name} exists already")
+        self.events[name] = event = Event(self, name, action)
+        return event
+
+    def schedule(self, event: Event, time: int) -> None:
+        """Put the event into the heap; a time in the past means: as soon as possible."""
+        self._scheduled += 1
+        event.due, event._order = time, self._scheduled
+        heapq.heappush(self._heap, (time, self._scheduled, event))
+        self.refresh()
+
+    @property
+    def next_event(self) -> int:
+        """Time of the next event, `FOREVER` if there is none."""
+        heap = self._heap
+        while heap and heap[0][2]._order != heap[0][1]:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else FOREVER
+
+    def refresh(self) -> None:
+        """Bring the deadline that the native hook reads up to date."""
+        self.state[DEADLINE] = min(self.next_event, self._limit)
+
+    def advance_to(self, time: int) -> None:
+        """Let time pass while nothing executes; never goes back."""
+        self.state[NOW] = max(self.now, time)
+
+    def dispatch(self) -> None:
+        """Run the actions of all events that are due, in order of time, then of scheduling."""
+        while self.next_event <= self.now:
+            _, _, event = heapq.heappop(self._heap)
+            event._order = -1
+            event.action()
+        self.refresh()

@@ -1,0 +1,25 @@
+"""Host CPUs on Unicorn; the only package that imports it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emu.cpu.core import Core
+    from emu.device import Board
+
+CORES = ("cortex-m4f", "rv32imc")
+"""Names of the host CPUs."""
+
+
+def make_core(name: str, board: Board) -> Core:
+    """A host CPU by name, connected to the board's bus and clock. Raises KeyError for an unknown name."""
+    if name == "cortex-m4f":
+        from emu.cpu.cortex_m import CortexM
+
+        return CortexM(board)
+    if name == "rv32imc":
+        from emu.cpu.riscv import RiscV
+
+        return RiscV(board)
+    raise KeyError(name)

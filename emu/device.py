@@ -1,0 +1,144 @@
+"""What all devices share: a window of registers, an interrupt line, named events, plain-data state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from emu.bus import Bus
+from emu.clock import Clock, Event
+from emu.log import Log
+from emu.registers import Register, RegisterArray
+
+WORD_MASK = 0xFFFF_FFFF
+
+
+@dataclass(frozen=True)
+class Board:
+    """What a device gets from its machine."""
+
+    clock: Clock
+    bus: Bus
+    log: Log
+
+
+class Line:
+    """An interrupt wire. The machine connects it to an input of the host's interrupt controller."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.level = False
+        self._sink: Callable[[bool], None] | None = None
+
+    def connect(self, sink: Callable[[bool], None]) -> None:
+        """Call ``sink(level)`` at every change of the level."""
+        self._sink = sink
+
+    def set(self, level: bool) -> None:
+        """Drive the wire."""
+        if level != self.level:
+            self.level = level
+            if self._sink is not None:
+                self._sink(level)
+
+
+class Device:
+    """Base of all devices. A subclass declares `Register` attributes.
+
+    Attributes:
+        size: bytes of the register window.
+        words: stored words by offset; the state of every register.
+        irq: the device's interrupt line.
+    """
+
+    size: ClassVar[int] = 0x1000
+    registers: ClassVar[list[Register]] = []
+    _by_offset: ClassVar[dict[int, tuple[Register, int]]] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        found = {name: item for base in reversed(cls.__mro__) for name, item in vars(base).items()}
+        cls.registers = sorted((item for item in found.values() if isinstance(item, Register)), key=lambda r: r.offset)
+        cls._by_offset = {}
+        for register in cls.registers:
+            for index, offset in enumerate(register.offsets()):
+                if offset in cls._by_offset:
+                    raise ValueError(f"{cls.__name__}.{register.name} overlaps another register at 0x{offset:x}")
+                if offset + 4 > cls.size:
+                    raise ValueError(f"{cls.__name__}.{register.name} at 0x{offset:x} is outside the window")
+                cls._by_offset[offset] = (register, index)
+
+    def __init__(self, name: str, board: Board) -> None:
+        self.name, self.board = name, board
+        self.clock, self.bus = board.clock, board.bus
+        self.irq = Line(f"{name}.irq")
+        self.words: dict[int, int] = {}
+        self._reset_words()
+
+    def _reset_words(self) -> None:
+        self.words.update({offset: register.reset for offset, (register, _) in self._by_offset.items()})
+
+    def reset(self) -> None:
+        """Back to the state after power-up. A subclass that keeps more state extends this."""
+        self._reset_words()
+        self.irq.set(False)
+
+    def event(self, name: str, action: Callable[[], None]) -> Event:
+        """An event of this device, named after it."""
+        return self.clock.event(f"{self.name}.{name}", action)
+
+    def warn(self, text: str) -> None:
+        """A message for people about something that firmware did."""
+        self.board.log.warn(self.clock.now, self.name, text)
+
+    def read(self, offset: int, size: int) -> int:
+        """What firmware reads: 1, 2 or 4 bytes at ``offset`` from the device's base."""
+        found = self._by_offset.get(offset & ~3)
+        if found is None:
+            self.warn(f"read of reserved offset 0x{offset:03x} gives 0")
+            return 0
+        register, index = found
+        if not register.modelled:
+            self.warn(f"{register.name} is not modelled: reads give what was written")
+        if register.reader is None:
+            word = self.words[offset & ~3]
+        elif isinstance(register, RegisterArray):
+            word = register.reader(self, index)
+        else:
+            word = register.reader(self)
+        word &= register.read_mask
+        return (word >> 8 * (offset & 3)) & ((1 << 8 * size) - 1)
+
+    def write(self, offset: int, size: int, value: int) -> None:
+        """Firmware writes 1, 2 or 4 bytes at ``offset``; only those bytes of the register change."""
+        found = self._by_offset.get(offset & ~3)
+        if found is None:
+            self.warn(f"write of 0x{value:x} to reserved offset 0x{offset:03x} is ignored")
+            return
+        register, index = found
+        shift = 8 * (offset & 3)
+        lanes = (((1 << 8 * size) - 1) << shift) & WORD_MASK
+        value = (value << shift) & lanes
+        old = self.words[offset & ~3]
+        changed = register.write_mask & lanes
+        self.words[offset & ~3] = ((old & ~changed) | (value & changed)) & ~(value & register.clear_mask)
+        self._report(register, value & lanes)
+        if register.writer is None:
+            return
+        value |= old & register.write_mask & ~lanes
+        if isinstance(register, RegisterArray):
+            register.writer(self, index, value)
+        else:
+            register.writer(self, value)
+
+    def _report(self, register: Register, value: int) -> None:
+        """Name what firmware touched that does nothing."""
+        if not register.modelled:
+            self.warn(f"{register.name} is not modelled: the write of 0x{value:x} does nothing")
+        elif value & ~(register.write_mask | register.clear_mask | register.command_mask):
+            wrong = value & ~(register.write_mask | register.clear_mask | register.command_mask)
+            self.warn(f"{register.name}: bits 0x{wrong:08x} are reserved or read-only, the write is ignored")
+        for field in register.layout.fields.values():
+            if not getattr(field, "modelled", True) and field.extract(value):
+                self.warn(f"{register.name}.{field.name} is not modelled: it does nothing")

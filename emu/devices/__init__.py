@@ -1,0 +1,1 @@
+"""Peripherals, a file each."""

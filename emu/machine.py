@@ -1,0 +1,167 @@
+"""A machine: a map that is data, and the running thing that is made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from emu.bus import Bus
+from emu.clock import FOREVER, Clock
+from emu.cpu import make_core
+from emu.cpu.core import Core, Pause
+from emu.device import Board, Device
+from emu.log import Log
+from emu.memory import Memory
+
+
+@dataclass(frozen=True)
+class MemoryRegion:
+    """A line of the memory map: plain memory."""
+
+    name: str
+    base: int
+    size: int
+    access: str
+    doc: str
+
+
+@dataclass(frozen=True)
+class Peripheral:
+    """A line of the memory map: a device.
+
+    Attributes:
+        interrupt: input of the host's interrupt controller that its line is wired to.
+        options: further arguments of the device's constructor.
+    """
+
+    name: str
+    base: int
+    device: type[Device]
+    doc: str
+    interrupt: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MachineMap:
+    """What is where: the source of bus, linker script, header, SVD and manual.
+
+    Attributes:
+        host: name of the host CPU (`emu.cpu.CORES`).
+        reset_address: where the vector table (Cortex-M) or the first instruction (RV32) is.
+        clusters: NPU clusters.
+    """
+
+    name: str
+    title: str
+    host: str
+    clock_hz: int
+    reset_address: int
+    memories: tuple[MemoryRegion, ...]
+    peripherals: tuple[Peripheral, ...]
+    clusters: int
+    doc: str = ""
+
+
+class StopReason(Enum):
+    """Why a machine came back from `Machine.run`."""
+
+    EXIT = "firmware ended the run"
+    LIMIT = "the cycle limit is reached"
+    BREAKPOINT = "breakpoint"
+    STEP = "step"
+    LOCKUP = "the CPU is locked up: a fault inside a fault handler"
+    ASLEEP = "the CPU sleeps and nothing is going to wake it"
+    REQUEST = "stopped on request"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Where and why a run stopped."""
+
+    reason: StopReason
+    time: int
+    pc: int
+    exit_code: int | None = None
+
+
+STOP_OF_PAUSE = {
+    Pause.EXIT: StopReason.EXIT,
+    Pause.BREAKPOINT: StopReason.BREAKPOINT,
+    Pause.STEP: StopReason.STEP,
+    Pause.LOCKUP: StopReason.LOCKUP,
+    Pause.REQUEST: StopReason.REQUEST,
+}
+
+
+class Machine:
+    """A running machine.
+
+    Args:
+        map: what is where.
+
+    Attributes:
+        devices: by name.
+    """
+
+    def __init__(self, map: MachineMap) -> None:  # noqa: A002 - the field's word for it
+        self.map = map
+        self.log = Log()
+        self.clock = Clock(map.clock_hz)
+        self.bus = Bus()
+        self.board = Board(self.clock, self.bus, self.log)
+        for region in map.memories:
+            self.bus.add_memory(Memory(region.name, region.base, region.size, region.access, region.doc))
+        self.devices: dict[str, Device] = {}
+        for item in map.peripherals:
+            device = item.device(item.name, self.board, **item.options)
+            self.bus.add_device(item.base, device)
+            self.devices[item.name] = device
+        self.core: Core = make_core(map.host, self.board)
+        for item in map.peripherals:
+            if item.interrupt is not None:
+                self._wire(self.devices[item.name], item.interrupt)
+        self.bus.on_write.append(self.core.invalidate)
+
+    def _wire(self, device: Device, number: int) -> None:
+        device.irq.connect(lambda level: self.core.set_interrupt(number, level))
+
+    def reset(self) -> None:
+        """Power-up state of core and devices; memories keep their contents."""
+        for device in self.devices.values():
+            device.reset()
+        self.core.reset()
+
+    def run(self, cycles: int | None = None) -> Stop:
+        """Run until firmware ends, a breakpoint, or ``cycles`` from now (late by at most the rest of a block)."""
+        clock, core = self.clock, self.core
+        clock.limit = FOREVER if cycles is None else clock.now + cycles
+        while True:
+            clock.dispatch()
+            if clock.now >= clock.limit:
+                return self._stop(StopReason.LIMIT)
+            pause = core.run()
+            if pause is Pause.SLEEP:
+                if clock.next_event == FOREVER and clock.limit == FOREVER:
+                    return self._stop(StopReason.ASLEEP)
+                clock.advance_to(min(clock.next_event, clock.limit))
+            elif pause is not Pause.DEADLINE:
+                return self._stop(STOP_OF_PAUSE[pause])
+
+    def step(self) -> Stop:
+        """Execute one instruction of the host; time jumps to the next event if it sleeps."""
+        clock = self.clock
+        clock.limit = FOREVER
+        while True:
+            clock.dispatch()
+            pause = self.core.step()
+            if pause is not Pause.SLEEP:
+                return self._stop(STOP_OF_PAUSE[pause])
+            if clock.next_event == FOREVER:
+                return self._stop(StopReason.ASLEEP)
+            clock.advance_to(clock.next_event)
+
+    def _stop(self, reason: StopReason) -> Stop:
+        return Stop(reason, self.clock.now, self.core.pc, self.core.exit_code)

@@ -1,0 +1,56 @@
+"""Plain memory: bytes that the CPU, the DMA engines and the tools share without copying."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+PAGE = 4096
+"""Granularity of `Memory.block`, bytes."""
+
+
+class Memory:
+    """A block of memory on the bus.
+
+    Args:
+        name: unique in the machine.
+        base: first address, a multiple of `PAGE`.
+        size: bytes, a multiple of `PAGE`.
+        access: what firmware may do: "rx", "rw" or "rwx". The loader and tools may always write.
+        doc: what it is for.
+    """
+
+    def __init__(self, name: str, base: int, size: int, access: str, doc: str = "") -> None:
+        if base % PAGE or size % PAGE or size <= 0:
+            raise ValueError(f"{name}: base 0x{base:08x} and size 0x{size:x} must be multiples of 0x{PAGE:x}")
+        self.name, self.base, self.size, self.access, self.doc = name, base, size, access, doc
+        self.data: npt.NDArray[np.uint8] = np.frombuffer(mmap.mmap(-1, size), np.uint8)
+        self.blocked = np.zeros(size // PAGE, bool)
+        self.block_reason = ""
+        self.on_block: list[Callable[[], None]] = []
+
+    def __contains__(self, address: int) -> bool:
+        return self.base <= address < self.base + self.size
+
+    @property
+    def writable(self) -> bool:
+        """Whether firmware and DMA may write."""
+        return "w" in self.access
+
+    @property
+    def executable(self) -> bool:
+        """Whether firmware may execute from here."""
+        return "x" in self.access
+
+    def block(self, first_page: int, pages: int, blocked: bool) -> None:
+        """Make whole pages inaccessible from the bus, or accessible again."""
+        self.blocked[first_page : first_page + pages] = blocked
+        for listener in self.on_block:
+            listener()
+
+    def is_blocked(self, offset: int, count: int) -> bool:
+        """Whether any byte of ``offset .. offset + count - 1`` lies in a blocked page."""
+        return bool(self.blocked[offset // PAGE : (offset + max(count, 1) - 1) // PAGE + 1].any())
