@@ -1,0 +1,56 @@
+# Everything that a newcomer needs: `make demo` and `make test`. Needs Python 3.11+, make and pip's index.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= auto
+
+.PHONY: help demo test lint types generated unit check-slow generate bench clean
+
+help:
+	@echo "make demo         build the digits example for both hosts, run it, show the result"
+	@echo "make test         everything that must hold: lint, types, generated files, tests, examples"
+	@echo "make check-slow   the long proofs (10,000 generated cases, mutated files)"
+	@echo "make bench        speed, measured side by side, with machine facts"
+	@echo "make generate     regenerate headers, SVD, linker regions and manuals from the register declarations"
+	@echo "make clean        remove build/ and the virtual environment"
+
+$(VENV)/base: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "IMNPU needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/base
+	$(BIN)/imnpu demo --output build/demo
+
+test: lint types generated unit
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/dev
+	$(BIN)/mypy
+
+generated: $(VENV)/dev
+	$(BIN)/python -m sdk.export --check
+
+unit: $(VENV)/dev
+	$(BIN)/pytest -n $(JOBS)
+
+check-slow: $(VENV)/dev
+	$(BIN)/pytest -n $(JOBS) -m slow --hypothesis-profile=slow
+
+bench: $(VENV)/dev
+	$(BIN)/python -m tests.bench
+
+generate: $(VENV)/dev
+	$(BIN)/python -m sdk.export
+
+clean:
+	rm -rf build $(VENV)
