@@ -136,9 +136,12 @@ class Device:
         """Name what firmware touched that does nothing."""
         if not register.modelled:
             self.warn(f"{register.name} is not modelled: the write of 0x{value:x} does nothing")
-        elif value & ~(register.write_mask | register.clear_mask | register.command_mask):
-            wrong = value & ~(register.write_mask | register.clear_mask | register.command_mask)
-            self.warn(f"{register.name}: bits 0x{wrong:08x} are reserved or read-only, the write is ignored")
+        elif not register.write_mask | register.clear_mask | register.command_mask:
+            self.warn(f"{register.name} is read-only: the write of 0x{value:x} is ignored")
+        elif value & ~register.layout.mask():
+            self.warn(
+                f"{register.name}: bits 0x{value & ~register.layout.mask():08x} are reserved, writing them is ignored"
+            )
         for field in register.layout.fields.values():
             if not getattr(field, "modelled", True) and field.extract(value):
                 self.warn(f"{register.name}.{field.name} is not modelled: it does nothing")
