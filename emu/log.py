@@ -6,6 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
+LIMIT = 1000
+"""Messages that are kept; a firmware that goes astray could make millions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message.
@@ -31,7 +35,9 @@ class Log:
 
     def warn(self, time: int, source: str, text: str) -> None:
         """Add a message and tell the listeners."""
-        if (source, text) in self._seen:
+        if len(self._seen) == LIMIT:
+            source, text = "log", f"{LIMIT} messages; further ones are not shown"
+        if (source, text) in self._seen or len(self._seen) > LIMIT:
             return
         self._seen.add((source, text))
         message = Message(time, source, text)
