@@ -1,0 +1,35 @@
+"""The machines by name. Importing this is cheap: a map's devices are imported when it is made."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emu.machine import MachineMap
+
+NAMES = ("st18", "st18-rv32")
+"""Names of all machines; the first is the default."""
+MAX_CLUSTERS = 8
+"""Clusters that the memory maps have room for."""
+
+
+class UnknownMachineError(Exception):
+    """There is no machine of that name, or it cannot have that many clusters."""
+
+
+def machine_map(name: str, clusters: int = MAX_CLUSTERS) -> MachineMap:
+    """The memory map of a machine with ``clusters`` NPU clusters, 1..8.
+
+    Raises:
+        UnknownMachineError: unknown name, or a number of clusters that no map has room for.
+    """
+    if name not in NAMES:
+        near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UnknownMachineError(f"there is no machine {name!r}: {hint}known machines: {', '.join(NAMES)}")
+    if not 1 <= clusters <= MAX_CLUSTERS:
+        raise UnknownMachineError(f"{name} can have 1..{MAX_CLUSTERS} clusters, not {clusters}")
+    from emu.machines import st18
+
+    return st18.machine_map(name, clusters)

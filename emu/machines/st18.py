@@ -1,0 +1,83 @@
+"""`st18`: a microcontroller with a multi-tiled in-memory-computing NPU of eight clusters, 18 nm FD-SOI.
+
+Published: a Cortex-M host, eight clusters of eight tiles, shared memories for weights, peripherals that load
+inputs, 600 MHz. `st18-rv32` is the same machine with an RV32IMC host.
+
+*Inaccuracies*: addresses, memory sizes, interrupt numbers and all registers are our own; the chip's are not
+public.
+"""
+
+from __future__ import annotations
+
+from asm.rules import TILES
+from emu.devices.stream import InputStream
+from emu.devices.timer import Timer
+from emu.devices.uart import Uart
+from emu.machine import MachineMap, MemoryRegion, Peripheral
+from emu.npu.cluster import Cluster
+
+KIB, MIB = 1 << 10, 1 << 20
+CLOCK_HZ = 600_000_000
+FLASH = 0x0800_0000
+
+MEMORIES = (
+    MemoryRegion("flash", FLASH, 2 * MIB, "rx", "Code, constants, accelerator programs; the host starts here."),
+    MemoryRegion("sram", 0x2000_0000, 256 * KIB, "rwx", "Data and stack of the host."),
+    MemoryRegion("sysmem", 0x3000_0000, 2 * MIB, "rw", "Weights and feature maps, shared by host and clusters."),
+)
+PERIPHERALS = (
+    Peripheral("uart0", 0x4000_0000, Uart, "Serial port.", interrupt=0),
+    Peripheral("timer0", 0x4000_1000, Timer, "Timer.", interrupt=1),
+    Peripheral("stream0", 0x4000_2000, InputStream, "Input stream, as from a camera.", interrupt=2),
+)
+TILE_ARRAYS, TILE_ARRAYS_STEP = 0x3800_0000, TILES * 4 * KIB
+CLUSTERS, CLUSTERS_STEP, CLUSTER_INTERRUPT = 0x5000_0000, 0x1000, 8
+"""Registers of the clusters; cluster c has interrupt 8 + c."""
+
+HOSTS = {"st18": ("cortex-m4f", "Cortex-M4F"), "st18-rv32": ("rv32imc", "RV32IMC")}
+CLINT, PLIC = 0x0200_0000, 0x0C00_0000
+"""Only with the RV32 host; the Cortex-M's NVIC and SysTick are part of its core at 0xE000_E000."""
+
+
+def machine_map(name: str, clusters: int) -> MachineMap:
+    """The map of ``st18`` or ``st18-rv32``."""
+    host, title = HOSTS[name]
+    return MachineMap(
+        name=name,
+        title=f"ST 18 nm multi-tiled IMNPU, {title} host",
+        host=host,
+        clock_hz=CLOCK_HZ,
+        reset_address=FLASH,
+        memories=MEMORIES + tuple(_tile_arrays(index) for index in range(clusters)),
+        peripherals=_interrupt_controllers(host) + PERIPHERALS + tuple(_cluster(index) for index in range(clusters)),
+        clusters=clusters,
+        doc=(__doc__ or "").strip(),
+    )
+
+
+def _tile_arrays(index: int) -> MemoryRegion:
+    base = TILE_ARRAYS + index * TILE_ARRAYS_STEP
+    return MemoryRegion(f"tiles{index}", base, TILE_ARRAYS_STEP, "rw", f"Tile arrays of cluster {index}, 4 KiB each.")
+
+
+def _cluster(index: int) -> Peripheral:
+    return Peripheral(
+        f"cluster{index}",
+        CLUSTERS + index * CLUSTERS_STEP,
+        Cluster,
+        f"NPU cluster {index}: {TILES} tiles, sequencer, tensor DMA.",
+        interrupt=CLUSTER_INTERRUPT + index,
+        options={"index": index, "tiles": f"tiles{index}"},
+    )
+
+
+def _interrupt_controllers(host: str) -> tuple[Peripheral, ...]:
+    if host != "rv32imc":
+        return ()
+    from emu.devices.clint import Clint
+    from emu.devices.plic import Plic
+
+    return (
+        Peripheral("clint", CLINT, Clint, "Timer and software interrupt of the hart."),
+        Peripheral("plic", PLIC, Plic, "Interrupt controller; its source n + 1 is interrupt n."),
+    )
