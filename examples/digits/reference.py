@@ -70,13 +70,17 @@ def convolve(features: Integers, weights: Integers, stride: int, padding: int) -
     return np.tensordot(windows[:, ::stride, ::stride], weights.astype(np.int64), axes=([4, 5, 3], [1, 2, 3]))
 
 
-def requantise(sums: NDArray[np.int64], table: Integers, low: int, high: int) -> NDArray[np.int64]:
-    """``(sum + bias) * multiplier / 2^shift + offset``, halves rounded away from zero, limited to ``low .. high``."""
+def requantise(sums: NDArray[np.int64], table: Integers, relu: bool, low: int, high: int) -> NDArray[np.int64]:
+    """``(sum + bias) * multiplier / 2^shift + offset``, halves rounded away from zero, limited to ``low .. high``.
+
+    With ``relu`` nothing falls below the offset, which stands for 0.
+    """
     bias, multiplier, shift, offset = table.astype(np.int64).T
     scaled = np.clip(np.clip(sums, WORD_MIN, WORD_MAX) + bias, WORD_MIN, WORD_MAX) * multiplier
     half = (np.int64(1) << shift) >> 1
     rounded = np.sign(scaled) * ((np.abs(scaled) + half) >> shift)
-    limited: NDArray[np.int64] = np.clip(rounded + offset, low, high)
+    lowest = np.maximum(low, offset) if relu else low
+    limited: NDArray[np.int64] = np.clip(rounded + offset, lowest, high)
     return limited
 
 
@@ -93,8 +97,8 @@ def logits(images: Integers, network: dict[str, Integers] | None = None) -> NDAr
     layers = load_network() if network is None else network
     features = images[..., np.newaxis]
     sums = convolve(features, layers["conv1_weights"], stride=1, padding=1)
-    features = requantise(sums, layers["conv1_requant"], 0, FEATURE_MAX)
+    features = requantise(sums, layers["conv1_requant"], True, 0, FEATURE_MAX)
     sums = convolve(features, layers["conv2_weights"], stride=2, padding=1)
-    features = requantise(sums, layers["conv2_requant"], 0, FEATURE_MAX)
+    features = requantise(sums, layers["conv2_requant"], True, 0, FEATURE_MAX)
     sums = convolve(features, layers["dense_weights"], stride=1, padding=0)
-    return requantise(sums, layers["dense_requant"], WORD_MIN, WORD_MAX)[:, 0, 0, :]
+    return requantise(sums, layers["dense_requant"], False, WORD_MIN, WORD_MAX)[:, 0, 0, :]

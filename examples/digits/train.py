@@ -8,7 +8,8 @@ It writes ``weights.npz`` (the quantised network), ``images.bin`` (the test imag
 
 The network is trained as it will run: in every forward pass weights are rounded to s4 and features to u4; gradients
 pass the rounding as if it were not there (straight-through estimator). The 360 test images are split off first and
-used once, to print the accuracy at the end.
+used once, to print the accuracy at the end. They show digits of the same writers as the training images, so that
+accuracy says nothing about other writers.
 
 Reproducibility: two runs on one machine with the same NumPy and scikit-learn write the same bytes (fixed seeds, one
 BLAS thread, no dates in the archive). Another BLAS may sum gradients in another order, which leads to other weights

@@ -1,0 +1,1 @@
+"""What people touch: the imnpu command, builder, loader, exporters, session, debugger."""
