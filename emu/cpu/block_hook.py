@@ -1,0 +1,224 @@
+"""The native hooks of the engine, written in numba: block counting, TLB fill, traps, memory faults.
+
+`emu.cpu.native` compiles this file once and keeps the machine code; with a warm cache it is not imported.
+The functions never raise, allocate nothing and refer to no Python object.
+
+A word of the block table is ``pc | size << 32 | flags << 47 | instructions << 50``: a direct-mapped cache from
+a block to its number of instructions, tagged by address and size. ``flags`` are the `Site` kinds in the block.
+
+Inaccuracies: code that firmware overwrites in RAM by other code, of which a block happens to have the same
+address and size, keeps the old count of instructions until the table is cleared. Every instruction costs one
+cycle. A block's cycles are added when it starts: devices see the time of the block's end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import carray, cfunc, njit, types
+from numba.extending import intrinsic
+
+from emu.clock import DEADLINE, NOW
+from emu.cpu.hook_state import HOLE, PAGE_BITS, SLOTS, TABLE_ENTRIES, Request, Right, Site, Slot, Stopped
+
+CLOCK, INSTRUCTIONS, REQUEST, STOPPED = map(int, (Slot.CLOCK, Slot.INSTRUCTIONS, Slot.REQUEST, Slot.STOPPED))
+BLOCK_PC, BLOCK_SIZE, BLOCK_COUNT = map(int, (Slot.BLOCK_PC, Slot.BLOCK_SIZE, Slot.BLOCK_COUNT))
+TRAP, FAULT_ACCESS, FAULT_ADDRESS = map(int, (Slot.TRAP, Slot.FAULT_ACCESS, Slot.FAULT_ADDRESS))
+TABLE, REGIONS, REGION_COUNT, PAGES = map(int, (Slot.TABLE, Slot.REGIONS, Slot.REGION_COUNT, Slot.PAGES))
+STOP_FUNCTION, READ_FUNCTION = int(Slot.STOP_FUNCTION), int(Slot.READ_FUNCTION)
+WRITE_FUNCTION, IT_REGISTER, SCRATCH, SITES = map(
+    int, (Slot.WRITE_FUNCTION, Slot.IT_REGISTER, Slot.SCRATCH, Slot.SITES)
+)
+REQUEST_NONE, REQUEST_STOP, REQUEST_STEP = int(Request.NONE), int(Request.STOP), int(Request.STEP)
+AT_DEADLINE, AT_REQUEST, AT_SITE = int(Stopped.DEADLINE), int(Stopped.REQUEST), int(Stopped.SITE)
+EXECUTE, MAY_EXECUTE, RIGHTS = int(Right.EXECUTE), int(Right.MAY_EXECUTE), 7
+FLOATING_POINT, DIVIDE = int(Site.FLOATING_POINT), int(Site.DIVIDE)
+UC_MEM_READ = 16
+TAG_MASK = (1 << 47) - 1
+FLAG_SHIFT, FLAG_MASK, COUNT_SHIFT = 47, 7, 50
+IT_BITS = 0x0600_FC00
+THUMB_BIT = 0x0100_0000
+WORDS = types.CPointer(types.int64)
+
+
+@intrinsic
+def bytes_at(context: Any, address: Any) -> Any:
+    """The address as a pointer to bytes."""
+    return _pointer(types.uint8, address)
+
+
+@intrinsic
+def words_at(context: Any, address: Any) -> Any:
+    """The address as a pointer to 64-bit integers."""
+    return _pointer(types.int64, address)
+
+
+def _pointer(element: Any, address: Any) -> Any:
+    signature = types.CPointer(element)(address)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return signature, generate
+
+
+@intrinsic
+def call_1(context: Any, function: Any, first: Any) -> Any:
+    """Call the C function at an address with a pointer."""
+    return types.int32(types.int64, types.intp), _generate_call
+
+
+@intrinsic
+def call_3(context: Any, function: Any, first: Any, second: Any, third: Any) -> Any:
+    """Call the C function at an address with a pointer, an int and a pointer."""
+    return types.int32(types.int64, types.intp, types.int32, types.intp), _generate_call
+
+
+def _generate_call(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    kinds = [argument.type for argument in arguments[1:]]
+    pointer = ir.FunctionType(ir.IntType(32), kinds).as_pointer()
+    return builder.call(builder.inttoptr(arguments[0], pointer), arguments[1:])
+
+
+@njit(inline="always")
+def thumb_width(code: Any, offset: int) -> int:
+    """Bytes of the Thumb instruction: 4 if its first half-word starts with 0b11101, 0b11110 or 0b11111."""
+    return 4 if code[offset + 1] >= 0xE8 else 2
+
+
+@njit(inline="always")
+def thumb_sites(code: Any, offset: int) -> int:
+    """`Site` of the Thumb instruction: coprocessor 10 or 11 (floating point), SDIV and UDIV."""
+    high = code[offset + 1]
+    if high & 0xEC == 0xEC and code[offset + 3] & 0x0E == 0x0A:
+        return FLOATING_POINT
+    if high == 0xFB and (code[offset] & 0xF0 == 0x90 or code[offset] & 0xF0 == 0xB0):
+        return DIVIDE
+    return 0
+
+
+@njit(inline="always")
+def riscv_width(code: Any, offset: int) -> int:
+    """Bytes of the RISC-V instruction: 4 if its two lowest bits are set."""
+    return 4 if code[offset] & 3 == 3 else 2
+
+
+@njit(inline="always")
+def riscv_sites(code: Any, offset: int) -> int:
+    """No RISC-V instruction needs a `Site`."""
+    return 0
+
+
+def make_block_hook(width: Callable[..., int], sites: Callable[..., int]) -> Any:
+    """The UC_HOOK_BLOCK callback for one instruction set."""
+
+    @njit(inline="never")
+    def classify(state: Any, pc: int, size: int) -> int:
+        regions = carray(words_at(state[REGIONS]), (3 * 64,))
+        for index in range(state[REGION_COUNT]):
+            base = regions[3 * index]
+            if base <= pc < base + regions[3 * index + 1]:
+                code = carray(bytes_at(regions[3 * index + 2] + (pc - base)), (1 << 16,))
+                offset = count = flags = 0
+                while offset < size:
+                    step = width(code, offset)
+                    if step == 4:
+                        flags |= sites(code, offset)
+                    offset += step
+                    count += 1
+                return pc | size << 32 | flags << FLAG_SHIFT | count << COUNT_SHIFT
+        return pc | size << 32
+
+    @cfunc(types.void(types.intp, types.uint64, types.uint32, WORDS))
+    def block(uc: int, address: int, length: int, user: Any) -> None:
+        state = carray(user, (SLOTS,))
+        clock = carray(words_at(state[CLOCK]), (2,))
+        if state[REQUEST] != REQUEST_NONE:
+            if state[REQUEST] == REQUEST_STEP:
+                state[REQUEST] = REQUEST_STOP
+            else:
+                state[STOPPED], state[BLOCK_SIZE] = AT_REQUEST, 0
+                call_1(state[STOP_FUNCTION], uc)
+                return
+        elif clock[NOW] >= clock[DEADLINE]:
+            state[STOPPED], state[BLOCK_SIZE] = AT_DEADLINE, 0
+            call_1(state[STOP_FUNCTION], uc)
+            return
+        pc, size = types.int64(address), types.int64(length)
+        table = carray(words_at(state[TABLE]), (TABLE_ENTRIES,))
+        index = types.uint64((pc >> 1) & (TABLE_ENTRIES - 1))
+        entry = table[index]
+        if entry & TAG_MASK != pc | size << 32:
+            entry = classify(state, pc, size)
+            table[index] = entry
+        if (entry >> FLAG_SHIFT) & state[SITES] != 0:
+            state[STOPPED], state[BLOCK_PC], state[BLOCK_SIZE] = AT_SITE, pc, 0
+            call_1(state[STOP_FUNCTION], uc)
+            return
+        count = entry >> COUNT_SHIFT
+        state[BLOCK_PC], state[BLOCK_SIZE], state[BLOCK_COUNT] = pc, size, count
+        state[INSTRUCTIONS] += count
+        clock[NOW] += count
+
+    return block
+
+
+@cfunc(types.uint8(types.intp, types.uint64, types.int32, WORDS, types.int64))
+def fill(uc: int, address: int, access: int, result: Any, user: int) -> int:
+    """UC_HOOK_TLB_FILL: a page's rights; illegal accesses go to the `HOLE`, where Unicorn reports them exactly.
+
+    ``result`` is {uint64 physical address, int32 rights}.
+    """
+    state = carray(words_at(user), (SLOTS,))
+    pages = carray(bytes_at(state[PAGES]), (1 << 22,))
+    page = types.uint64(address) >> types.uint64(PAGE_BITS)
+    need = types.int64(1) << types.int64(access - UC_MEM_READ)
+    rights = types.int64(pages[page])
+    if need != EXECUTE and state[IT_REGISTER] != 0:
+        # A TLB miss inside an IT block leaves its bits in the register, where a later block trips over them.
+        place = user + 8 * SCRATCH
+        state[SCRATCH] = 0
+        call_3(state[READ_FUNCTION], uc, types.int32(state[IT_REGISTER]), place)
+        if state[SCRATCH] & IT_BITS != 0:
+            state[SCRATCH] = THUMB_BIT
+            call_3(state[WRITE_FUNCTION], uc, types.int32(state[IT_REGISTER]), place)
+    entry = carray(result, (2,))
+    if rights & need == 0 and need == EXECUTE and rights & MAY_EXECUTE != 0:
+        rights |= EXECUTE
+        pages[page] = rights
+    if rights & need == 0:
+        entry[0] = types.int64(address) | HOLE
+        entry[1] = need
+    else:
+        entry[0] = types.int64(address)
+        entry[1] = rights & RIGHTS
+    return 1
+
+
+@cfunc(types.void(types.intp, types.uint32, WORDS))
+def trap(uc: int, number: int, user: Any) -> None:
+    """UC_HOOK_INTR: note the number and stop."""
+    state = carray(user, (SLOTS,))
+    state[TRAP] = number
+    call_1(state[STOP_FUNCTION], uc)
+
+
+@cfunc(types.uint8(types.intp, types.int32, types.uint64, types.int32, types.int64, WORDS))
+def fault(uc: int, access: int, address: int, size: int, value: int, user: Any) -> int:
+    """UC_HOOK_MEM_UNMAPPED: note the address; 0 ends the run before the instruction."""
+    state = carray(user, (SLOTS,))
+    state[FAULT_ACCESS] = access
+    state[FAULT_ADDRESS] = types.int64(address)
+    return 0
+
+
+HOOKS = {
+    "thumb_block": make_block_hook(thumb_width, thumb_sites),
+    "riscv_block": make_block_hook(riscv_width, riscv_sites),
+    "fill": fill,
+    "trap": trap,
+    "fault": fault,
+}
+"""The callbacks by the names that `emu.cpu.native` gives them."""

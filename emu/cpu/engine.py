@@ -1,0 +1,431 @@
+"""Unicorn as both host CPUs use it: memories without copying, devices by callback, native counting, exact faults.
+
+A core owns an `Engine`. It calls `Engine.execute`, which runs natively until something needs attention and
+says what in a `Halt`; the core then does what its architecture asks for and goes on.
+
+Inaccuracies: one cycle per instruction; a block of instructions is counted when it starts, so that a device sees
+the time of the block's end, and deadlines are met late by at most one block. Counts are exact whenever
+`execute` has returned. A store into a page that code was executed from is slower than other stores.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from unicorn import Uc, UcError, unicorn_const
+from unicorn.unicorn_py3.unicorn import uclib
+
+from emu.clock import NOW
+from emu.cpu.hook_state import (
+    HOLE,
+    NO_TRAP,
+    PAGE_BITS,
+    SLOTS,
+    TABLE_ENTRIES,
+    Request,
+    Right,
+    Site,
+    Slot,
+    Stopped,
+)
+from emu.cpu.native import hook_addresses
+from emu.device import Board, Device
+from emu.memory import PAGE, Memory
+
+ADDRESS_SPACE = 1 << 32
+UNICORN_ACCESS = {
+    unicorn_const.UC_MEM_READ_UNMAPPED: Right.READ,
+    unicorn_const.UC_MEM_WRITE_UNMAPPED: Right.WRITE,
+    unicorn_const.UC_MEM_FETCH_UNMAPPED: Right.EXECUTE,
+}
+ACCESS_WORD = {Right.READ: "read", Right.WRITE: "write", Right.EXECUTE: "execute"}
+
+_read_batch = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)(
+    ("uc_reg_read_batch", uclib)
+)
+_write_batch = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)(
+    ("uc_reg_write_batch", uclib)
+)
+_start = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_size_t
+)(("uc_emu_start", uclib))
+_mmio_read = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p)
+_mmio_write = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64, ctypes.c_void_p)
+
+
+@dataclass(frozen=True)
+class InstructionSet:
+    """What the engine has to know about an instruction set.
+
+    Attributes:
+        block_hook: name of the block hook in `emu.cpu.native`.
+        width: bytes of the instruction that starts with the given two bytes.
+        pc: Unicorn's number of the program counter.
+        it_register: Unicorn's number of the register with Thumb's IT bits, or 0.
+    """
+
+    block_hook: str
+    width: Callable[[int, int], int]
+    pc: int
+    it_register: int = 0
+
+
+class Halt(Enum):
+    """Why `Engine.execute` came back."""
+
+    DEADLINE = "the clock reached its deadline"
+    REQUEST = "`Engine.request_stop` was called"
+    SITE = "the next block contains an instruction of `Engine.sites`"
+    TRAP = "an exception of the instruction set, number in `Engine.trap`"
+    FAULT = "a memory access that the bus refuses, see `Engine.fault`"
+    INVALID = "an instruction that Unicorn does not know or gives up"
+    EXIT = "the next instruction is one of `Engine.exits`"
+    STEP = "one instruction was executed"
+    SLEEP = "the core waits for an interrupt"
+
+
+@dataclass(frozen=True)
+class AccessFault:
+    """A memory access that the bus refuses.
+
+    Attributes:
+        address: exact address of the data, or of the instruction that cannot be fetched.
+        access: what was tried.
+        text: the rule that was broken, with the address.
+    """
+
+    address: int
+    access: Right
+    text: str
+
+
+class RegisterBatch:
+    """A fixed list of registers, read or written with one native call.
+
+    ``values`` holds 64-bit words: read 32-bit registers with `read32`.
+    """
+
+    def __init__(self, uc: Uc, numbers: Sequence[int]) -> None:
+        self._handle = uc._uch
+        self._count = len(numbers)
+        self._numbers = (ctypes.c_int * self._count)(*numbers)
+        self.values = (ctypes.c_uint64 * self._count)()
+        start = ctypes.addressof(self.values)
+        self._places = (ctypes.c_void_p * self._count)(*[start + 8 * index for index in range(self._count)])
+
+    def read(self) -> list[int]:
+        """The registers' values as 32-bit unsigned integers."""
+        _read_batch(self._handle, self._numbers, self._places, self._count)
+        return [value & 0xFFFF_FFFF for value in self.values]
+
+    def write(self, *values: int) -> None:
+        """Set all registers, in the order of the list."""
+        self.values[:] = list(values)
+        _write_batch(self._handle, self._numbers, self._places, self._count)
+
+
+class Engine:
+    """Unicorn on a machine's bus and clock.
+
+    Args:
+        uc: a fresh Unicorn instance with its CPU model chosen.
+        board: the bus must be complete: later memories and devices are not seen.
+        instruction_set: what differs between the hosts.
+
+    Attributes:
+        trap: number that came with `Halt.TRAP`.
+        fault: what came with `Halt.FAULT`.
+    """
+
+    def __init__(self, uc: Uc, board: Board, instruction_set: InstructionSet) -> None:
+        self.uc, self.bus, self.clock = uc, board.bus, board.clock
+        self.instruction_set = instruction_set
+        self.trap = NO_TRAP
+        self.fault: AccessFault | None = None
+        self._handle = uc._uch
+        self._caught: BaseException | None = None
+        self._exits: frozenset[int] = frozenset()
+        self._callbacks: list[Any] = []
+        self._pc = RegisterBatch(uc, [instruction_set.pc])
+        self._table = np.zeros(TABLE_ENTRIES, np.int64)
+        self._pages = np.zeros(ADDRESS_SPACE >> PAGE_BITS, np.uint8)
+        self._regions = np.array([(m.base, m.size, m.data.ctypes.data) for m in self.bus.memories], np.int64)
+        self.state = self._make_state()
+        uc.ctl_tlb_mode(unicorn_const.UC_TLB_VIRTUAL)
+        uc.ctl_exits_enabled(True)
+        self._add_hooks()
+        for memory in self.bus.memories:
+            self._map_memory(memory)
+        for base, device in self.bus.devices:
+            self._map_device(base, device)
+
+    def _make_state(self) -> npt.NDArray[np.int64]:
+        state = np.zeros(SLOTS, np.int64)
+        state[Slot.CLOCK] = self.clock.state.ctypes.data
+        state[Slot.TRAP] = NO_TRAP
+        state[Slot.TABLE] = self._table.ctypes.data
+        state[Slot.REGIONS] = self._regions.ctypes.data
+        state[Slot.REGION_COUNT] = len(self._regions)
+        state[Slot.PAGES] = self._pages.ctypes.data
+        state[Slot.IT_REGISTER] = self.instruction_set.it_register
+        for slot, function in (
+            (Slot.STOP_FUNCTION, uclib.uc_emu_stop),
+            (Slot.READ_FUNCTION, uclib.uc_reg_read),
+            (Slot.WRITE_FUNCTION, uclib.uc_reg_write),
+        ):
+            state[slot] = ctypes.cast(function, ctypes.c_void_p).value or 0
+        return state
+
+    def _add_hooks(self) -> None:
+        addresses = hook_addresses()
+        everywhere, hole = (1, 0), (HOLE, 2 * HOLE - 1)
+        for kind, name, (low, high) in (
+            (unicorn_const.UC_HOOK_BLOCK, self.instruction_set.block_hook, everywhere),
+            (unicorn_const.UC_HOOK_TLB_FILL, "fill", everywhere),
+            (unicorn_const.UC_HOOK_INTR, "trap", everywhere),
+            # A memory hook that covers RAM would take RAM off Unicorn's fast path.
+            (unicorn_const.UC_HOOK_MEM_UNMAPPED, "fault", hole),
+        ):
+            hook = ctypes.c_size_t()
+            status = uclib.uc_hook_add(
+                self._handle,
+                ctypes.byref(hook),
+                kind,
+                ctypes.c_void_p(addresses[name]),
+                ctypes.c_void_p(self.state.ctypes.data),
+                ctypes.c_uint64(low),
+                ctypes.c_uint64(high),
+            )
+            if status != unicorn_const.UC_ERR_OK:
+                raise UcError(status)
+
+    # Memories and devices
+
+    def _map_memory(self, memory: Memory) -> None:
+        self.uc.mem_map_ptr(memory.base, memory.size, unicorn_const.UC_PROT_ALL, memory.data.ctypes.data)
+        self._set_rights(memory)
+        memory.on_block.append(lambda: self._blocked(memory))
+
+    def _set_rights(self, memory: Memory) -> None:
+        rights = Right.READ
+        if memory.writable:
+            rights |= Right.WRITE
+        if memory.executable:
+            rights |= Right.MAY_EXECUTE if memory.writable else Right.EXECUTE
+        pages = np.where(memory.blocked, 0, int(rights)).astype(np.uint8)
+        first = memory.base >> PAGE_BITS
+        self._pages[first : first + (memory.size >> PAGE_BITS)] = np.repeat(pages, PAGE >> PAGE_BITS)
+
+    def _blocked(self, memory: Memory) -> None:
+        self._set_rights(memory)
+        self.flush_tlb()
+
+    def flush_tlb(self) -> None:
+        """Make Unicorn ask for the rights of all pages again."""
+        self.uc.ctl(unicorn_const.UC_CTL_TLB_FLUSH, unicorn_const.UC_CTL_IO_WRITE)
+
+    def _map_device(self, base: int, device: Device) -> None:
+        def read(_uc: int, offset: int, size: int, _user: int) -> int:
+            try:
+                return device.read(offset, size)
+            except BaseException as error:  # an exception must not unwind through native frames
+                self._catch(error)
+                return 0
+
+        def write(_uc: int, offset: int, size: int, value: int, _user: int) -> None:
+            try:
+                device.write(offset, size, value)
+            except BaseException as error:
+                self._catch(error)
+
+        callbacks = _mmio_read(read), _mmio_write(write)
+        self._callbacks.append(callbacks)
+        status = uclib.uc_mmio_map(
+            self._handle,
+            ctypes.c_uint64(base),
+            ctypes.c_size_t(device.size),
+            ctypes.cast(callbacks[0], ctypes.c_void_p),
+            None,
+            ctypes.cast(callbacks[1], ctypes.c_void_p),
+            None,
+        )
+        if status != unicorn_const.UC_ERR_OK:
+            raise UcError(status)
+        self._pages[base >> PAGE_BITS : (base + device.size) >> PAGE_BITS] = Right.READ | Right.WRITE
+
+    def _catch(self, error: BaseException) -> None:
+        """Keep the first exception of a callback for `execute` and stop soon."""
+        if self._caught is None:
+            self._caught = error
+        self.request_stop()
+
+    # Running
+
+    def execute(self, pc: int) -> Halt:
+        """Run from ``pc`` (with the mode bit, where the instruction set has one) until something needs attention.
+
+        Raises:
+            Exception: whatever a device raised during an access.
+        """
+        return self._execute(pc, Request.NONE)
+
+    def execute_one(self, pc: int) -> Halt:
+        """Execute one instruction; `Halt.STEP` unless something else happened at it."""
+        address = pc & ~1
+        self._cut([*self._exits - {address}, address + self.width_at(address)], address)
+        halt = self._execute(pc, Request.STEP)
+        self._cut(self._exits, address)
+        return Halt.STEP if halt in (Halt.REQUEST, Halt.EXIT, Halt.SLEEP) else halt
+
+    def _execute(self, pc: int, request: Request) -> Halt:
+        state = self.state
+        state[Slot.REQUEST], state[Slot.STOPPED], state[Slot.BLOCK_SIZE] = request, Stopped.NO, 0
+        state[Slot.TRAP], state[Slot.FAULT_ACCESS] = NO_TRAP, 0
+        self.fault = None
+        status = _start(self._handle, pc, 0, 0, 0)
+        if self._caught is not None:
+            error, self._caught = self._caught, None
+            raise error
+        if state[Slot.FAULT_ACCESS]:
+            self._take_fault()
+            return Halt.FAULT
+        if state[Slot.TRAP] != NO_TRAP:
+            self.trap = int(state[Slot.TRAP])
+            return Halt.TRAP
+        if status == unicorn_const.UC_ERR_INSN_INVALID:
+            return Halt.INVALID
+        if status != unicorn_const.UC_ERR_OK:
+            raise UcError(status)
+        stopped = int(state[Slot.STOPPED])
+        if stopped:
+            return {Stopped.DEADLINE: Halt.DEADLINE, Stopped.REQUEST: Halt.REQUEST, Stopped.SITE: Halt.SITE}[
+                Stopped(stopped)
+            ]
+        return Halt.EXIT if self.pc in self._exits else Halt.SLEEP
+
+    def _take_fault(self) -> None:
+        address = int(self.state[Slot.FAULT_ADDRESS]) & (HOLE - 1)
+        access = UNICORN_ACCESS[int(self.state[Slot.FAULT_ACCESS])]
+        self.fault = AccessFault(address, access, self._rule(address, access))
+        self.retract(self.pc)
+
+    def _rule(self, address: int, access: Right) -> str:
+        """Why the bus refuses the access."""
+        place = f"{ACCESS_WORD[access]} at 0x{address:08x}: "
+        found = self.bus.find(address)
+        if found is None:
+            return f"{place}nothing is mapped at 0x{address:08x}"
+        region = found[1]
+        if not isinstance(region, Memory):
+            return f"{place}{region.name} is a device, not code"
+        if region.is_blocked(address - region.base, 1):
+            return f"{place}{region.block_reason}"
+        if access is Right.EXECUTE:
+            return f"{place}execute from {region.name} (not executable)"
+        return f"{place}write to {region.name} (read-only)"
+
+    def request_stop(self) -> None:
+        """Make `execute` return `Halt.REQUEST` at the next block; for device callbacks during `execute`."""
+        self.state[Slot.REQUEST] = Request.STOP
+
+    def retract(self, pc: int) -> None:
+        """The running block was left before the instruction at ``pc``: un-count the rest of it."""
+        state = self.state
+        start, size = int(state[Slot.BLOCK_PC]), int(state[Slot.BLOCK_SIZE])
+        if not start <= pc < start + size:
+            return
+        address, done = start, 0
+        while address < pc:
+            address += self.width_at(address)
+            done += 1
+        self.charge(done - int(state[Slot.BLOCK_COUNT]))
+        state[Slot.BLOCK_SIZE] = 0
+
+    def charge(self, instructions: int) -> None:
+        """Count instructions that the block hook does not see (or, negative, did not run)."""
+        self.state[Slot.INSTRUCTIONS] += instructions
+        self.clock.state[NOW] += instructions
+
+    @property
+    def instructions(self) -> int:
+        """Instructions retired since construction or since it was set."""
+        return int(self.state[Slot.INSTRUCTIONS])
+
+    @instructions.setter
+    def instructions(self, count: int) -> None:
+        self.state[Slot.INSTRUCTIONS] = count
+
+    @property
+    def block_pc(self) -> int:
+        """Address of the block that executes or executed last: the place to name in a device callback."""
+        return int(self.state[Slot.BLOCK_PC])
+
+    @property
+    def pc(self) -> int:
+        """The program counter without mode bit; stale inside device callbacks."""
+        return self._pc.read()[0] & ~1
+
+    @property
+    def sites(self) -> Site:
+        """Kinds of instruction before whose block `execute` halts with `Halt.SITE`."""
+        return Site(int(self.state[Slot.SITES]))
+
+    @sites.setter
+    def sites(self, sites: Site) -> None:
+        self.state[Slot.SITES] = sites
+
+    def batch(self, *numbers: int) -> RegisterBatch:
+        """A list of registers to be read or written together."""
+        return RegisterBatch(self.uc, numbers)
+
+    # Code
+
+    def width_at(self, address: int) -> int:
+        """Bytes of the instruction at ``address``; 2 where no memory is."""
+        found = self.bus.find(address)
+        if found is None or not isinstance(found[1], Memory):
+            return 2
+        offset = address - found[0]
+        data = found[1].data
+        return self.instruction_set.width(int(data[offset]), int(data[offset + 1]))
+
+    @property
+    def exits(self) -> frozenset[int]:
+        """Addresses before which `execute` halts with `Halt.EXIT`. It does so at once if it starts on one."""
+        return self._exits
+
+    @exits.setter
+    def exits(self, addresses: Iterable[int]) -> None:
+        new = frozenset(addresses)
+        changed = new ^ self._exits
+        self._exits = new
+        self.uc.ctl_set_exits(sorted(new))
+        for address in changed:
+            self._remove_translations(address, 2)
+
+    def _cut(self, exits: Iterable[int], address: int) -> None:
+        """Change the exits around one instruction, whose block must be translated again."""
+        self.uc.ctl_set_exits(sorted(exits))
+        self._remove_translations(address, 2)
+
+    def _remove_translations(self, address: int, count: int) -> None:
+        if self._pages[address >> PAGE_BITS] & Right.EXECUTE:
+            self.uc.ctl_remove_cache(address, address + count)
+
+    def invalidate(self, address: int, count: int) -> None:
+        """Forget translated code and counts of these bytes; cheap where nothing was executed."""
+        first, last = address >> PAGE_BITS, (address + max(count, 1) - 1) >> PAGE_BITS
+        executed = np.flatnonzero(self._pages[first : last + 1] & Right.EXECUTE)
+        if executed.size == 0:
+            return
+        self._table[:] = 0
+        for page in executed + first:
+            low = max(address, int(page) << PAGE_BITS)
+            high = min(address + count, (int(page) + 1) << PAGE_BITS)
+            self.uc.ctl_remove_cache(low, high)

@@ -1,0 +1,98 @@
+"""Layout of the array that the engine's Python side and its native hooks share.
+
+One array of 64-bit integers a core. A slot holds a number, a flag or the address of something. The hooks get
+the array's address as their user data, so that they are compiled once and embed no address.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+
+class Slot(IntEnum):
+    """What is where in the array."""
+
+    CLOCK = 0
+    """Address of `emu.clock.Clock.state`."""
+    INSTRUCTIONS = 1
+    """Instructions retired since reset; a block is counted when it starts."""
+    BLOCK_PC = 2
+    """The block that executes or executed last: its address,"""
+    BLOCK_SIZE = 3
+    """its size in bytes (0: none since the last stop),"""
+    BLOCK_COUNT = 4
+    """and its number of instructions."""
+    REQUEST = 5
+    """A `Request`, read at every block."""
+    STOPPED = 6
+    """A `Stopped`: why the block hook stopped."""
+    TRAP = 7
+    """Number that Unicorn's interrupt hook got, `NO_TRAP` if none."""
+    FAULT_ACCESS = 8
+    """`Right` that was missing for a memory access, 0 if there was no fault."""
+    FAULT_ADDRESS = 9
+    """Address of that access."""
+    TABLE = 10
+    """Address of the block table: ``TABLE_ENTRIES`` words, see `block_hook`."""
+    REGIONS = 11
+    """Address of (base, size, host address) triples of the memories that code may lie in."""
+    REGION_COUNT = 12
+    """How many triples."""
+    PAGES = 13
+    """Address of the rights of every `PAGE` of the 4 GiB address space: one byte of `Right` each."""
+    STOP_FUNCTION = 14
+    """Address of uc_emu_stop."""
+    READ_FUNCTION = 15
+    """Address of uc_reg_read."""
+    WRITE_FUNCTION = 16
+    """Address of uc_reg_write."""
+    IT_REGISTER = 17
+    """Unicorn's number of the register with Thumb's IT bits, 0 if there is none."""
+    SCRATCH = 18
+    """Room for one register value."""
+    SITES = 19
+    """Kinds of instruction (`Site`) before whose block the hook stops."""
+
+
+SLOTS = len(Slot)
+NO_TRAP = -1
+TABLE_ENTRIES = 1 << 16
+PAGE_BITS = 10
+"""Unicorn's smallest page is 1 KiB (Arm)."""
+HOLE = 1 << 32
+"""Illegal accesses are mapped above the 4 GiB, where nothing is, so that Unicorn reports their exact address."""
+
+
+class Request(IntEnum):
+    """What the block hook shall do besides counting."""
+
+    NONE = 0
+    STOP = 1
+    STEP = 2
+    """Let one block pass, then stop."""
+
+
+class Stopped(IntEnum):
+    """Why the block hook stopped."""
+
+    NO = 0
+    DEADLINE = 1
+    REQUEST = 2
+    SITE = 3
+
+
+class Right(IntFlag):
+    """What may be done with a page; READ, WRITE, EXECUTE are Unicorn's numbers."""
+
+    READ = 1
+    WRITE = 2
+    EXECUTE = 4
+    MAY_EXECUTE = 8
+    """Writable page that nothing was fetched from yet: without EXECUTE, stores stay on Unicorn's fast path."""
+
+
+class Site(IntFlag):
+    """Kinds of instruction that Unicorn executes, but that must trap in some states of the core."""
+
+    FLOATING_POINT = 1
+    DIVIDE = 2
