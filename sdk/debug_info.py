@@ -15,6 +15,7 @@ from elftools.construct.core import ConstructError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
+from sdk.call_frames import CallFrames
 from sdk.dwarf import LineTable, Place, file_names, read_line_table
 from sdk.functions import Function, FunctionTable, inlined_at, read_functions
 from sdk.sources import Sources
@@ -113,6 +114,12 @@ class DebugInfo:
             described = [] if self.dwarf is None else read_functions(self.dwarf)
             known = [function for function in described if self.is_loaded(function.low)]
             return FunctionTable(known + list(self._symbol_functions()))
+
+    @cached_property
+    def call_frames(self) -> CallFrames | None:
+        """How to find callers, None without debug information."""
+        with self._decoding():
+            return None if self.dwarf is None else CallFrames(self.dwarf, self.is_loaded)
 
     def scopes(self, address: int) -> list[Scope]:
         """The function that the instruction at ``address`` is in; inlined ones first, the innermost at the front.

@@ -79,7 +79,7 @@ class LineTable:
         return any(row.is_statement and row.place is not None for row in self.within(address, address + 1))
 
     def match(self, path: str) -> list[str]:
-        """Source files that end in ``path`` (whole names: `main.c` is not `domain.c`); an equal one alone if there is."""
+        """Source files whose path ends in ``path``, whole names only; alone the one that is equal, if there is one."""
         if path in self._by_path:
             return [path]
         tail = "/" + posixpath.normpath(path).lstrip("/")

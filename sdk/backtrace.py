@@ -1,0 +1,130 @@
+"""Which calls led to an instruction: frames found by the compiler's call frame information, across exceptions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from emu.bus import BusError
+from sdk.call_frames import FrameRule
+from sdk.debug_info import DebugInfo
+from sdk.dwarf import Place
+from sdk.host import HOSTS, Host, Interrupted, ReadMemory
+
+DEPTH = 64
+"""Frames after which a backtrace ends, unless another number is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One call.
+
+    Attributes:
+        pc: the instruction that executes here: in a caller, the return address.
+        function: "?" where no function is known.
+        inlined: the function's code is part of the next frame's function.
+        interrupted: the call is none: an exception interrupted the function here.
+        stack: the stack pointer here; inlined functions share their caller's.
+    """
+
+    pc: int
+    function: str
+    place: Place | None
+    stack: int
+    inlined: bool = False
+    interrupted: bool = False
+
+
+class Unwinder:
+    """Finds callers.
+
+    Where nothing says how to go on, a backtrace ends; it never guesses from what lies on the stack.
+
+    Args:
+        info: the program's debug information.
+        read: reads the machine's memory.
+    """
+
+    def __init__(self, info: DebugInfo, read: ReadMemory) -> None:
+        self.info, self._read = info, read
+        self._host: Host = HOSTS[info.architecture]
+
+    def backtrace(self, state: Mapping[str, int], depth: int = DEPTH) -> list[Frame]:
+        """The frames of the code whose registers are ``state``, the innermost first.
+
+        Args:
+            state: register values by name: those of `Host.registers`, ``pc``, and what exceptions need.
+            depth: frames to return at most.
+        """
+        frames: list[Frame] = []
+        registers = {number: state[name] for number, name in enumerate(self._host.registers)}
+        pc, interrupted, traps = state["pc"], True, dict(state)
+        seen: set[tuple[int, int]] = set()
+        while len(frames) < depth and (pc, registers[self._host.stack_register]) not in seen:
+            stack = registers[self._host.stack_register]
+            seen.add((pc, stack))
+            # A return address may be the first one after its function, where the call does not return.
+            found = self._frames(pc, pc if interrupted else pc - 1, stack, interrupted and bool(frames))
+            if not found and frames:
+                break
+            frames += found or [Frame(pc, "?", None, stack)]
+            try:
+                caller = self._caller(pc if interrupted else pc - 1, registers, traps, innermost=len(seen) == 1)
+            except (BusError, KeyError):
+                break
+            if caller is None:
+                break
+            interrupted = isinstance(caller, Interrupted)
+            if interrupted:
+                traps.pop("mepc", None)
+            registers, pc = (caller.registers, caller.pc) if isinstance(caller, Interrupted) else caller
+        return frames[:depth]
+
+    def _frames(self, pc: int, instruction: int, stack: int, interrupted: bool) -> list[Frame]:
+        """The function at an instruction, after the ones that were inlined there."""
+        return [
+            Frame(pc, scope.function, scope.place, stack, scope.inlined, interrupted and index == 0)
+            for index, scope in enumerate(self.info.scopes(instruction))
+        ]
+
+    def _caller(
+        self, instruction: int, registers: dict[int, int], state: Mapping[str, int], *, innermost: bool
+    ) -> tuple[dict[int, int], int] | Interrupted | None:
+        """Registers and pc of the caller; None at the end of the chain."""
+        rule = None if self.info.call_frames is None else self.info.call_frames.at(instruction)
+        if rule is None:
+            if not innermost or self.info.is_loaded(instruction):
+                return None
+            # A call went astray: nothing has executed there, the registers are still the caller's.
+            caller = dict(registers)
+            returns_to = registers[self._host.return_register]
+        else:
+            caller = self._restore(rule, registers)
+            returns_to = caller[rule.return_register]
+        function = self.info.functions.at(instruction)
+        code = self._read(function.low, function.high - function.low) if function else b""
+        interrupted = self._host.interrupted(returns_to, caller, code, state, self._read)
+        return interrupted or (caller, self._host.code_address(returns_to))
+
+    def _restore(self, rule: FrameRule, registers: dict[int, int]) -> dict[int, int]:
+        """The caller's registers. Raises KeyError if one that is needed is not known."""
+        frame = (registers[rule.register] + rule.offset) & 0xFFFF_FFFF
+        caller = {number: value for number, value in registers.items() if number not in rule.undefined}
+        for number, source in rule.moved.items():
+            caller[number] = registers[source]
+        for number, offset in rule.saved.items():
+            caller[number] = int.from_bytes(self._read((frame + offset) & 0xFFFF_FFFF, 4), "little")
+        caller[self._host.stack_register] = frame
+        return caller
+
+
+def render(frames: list[Frame], info: DebugInfo) -> str:
+    """The frames as lines of text: number, address, function, source line."""
+    lines = []
+    for number, frame in enumerate(frames):
+        place = f" at {frame.place}" if frame.place else ""
+        note = " (inlined)" if frame.inlined else ""
+        if frame.interrupted:
+            lines.append("     --- interrupted by the exception above ---")
+        lines.append(f"#{number:<3} 0x{frame.pc:08x} in {frame.function}{note}{place}")
+    return "\n".join(lines)
