@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-
 LIMIT = 1000
 """Messages that are kept; a firmware that goes astray could make millions."""
 
