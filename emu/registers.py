@@ -141,7 +141,10 @@ class Register:
 
 
 class RegisterArray(Register):
-    """``count`` registers of one layout, ``stride`` bytes apart. Readers and writers get the index first."""
+    """``count`` registers of one layout, ``stride`` bytes apart. Readers and writers get the index first.
+
+    Arrays that interleave name their ``group``: to firmware they are one array of structures of that name.
+    """
 
     def __init__(
         self,
@@ -151,11 +154,12 @@ class RegisterArray(Register):
         *,
         count: int,
         stride: int = 4,
+        group: str = "",
         access: Access = Access.RW,
         modelled: bool = True,
     ) -> None:
         super().__init__(offset, layout, doc, access=access, modelled=modelled)
-        self.count, self.stride = count, stride
+        self.count, self.stride, self.group = count, stride, group
 
     @overload  # type: ignore[override]
     def __get__(self, device: None, owner: type) -> RegisterArray: ...

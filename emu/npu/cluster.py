@@ -78,9 +78,14 @@ class Cluster(Device):
         "Iterations of the copy's loops, outermost first; 1 or more.",
         count=isa.COPY_LOOPS,
         stride=COPY_LOOP_STRIDE,
+        group="COPY_LOOP",
     )
-    COPY_SOURCE_STRIDE = RegisterArray(0x164, isa.SourceStride, count=isa.COPY_LOOPS, stride=COPY_LOOP_STRIDE)
-    COPY_DESTINATION_STRIDE = RegisterArray(0x168, isa.DestinationStride, count=isa.COPY_LOOPS, stride=COPY_LOOP_STRIDE)
+    COPY_SOURCE_STRIDE = RegisterArray(
+        0x164, isa.SourceStride, count=isa.COPY_LOOPS, stride=COPY_LOOP_STRIDE, group="COPY_LOOP"
+    )
+    COPY_DESTINATION_STRIDE = RegisterArray(
+        0x168, isa.DestinationStride, count=isa.COPY_LOOPS, stride=COPY_LOOP_STRIDE, group="COPY_LOOP"
+    )
     COMMAND = Register(0x190, layouts.Command, access=Access.WO)
 
     BUSY_CYCLES_LOW, BUSY_CYCLES_HIGH = counter(0x200, "busy_cycles", "Cycles in which a command was running.")
