@@ -1,0 +1,1 @@
+"""The imnpu command: one module a subcommand."""
