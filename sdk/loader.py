@@ -1,0 +1,240 @@
+"""Reads firmware from an ELF file and puts it into a machine's memory."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emu.bus import Bus
+    from emu.machine import MachineMap, MemoryRegion
+
+HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
+"""Elf32_Ehdr: ident, type, machine, version, entry, phoff, shoff, flags, ehsize, phentsize, phnum, shentsize,
+shnum, shstrndx."""
+PROGRAM_HEADER = struct.Struct("<8I")
+"""Elf32_Phdr: type, offset, vaddr, paddr, filesz, memsz, flags, align."""
+SECTION_HEADER_BYTES, SYMBOL_BYTES = 40, 16
+CLASS_32, LITTLE_ENDIAN = 1, 1
+EXECUTABLE = 2
+PT_LOAD = 1
+
+ARCHITECTURES = {40: "arm", 243: "riscv"}
+"""`Core.architecture` by the file's machine number."""
+MACHINES = {"arm": "st18", "riscv": "st18-rv32"}
+"""The machine that runs an architecture, unless another is asked for."""
+HOST_ARCHITECTURES = {"cortex-m4f": "arm", "rv32imc": "riscv"}
+TITLES = {"arm": "Arm", "riscv": "RISC-V"}
+FILE_TYPES = {1: "a relocatable object", 3: "a shared object", 4: "a core dump"}
+OTHER_MACHINES = {
+    3: "x86 (i386)", 8: "MIPS", 20: "PowerPC", 62: "x86-64", 94: "Xtensa", 183: "AArch64",
+}  # fmt: skip
+"""Machines that people give by mistake."""
+
+
+class ImageError(Exception):
+    """A file is not firmware for the machine: the file, the rule, the value, what to do."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piece of the program.
+
+    Attributes:
+        address: where the loader puts ``data``.
+        run_address: where the program uses it; start-up code copies it there if it differs.
+        run_size: bytes in use there, ``data`` and what is cleared behind it.
+    """
+
+    address: int
+    data: bytes = field(repr=False)
+    run_address: int
+    run_size: int
+
+
+@dataclass(frozen=True)
+class Image:
+    """Firmware.
+
+    Attributes:
+        entry: address of the first instruction, as the file has it.
+        architecture: "arm" or "riscv".
+        symbols: addresses of functions and objects by name, without the Thumb bit.
+    """
+
+    path: Path
+    architecture: str
+    entry: int
+    segments: tuple[Segment, ...]
+    symbols: dict[str, int] = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes that are loaded."""
+        return sum(len(segment.data) for segment in self.segments)
+
+
+def load_elf(path: str | Path) -> Image:
+    """The firmware in an ELF file.
+
+    Raises:
+        ImageError: the file cannot be read, is no ELF file, damaged, or for a machine that is not emulated.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read: {error.strerror}") from None
+    return parse_elf(path, data)
+
+
+def parse_elf(path: Path, data: bytes) -> Image:
+    """The firmware in the bytes of an ELF file; ``path`` is for messages. Raises `ImageError`."""
+    _check_identification(path, data)
+    _, kind, machine, _, entry, phoff, _, _, _, phentsize, phnum, _, _, _ = HEADER.unpack_from(data)
+    architecture = ARCHITECTURES[machine]
+    if kind != EXECUTABLE:
+        what = FILE_TYPES.get(kind, f"of type {kind}")
+        raise ImageError(f"{path}: the ELF file is {what}, not an executable: link it first (imnpu build)")
+    if phnum and phentsize != PROGRAM_HEADER.size:
+        raise ImageError(f"{path}: damaged ELF file: program headers have {phentsize} bytes, not {PROGRAM_HEADER.size}")
+    _check_extent(path, data, "the program headers", phoff, phnum * PROGRAM_HEADER.size)
+    segments = []
+    for index in range(phnum):
+        kind, offset, virtual, physical, filesz, memsz, _, _ = PROGRAM_HEADER.unpack_from(
+            data, phoff + index * PROGRAM_HEADER.size
+        )
+        if kind != PT_LOAD or memsz == 0:
+            continue
+        _check_extent(path, data, f"segment {index}", offset, filesz)
+        if memsz < filesz:
+            raise ImageError(
+                f"{path}: damaged ELF file: segment {index} has {filesz} bytes in the file, {memsz} in memory"
+            )
+        segments.append(Segment(physical, data[offset : offset + filesz], virtual, memsz))
+    if not any(segment.data for segment in segments):
+        raise ImageError(f"{path}: the ELF file has nothing to load: it has no segment with contents")
+    return Image(path, architecture, entry, tuple(segments), _symbols(path, data, architecture))
+
+
+def _check_identification(path: Path, data: bytes) -> None:
+    """The first bytes: an ELF file, 32 bit, little-endian, for a host that exists."""
+    if data[:4] != b"\x7fELF":
+        seems = "it looks like text" if _is_text(data[:256]) else f"it starts with {data[:4].hex(' ') or 'nothing'}"
+        raise ImageError(f"{path}: not an ELF file ({seems}): give the firmware that `imnpu build` has linked")
+    _check_extent(path, data, "the ELF header", 0, HEADER.size)
+    (machine,) = struct.unpack_from("<H", data, 18)
+    if machine not in ARCHITECTURES:
+        name = OTHER_MACHINES.get(machine, f"machine number {machine}")
+        raise ImageError(
+            f"{path}: ELF file for {name}, expected Arm or RISC-V: build it for a machine of `imnpu machines`"
+        )
+    if data[4] != CLASS_32:
+        raise ImageError(f"{path}: ELF file for 64 bit {TITLES[ARCHITECTURES[machine]]}, expected 32 bit")
+    if data[5] != LITTLE_ENDIAN:
+        raise ImageError(f"{path}: big-endian ELF file, expected little-endian")
+
+
+def _is_text(data: bytes) -> bool:
+    return bool(data) and all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in data)
+
+
+def _check_extent(path: Path, data: bytes, what: str, offset: int, size: int) -> None:
+    if offset + size > len(data):
+        raise ImageError(
+            f"{path}: truncated ELF file: {what} should end at byte {offset + size}, the file has {len(data)} bytes"
+        )
+
+
+def _symbols(path: Path, data: bytes, architecture: str) -> dict[str, int]:
+    """Functions and objects; empty if the file is stripped."""
+    from io import BytesIO
+
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
+
+    shoff, shentsize, shnum = struct.unpack_from("<I", data, 32)[0], *struct.unpack_from("<HH", data, 46)
+    if shoff == 0 or shnum == 0:
+        return {}
+    _check_extent(path, data, "the section headers", shoff, shnum * SECTION_HEADER_BYTES)
+    thumb = 1 if architecture == "arm" else 0
+    symbols: dict[str, int] = {}
+    try:
+        if shentsize != SECTION_HEADER_BYTES:
+            raise ValueError(f"section headers have {shentsize} bytes, not {SECTION_HEADER_BYTES}")
+        table = ELFFile(BytesIO(data)).get_section_by_name(".symtab")
+        if table is None:
+            return {}
+        if not isinstance(table, SymbolTableSection) or table["sh_entsize"] != SYMBOL_BYTES:
+            raise ValueError("the symbol table has entries of a wrong size")
+        _check_extent(path, data, "the symbol table", table["sh_offset"], table["sh_size"])
+        for symbol in table.iter_symbols():
+            kind = symbol["st_info"]["type"]
+            if symbol.name and symbol["st_shndx"] != "SHN_UNDEF" and kind in ("STT_FUNC", "STT_OBJECT", "STT_NOTYPE"):
+                symbols[symbol.name] = symbol["st_value"] & ~(thumb if kind == "STT_FUNC" else 0)
+    except ImageError:
+        raise
+    except Exception as error:  # on damaged files the ELF reader raises whatever its parts raise
+        raise ImageError(f"{path}: damaged ELF file: its symbols cannot be read: {error}") from error
+    return symbols
+
+
+def machine_for(image: Image) -> str:
+    """Name of the machine that runs the image unless another is asked for."""
+    return MACHINES[image.architecture]
+
+
+def check_fits(image: Image, machine: MachineMap) -> None:
+    """Check that the image is for the machine's host and that every segment lies in its memories.
+
+    Raises:
+        ImageError: the segment, its address and size, the memory, and by how much it does not fit.
+    """
+    expected = HOST_ARCHITECTURES[machine.host]
+    if image.architecture != expected:
+        raise ImageError(
+            f"{image.path}: ELF file for {TITLES[image.architecture]}, but the host of {machine.name} is "
+            f"{TITLES[expected]}: use --machine {machine_for(image)}"
+        )
+    for index, segment in enumerate(image.segments):
+        _check_range(image, machine, index, segment.address, len(segment.data))
+        _check_range(image, machine, index, segment.run_address, segment.run_size)
+
+
+def _check_range(image: Image, machine: MachineMap, index: int, address: int, size: int) -> None:
+    if size == 0:
+        return
+    where = f"{image.path}: segment {index} (0x{address:08x}, {size} bytes) does not fit the memory of {machine.name}:"
+    home = _region_at(machine, address)
+    if home is None:
+        memories = ", ".join(f"{item.name} 0x{item.base:08x} ({item.size} bytes)" for item in machine.memories)
+        raise ImageError(f"{where} there is no memory at 0x{address:08x}; memories: {memories}")
+    over = address + size - _end_of_memory(machine, home)
+    if over > 0:
+        raise ImageError(f"{where} {home.name} (0x{home.base:08x}, {home.size} bytes) is too small by {over} bytes")
+
+
+def _region_at(machine: MachineMap, address: int) -> MemoryRegion | None:
+    return next((item for item in machine.memories if item.base <= address < item.base + item.size), None)
+
+
+def _end_of_memory(machine: MachineMap, region: MemoryRegion) -> int:
+    """First address behind the memory and its direct neighbours: firmware sees the tile arrays as one."""
+    end = region.base + region.size
+    while (following := _region_at(machine, end)) is not None:
+        end = following.base + following.size
+    return end
+
+
+def load_into(image: Image, bus: Bus) -> None:
+    """Write the segments into memory as a flash programmer does; the image must fit (`check_fits`)."""
+    for segment in image.segments:
+        address, data = segment.address, segment.data
+        while data:
+            found = bus.find(address)
+            assert found is not None, "check_fits has passed"
+            part = data[: found[0] + found[1].size - address]
+            bus.program(address, part)
+            address, data = address + len(part), data[len(part) :]
