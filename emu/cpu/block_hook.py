@@ -21,7 +21,7 @@ from numba import carray, cfunc, njit, types
 from numba.extending import intrinsic
 
 from emu.clock import DEADLINE, NOW
-from emu.cpu.hook_state import HOLE, PAGE_BITS, SLOTS, TABLE_ENTRIES, Request, Right, Site, Slot, Stopped
+from emu.cpu.hook_state import HOLE, PAGE_BITS, SLOTS, TABLE_ENTRIES, WATCHED, Request, Right, Site, Slot, Stopped
 
 CLOCK, INSTRUCTIONS, REQUEST, STOPPED = map(int, (Slot.CLOCK, Slot.INSTRUCTIONS, Slot.REQUEST, Slot.STOPPED))
 BLOCK_PC, BLOCK_SIZE, BLOCK_COUNT = map(int, (Slot.BLOCK_PC, Slot.BLOCK_SIZE, Slot.BLOCK_COUNT))
@@ -31,10 +31,13 @@ STOP_FUNCTION, READ_FUNCTION = int(Slot.STOP_FUNCTION), int(Slot.READ_FUNCTION)
 WRITE_FUNCTION, IT_REGISTER, SCRATCH, SITES = map(
     int, (Slot.WRITE_FUNCTION, Slot.IT_REGISTER, Slot.SCRATCH, Slot.SITES)
 )
-REQUEST_NONE, REQUEST_STOP, REQUEST_STEP = int(Request.NONE), int(Request.STOP), int(Request.STEP)
-AT_DEADLINE, AT_REQUEST, AT_SITE = int(Stopped.DEADLINE), int(Stopped.REQUEST), int(Stopped.SITE)
+WATCH_COUNT, WATCH = int(Slot.WATCH_COUNT), int(Slot.WATCH)
+REQUEST_NONE, REQUEST_STOP, REQUEST_STEP, REQUEST_WATCH = map(
+    int, (Request.NONE, Request.STOP, Request.STEP, Request.WATCH)
+)
+AT_DEADLINE, AT_REQUEST, AT_SITE, AT_WATCH = map(int, (Stopped.DEADLINE, Stopped.REQUEST, Stopped.SITE, Stopped.WATCH))
 EXECUTE, MAY_EXECUTE, RIGHTS = int(Right.EXECUTE), int(Right.MAY_EXECUTE), 7
-FLOATING_POINT, DIVIDE = int(Site.FLOATING_POINT), int(Site.DIVIDE)
+FLOATING_POINT, DIVIDE, SEND_EVENT = int(Site.FLOATING_POINT), int(Site.DIVIDE), int(Site.SEND_EVENT)
 UC_MEM_READ = 16
 TAG_MASK = (1 << 47) - 1
 FLAG_SHIFT, FLAG_MASK, COUNT_SHIFT = 47, 7, 50
@@ -90,8 +93,10 @@ def thumb_width(code: Any, offset: int) -> int:
 
 @njit(inline="always")
 def thumb_sites(code: Any, offset: int) -> int:
-    """`Site` of the Thumb instruction: coprocessor 10 or 11 (floating point), SDIV and UDIV."""
+    """`Site` of the Thumb instruction: coprocessor 10 or 11 (floating point), SDIV and UDIV, SEV."""
     high = code[offset + 1]
+    if high == 0xBF and code[offset] == 0x40:
+        return SEND_EVENT
     if high & 0xEC == 0xEC and code[offset + 3] & 0x0E == 0x0A:
         return FLOATING_POINT
     if high == 0xFB and (code[offset] & 0xF0 == 0x90 or code[offset] & 0xF0 == 0xB0):
@@ -123,26 +128,39 @@ def make_block_hook(width: Callable[..., int], sites: Callable[..., int]) -> Any
                 code = carray(bytes_at(regions[3 * index + 2] + (pc - base)), (1 << 16,))
                 offset = count = flags = 0
                 while offset < size:
-                    step = width(code, offset)
-                    if step == 4:
-                        flags |= sites(code, offset)
-                    offset += step
+                    flags |= sites(code, offset)
+                    offset += width(code, offset)
                     count += 1
                 return pc | size << 32 | flags << FLAG_SHIFT | count << COUNT_SHIFT
         return pc | size << 32
 
-    @cfunc(types.void(types.intp, types.uint64, types.uint32, WORDS))
-    def block(uc: int, address: int, length: int, user: Any) -> None:
-        state = carray(user, (SLOTS,))
+    @njit(inline="never")
+    def watched_changed(state: Any, uc: int, user: int) -> bool:
+        for index in range(min(state[WATCH_COUNT], WATCHED)):
+            state[SCRATCH] = 0
+            number = types.int32(state[WATCH + 2 * index])
+            call_3(state[READ_FUNCTION], uc, number, user + 8 * SCRATCH)
+            if state[SCRATCH] & 0xFFFF_FFFF != state[WATCH + 2 * index + 1]:
+                return True
+        return False
+
+    @cfunc(types.void(types.intp, types.uint64, types.uint32, types.int64))
+    def block(uc: int, address: int, length: int, user: int) -> None:
+        state = carray(words_at(user), (SLOTS,))
         clock = carray(words_at(state[CLOCK]), (2,))
-        if state[REQUEST] != REQUEST_NONE:
-            if state[REQUEST] == REQUEST_STEP:
+        request = state[REQUEST]
+        if request != REQUEST_NONE:
+            if request == REQUEST_STEP:
                 state[REQUEST] = REQUEST_STOP
-            else:
+            elif request == REQUEST_STOP:
                 state[STOPPED], state[BLOCK_SIZE] = AT_REQUEST, 0
                 call_1(state[STOP_FUNCTION], uc)
                 return
-        elif clock[NOW] >= clock[DEADLINE]:
+            elif watched_changed(state, uc, user):
+                state[STOPPED], state[BLOCK_SIZE] = AT_WATCH, 0
+                call_1(state[STOP_FUNCTION], uc)
+                return
+        if clock[NOW] >= clock[DEADLINE] and request != REQUEST_STEP:
             state[STOPPED], state[BLOCK_SIZE] = AT_DEADLINE, 0
             call_1(state[STOP_FUNCTION], uc)
             return

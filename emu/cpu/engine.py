@@ -82,12 +82,21 @@ class Halt(Enum):
     DEADLINE = "the clock reached its deadline"
     REQUEST = "`Engine.request_stop` was called"
     SITE = "the next block contains an instruction of `Engine.sites`"
+    WATCH = "a register of `Engine.watch` has changed"
     TRAP = "an exception of the instruction set, number in `Engine.trap`"
     FAULT = "a memory access that the bus refuses, see `Engine.fault`"
     INVALID = "an instruction that Unicorn does not know or gives up"
     EXIT = "the next instruction is one of `Engine.exits`"
     STEP = "one instruction was executed"
     SLEEP = "the core waits for an interrupt"
+
+
+HALT_OF_STOPPED = {
+    Stopped.DEADLINE: Halt.DEADLINE,
+    Stopped.REQUEST: Halt.REQUEST,
+    Stopped.SITE: Halt.SITE,
+    Stopped.WATCH: Halt.WATCH,
+}
 
 
 @dataclass(frozen=True)
@@ -151,6 +160,7 @@ class Engine:
         self._handle = uc._uch
         self._caught: BaseException | None = None
         self._exits: frozenset[int] = frozenset()
+        self._end: int | None = None
         self._callbacks: list[Any] = []
         self._pc = RegisterBatch(uc, [instruction_set.pc])
         self._table = np.zeros(TABLE_ENTRIES, np.int64)
@@ -267,21 +277,35 @@ class Engine:
 
     # Running
 
-    def execute(self, pc: int) -> Halt:
+    def execute(self, pc: int, *, watch: bool = False) -> Halt:
         """Run from ``pc`` (with the mode bit, where the instruction set has one) until something needs attention.
+
+        With ``watch``, a change of a register of `watch` is such a thing; it costs time at every block.
 
         Raises:
             Exception: whatever a device raised during an access.
         """
-        return self._execute(pc, Request.NONE)
+        return self._execute(pc, Request.WATCH if watch else Request.NONE)
 
     def execute_one(self, pc: int) -> Halt:
-        """Execute one instruction; `Halt.STEP` unless something else happened at it."""
-        address = pc & ~1
-        self._cut([*self._exits - {address}, address + self.width_at(address)], address)
-        halt = self._execute(pc, Request.STEP)
-        self._cut(self._exits, address)
-        return Halt.STEP if halt in (Halt.REQUEST, Halt.EXIT, Halt.SLEEP) else halt
+        """Execute one instruction, whatever the deadline; `Halt.STEP` unless something else happened at it."""
+        return self.execute_to(pc, (pc & ~1) + self.width_at(pc & ~1))
+
+    def execute_to(self, pc: int, end: int) -> Halt:
+        """Execute the straight line of instructions from ``pc`` to before ``end``; `Halt.STEP` if that is all.
+
+        It ends early at a jump, and it passes over sites and exits.
+        """
+        address, sites = pc & ~1, self.sites
+        self._end = end
+        self._cut((end,), address, end)
+        self.sites = Site(0)
+        try:
+            halt = self._execute(pc, Request.STEP)
+        finally:
+            self._end, self.sites = None, sites
+            self._cut(self._exits, address, end)
+        return Halt.STEP if halt in (Halt.REQUEST, Halt.EXIT) else halt
 
     def _execute(self, pc: int, request: Request) -> Halt:
         state = self.state
@@ -304,10 +328,9 @@ class Engine:
             raise UcError(status)
         stopped = int(state[Slot.STOPPED])
         if stopped:
-            return {Stopped.DEADLINE: Halt.DEADLINE, Stopped.REQUEST: Halt.REQUEST, Stopped.SITE: Halt.SITE}[
-                Stopped(stopped)
-            ]
-        return Halt.EXIT if self.pc in self._exits else Halt.SLEEP
+            return HALT_OF_STOPPED[Stopped(stopped)]
+        pc = self.pc
+        return Halt.EXIT if pc in self._exits or pc == self._end else Halt.SLEEP
 
     def _take_fault(self) -> None:
         address = int(self.state[Slot.FAULT_ADDRESS]) & (HOLE - 1)
@@ -380,6 +403,13 @@ class Engine:
     def sites(self, sites: Site) -> None:
         self.state[Slot.SITES] = sites
 
+    def watch(self, *numbers: int) -> None:
+        """Remember the present values of up to `hook_state.WATCHED` registers for ``execute(watch=True)``."""
+        values = RegisterBatch(self.uc, numbers).read()
+        self.state[Slot.WATCH_COUNT] = len(numbers)
+        for index, pair in enumerate(zip(numbers, values, strict=True)):
+            self.state[Slot.WATCH + 2 * index : Slot.WATCH + 2 * index + 2] = pair
+
     def batch(self, *numbers: int) -> RegisterBatch:
         """A list of registers to be read or written together."""
         return RegisterBatch(self.uc, numbers)
@@ -409,10 +439,10 @@ class Engine:
         for address in changed:
             self._remove_translations(address, 2)
 
-    def _cut(self, exits: Iterable[int], address: int) -> None:
-        """Change the exits around one instruction, whose block must be translated again."""
+    def _cut(self, exits: Iterable[int], address: int, end: int) -> None:
+        """Change the exits around some instructions, whose blocks must be translated again."""
         self.uc.ctl_set_exits(sorted(exits))
-        self._remove_translations(address, 2)
+        self._remove_translations(address, end - address)
 
     def _remove_translations(self, address: int, count: int) -> None:
         if self._pages[address >> PAGE_BITS] & Right.EXECUTE:

@@ -52,9 +52,14 @@ class Slot(IntEnum):
     """Room for one register value."""
     SITES = 19
     """Kinds of instruction (`Site`) before whose block the hook stops."""
+    WATCH_COUNT = 20
+    """How many registers `Request.WATCH` compares, at most `WATCHED`."""
+    WATCH = 21
+    """Their (Unicorn number, remembered value) pairs."""
 
 
-SLOTS = len(Slot)
+WATCHED = 3
+SLOTS = Slot.WATCH + 2 * WATCHED
 NO_TRAP = -1
 TABLE_ENTRIES = 1 << 16
 PAGE_BITS = 10
@@ -70,6 +75,8 @@ class Request(IntEnum):
     STOP = 1
     STEP = 2
     """Let one block pass, then stop."""
+    WATCH = 3
+    """Stop when a watched register has changed: an interrupt is pending and firmware may unmask it."""
 
 
 class Stopped(IntEnum):
@@ -79,6 +86,7 @@ class Stopped(IntEnum):
     DEADLINE = 1
     REQUEST = 2
     SITE = 3
+    WATCH = 4
 
 
 class Right(IntFlag):
@@ -96,3 +104,4 @@ class Site(IntFlag):
 
     FLOATING_POINT = 1
     DIVIDE = 2
+    SEND_EVENT = 4
