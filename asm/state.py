@@ -156,7 +156,7 @@ class ClusterState:
             )
         if self.bypass and formats["output"] is not ElementFormat.s32:
             raise RuleError(
-                Cause.shape_mismatch, f"with activation bypass the output must be s32, not {formats['output'].name}"
+                Cause.bad_field, f"with activation bypass the output must be s32, not {formats['output'].name}"
             )
 
     def _check_shapes(
@@ -164,7 +164,7 @@ class ClusterState:
     ) -> None:
         if features is not kernel.features:
             raise RuleError(
-                Cause.shape_mismatch,
+                Cause.bad_field,
                 f"the input must be {kernel.features.name}, as the kernel's features, not {features.name}",
             )
         if source["channels"] != kernel.channels:
