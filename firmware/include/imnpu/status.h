@@ -6,18 +6,21 @@
 /** Results. Each function documents which of them it returns, and when. */
 enum imnpu_status {
     IMNPU_OK = 0,              /**< done */
-    IMNPU_RUNNING = 1,         /**< not an error: the work has not ended yet (imnpu_poll() only) */
-    IMNPU_E_ARGUMENT = -1,     /**< a number or address is outside of what the function allows */
+    IMNPU_RUNNING = 1,         /**< not an error: the work has not ended yet */
+    IMNPU_E_ARGUMENT = -1,     /**< an argument is outside of what the function allows */
     IMNPU_E_NONE_FREE = -2,    /**< every cluster is claimed */
     IMNPU_E_NOT_CLAIMED = -3,  /**< the cluster was not claimed */
     IMNPU_E_CLAIMED = -4,      /**< the cluster is claimed already */
     IMNPU_E_BUSY = -5,         /**< the device is still at work */
-    IMNPU_E_TIMEOUT = -6,      /**< the time was over first */
-    IMNPU_E_CLUSTER = -7,      /**< the cluster stopped with an error: see imnpu_error_read() */
-    IMNPU_E_ENDED = -8,        /**< the program ended without what was waited for */
-    IMNPU_E_END_OF_DATA = -9,  /**< the input stream has no more data */
-    IMNPU_E_STREAM = -10,      /**< the input stream could not write to memory */
-    IMNPU_E_EMPTY = -11,       /**< nothing has been received */
+    IMNPU_E_IDLE = -6,         /**< nothing was started that could be waited for */
+    IMNPU_E_TIMEOUT = -7,      /**< the time was over first */
+    IMNPU_E_CLUSTER = -8,      /**< the cluster stopped with an error: see imnpu_error_read() */
+    IMNPU_E_ENDED = -9,        /**< the program ended without what was waited for */
+    IMNPU_E_TILE_MODE = -10,   /**< the tile is in compute mode, its array cannot be accessed */
+    IMNPU_E_HARDWARE = -11,    /**< the cluster is not one that this library knows */
+    IMNPU_E_END_OF_DATA = -12, /**< the input stream has less data than a frame */
+    IMNPU_E_STREAM = -13,      /**< the input stream could not write the frame to memory */
+    IMNPU_E_EMPTY = -14,       /**< nothing has been received */
 };
 
 /** Explains a result in one line.

@@ -14,9 +14,20 @@
 #define MSTATUS_MIE (1UL << 3)
 #define MIE_EXTERNAL (1UL << 11)
 
+static uint8_t priorities[IMNPU_INTERRUPTS]; /* as imnpu_interrupt_priority_set() has them */
+static uint32_t enabled;
+
 static uint32_t source_of(int number)
 {
     return (uint32_t)number + 1;
+}
+
+/* An interrupt is disabled by the PLIC's priority 0. Its enable bit stays set: the PLIC ignores the completion of a
+ * source whose bit is clear, so that a handler which disables its own interrupt would never be called again. */
+static void update(int number)
+{
+    const uint32_t priority = PLIC_HIGHEST - (uint32_t)priorities[number];
+    PLIC_PRIORITY[source_of(number)] = enabled >> number & 1 ? priority : 0;
 }
 
 int imnpu_interrupt_enable(int number)
@@ -26,9 +37,8 @@ int imnpu_interrupt_enable(int number)
     }
     const uint32_t source = source_of(number);
     const uint32_t state = imnpu_interrupts_disable();
-    if (PLIC_PRIORITY[source] == 0) {
-        PLIC_PRIORITY[source] = PLIC_HIGHEST;
-    }
+    enabled |= 1UL << number;
+    update(number);
     PLIC_ENABLE[source / 32] |= 1UL << source % 32;
     __asm volatile("csrs mie, %0" ::"r"(MIE_EXTERNAL) : "memory");
     imnpu_interrupts_restore(state);
@@ -40,9 +50,9 @@ int imnpu_interrupt_disable(int number)
     if (!imnpu_interrupt_valid(number)) {
         return IMNPU_E_ARGUMENT;
     }
-    const uint32_t source = source_of(number);
     const uint32_t state = imnpu_interrupts_disable();
-    PLIC_ENABLE[source / 32] &= ~(1UL << source % 32);
+    enabled &= ~(1UL << number);
+    update(number);
     imnpu_interrupts_restore(state);
     return IMNPU_OK;
 }
@@ -52,7 +62,10 @@ int imnpu_interrupt_priority_set(int number, int priority)
     if (!imnpu_interrupt_valid(number) || priority < IMNPU_PRIORITY_HIGHEST || priority > IMNPU_PRIORITY_LOWEST) {
         return IMNPU_E_ARGUMENT;
     }
-    PLIC_PRIORITY[source_of(number)] = (uint32_t)(PLIC_HIGHEST - priority);
+    const uint32_t state = imnpu_interrupts_disable();
+    priorities[number] = (uint8_t)priority;
+    update(number);
+    imnpu_interrupts_restore(state);
     return IMNPU_OK;
 }
 
