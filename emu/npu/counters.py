@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from asm.rules import ROW_BITS
 from emu.npu.energy import FEMTO_PER_PICO
+from emu.npu.timing import KERNEL_PORT_BITS
 from emu.registers import Access, Register, Word
 
 if TYPE_CHECKING:
     from emu.npu.cluster import Cluster
-
-KERNEL_WORD_BITS = 64
-"""Width of the kernel port."""
 
 
 @dataclass(slots=True)
@@ -56,7 +54,7 @@ class Counters:
     @property
     def kernel_words(self) -> int:
         """Words of weights that the kernel port brought."""
-        return self.kernel_bits // KERNEL_WORD_BITS
+        return self.kernel_bits // KERNEL_PORT_BITS
 
     @property
     def energy_pj(self) -> int:

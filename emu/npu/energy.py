@@ -14,6 +14,7 @@ nothing here (it is taken to be gated).
 from __future__ import annotations
 
 from asm.rules import ROW_BITS
+from emu.npu.timing import KERNEL_PORT_BITS, Cost
 
 FEMTO_PER_PICO = 1000
 ARRAY_FJ = {1: 2660, 2: 2743, 4: 2910}
@@ -28,21 +29,12 @@ LEAKAGE_FJ_PER_SECOND = 5_400_000_000_000
 """5.4 mW a cluster at 1.5 V forward body bias."""
 
 
-def tile_energy(row_bits: int, bits: int) -> int:
-    """Femtojoules of tiles that work through ``row_bits`` of kernel with operands of up to ``bits`` bits."""
-    return row_bits * (ARRAY_FJ[bits] + OVERHEAD_FJ) // ROW_BITS
+def work_energy(cost: Cost) -> int:
+    """Femtojoules of what a command does; the leakage of its time is not in it."""
+    tiles = cost.row_bits * (ARRAY_FJ[cost.bits] + OVERHEAD_FJ) // ROW_BITS
+    return tiles + cost.kernel_bits * KERNEL_WORD_FJ // KERNEL_PORT_BITS + cost.activation_bytes * ACTIVATION_BYTE_FJ
 
 
-def load_energy(kernel_bits: int) -> int:
-    """Femtojoules of loading that many bits of weights."""
-    return kernel_bits * KERNEL_WORD_FJ // 64
-
-
-def stream_energy(activation_bytes: int) -> int:
-    """Femtojoules of streaming that many bytes of tensors in or out."""
-    return activation_bytes * ACTIVATION_BYTE_FJ
-
-
-def leakage_energy(cycles: int, hertz: int) -> int:
+def leakage(cycles: int, hertz: int) -> int:
     """Femtojoules that one cluster leaks in ``cycles`` of a clock of ``hertz``."""
     return cycles * LEAKAGE_FJ_PER_SECOND // hertz

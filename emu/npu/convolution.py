@@ -1,0 +1,124 @@
+"""The arithmetic of the tiles: exact sums of products, computed in floating point where that is provably exact.
+
+A psum is the sum of one kernel's products over one window. Each tile of a chain sums its slice of the channels
+and adds that to the psum of the tile before it; that addition saturates to 32 bits.
+
+*Inaccuracies*: none in the results. Products and the sums inside a tile are taken to be wide enough, which
+they are for every kernel that fits a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from emu.npu.formats import Integers
+
+PSUM_LOW, PSUM_HIGH = -(1 << 31), (1 << 31) - 1
+FLOAT32_EXACT = 1 << 24
+"""Every integer up to this is a float32; partial sums of any order stay exact below it."""
+CHUNK_BYTES = 2 << 20
+"""Size of the window matrix that is built at a time; larger ones fall out of the cache."""
+
+Psums = NDArray[Any]
+"""Integers in a float32, float64 or int64 array."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """Kernels, ready to multiply.
+
+    Attributes:
+        height, width: of a kernel.
+        slices: channels of each tile of the chain, in order: (first, one past the last).
+        matrix: float32, (height * width * channels, kernels), integers.
+        magnitude: largest sum of absolute weights of one kernel.
+    """
+
+    height: int
+    width: int
+    slices: tuple[tuple[int, int], ...]
+    matrix: NDArray[np.float32]
+    magnitude: int
+
+    @classmethod
+    def of_kernels(cls, kernels: Integers, slices: tuple[tuple[int, int], ...]) -> Weights:
+        """From integers, (kernels, height, width, channels)."""
+        count, height, width, _ = kernels.shape
+        flat = kernels.reshape(count, -1)
+        magnitude = int(np.abs(flat.astype(np.int64)).sum(axis=1).max())
+        return cls(height, width, slices, np.ascontiguousarray(flat.T, dtype=np.float32), magnitude)
+
+
+def pad(features: Integers, top: int, bottom: int, left: int, right: int) -> NDArray[np.float32]:
+    """Features, (height, width, channels), as float32 with rows and columns of zeros around them."""
+    height, width, channels = features.shape
+    padded = np.zeros((height + top + bottom, width + left + right, channels), np.float32)
+    padded[top : top + height, left : left + width] = features
+    return padded
+
+
+def psums(
+    padded: NDArray[np.float32], weights: Weights, strides: tuple[int, int], largest: int, rows: range
+) -> Iterator[tuple[int, Psums]]:
+    """Psums of some rows of the output, a few rows at a time.
+
+    Args:
+        padded: features with their padding, (height, width, channels).
+        strides: vertical and horizontal step of the kernel.
+        largest: no feature is larger in magnitude.
+        rows: rows of the output, consecutive.
+
+    Yields:
+        First row and psums, (rows, columns, kernels).
+    """
+    stride_y, stride_x = strides
+    _, width, channels = padded.shape
+    columns = (width - weights.width) // stride_x + 1
+    step_y, step_x, step_c = padded.strides
+    windows = as_strided(
+        padded[rows.start * stride_y :],
+        (len(rows), columns, weights.height, weights.width * channels),
+        (step_y * stride_y, step_x * stride_x, step_y, step_c),
+        writeable=False,
+    )
+    depth, kernels = weights.matrix.shape
+    chunk = max(1, CHUNK_BYTES // (columns * depth * padded.itemsize))
+    for first in range(0, len(rows), chunk):
+        part = windows[first : first + chunk]
+        sums = _window_sums(part.reshape(-1, depth), weights, largest)
+        yield rows.start + first, sums.reshape(len(part), columns, kernels)
+
+
+def _window_sums(windows: NDArray[np.float32], weights: Weights, largest: int) -> Psums:
+    """Psums of windows, (windows, depth), for all kernels: (windows, kernels)."""
+    bound = weights.magnitude * largest
+    if bound <= FLOAT32_EXACT:
+        return windows @ weights.matrix
+    wide, matrix = windows.astype(np.float64), weights.matrix.astype(np.float64)
+    if bound <= PSUM_HIGH:
+        return wide @ matrix
+    return saturating_chain(
+        (wide[:, columns] @ matrix[columns]).astype(np.int64) for columns in _columns_of_tiles(weights)
+    )
+
+
+def _columns_of_tiles(weights: Weights) -> Iterator[NDArray[np.intp]]:
+    """Rows of the weight matrix that each tile of the chain holds."""
+    depth = weights.matrix.shape[0]
+    places = np.arange(depth).reshape(weights.height * weights.width, -1)
+    for first, last in weights.slices:
+        yield places[:, first:last].reshape(-1)
+
+
+def saturating_chain(parts: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Adds what each tile contributes, in the order of the chain; every step saturates to 32 bits."""
+    total = np.int64(0)
+    for part in parts:
+        total = np.clip(total + part, PSUM_LOW, PSUM_HIGH)
+    return np.asarray(total)

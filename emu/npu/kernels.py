@@ -1,0 +1,137 @@
+"""Kernels in the tiles: written by the kernel port, read back for the arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asm import isa
+from asm.rules import Cause, KernelGeometry, RuleError, slice_channels
+from emu.npu.convolution import Weights
+from emu.npu.formats import unpack
+from emu.npu.stream import element_format
+from emu.npu.tile import TileArray
+from emu.npu.topology import Topology
+
+CACHED = 64
+"""Sets of unpacked kernels that a cluster keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedKernels:
+    """Which kernels are where.
+
+    Attributes:
+        count: kernels, over all parallel chains; every stripe holds the same number.
+    """
+
+    geometry: KernelGeometry
+    topology: Topology
+    count: int
+
+    @classmethod
+    def of_words(cls, topology: int, shape: int, layout: int, count: int) -> LoadedKernels:
+        """From the words of TOPOLOGY, KERNEL_SHAPE, KERNEL_FORMAT and LOAD_COUNT. Raises `RuleError`."""
+        wiring = Topology.of_word(topology)
+        size, kind = isa.KernelShape.unpack(shape), isa.KernelFormat.unpack(layout)
+        weights = element_format(kind["weights"])
+        geometry = KernelGeometry(size["height"], size["width"], kind["channels"], weights, wiring.chain)
+        return cls(geometry, wiring, isa.LoadCount.unpack(count)["kernels"])
+
+    def check(self) -> None:
+        """Raises `RuleError` if the tiles cannot be wired so, or the kernels do not fit."""
+        self.topology.check()
+        self.geometry.check()
+        if self.count > self.topology.kernels:
+            raise RuleError(
+                Cause.bad_field,
+                f"{self.topology.parallel} parallel chains hold at most {self.topology.kernels} kernels, "
+                f"not {self.count}",
+            )
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of the kernels in memory."""
+        return self.count * self.geometry.kernel_bytes
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of the weights alone, without the padding of slices."""
+        shape = self.geometry
+        return self.count * shape.height * shape.width * shape.channels * shape.weights.bits
+
+    @property
+    def slices(self) -> tuple[tuple[int, int], ...]:
+        """Channels of each tile of a chain: (first, one past the last)."""
+        shape = self.geometry
+        step = slice_channels(shape.channels, shape.chain)
+        edges = [min(place * step, shape.channels) for place in range(shape.chain + 1)]
+        return tuple(pairwise(edges))
+
+    def places(self, stripe: int) -> Iterator[tuple[int, int, int]]:
+        """Tile number, place in the chain, kernels inside: for every tile of a stripe, chain after chain."""
+        for parallel in range(self.topology.parallel):
+            kernels = self.topology.kernels_of(parallel, self.count)
+            for chain in range(self.topology.chain):
+                yield self.topology.tile(stripe, parallel, chain), chain, kernels
+
+    def describe(self, tiles: TileArray) -> None:
+        """Note in the tiles what they hold."""
+        shape = self.geometry
+        bits = [shape.height * shape.width * (last - first) * shape.weights.bits for first, last in self.slices]
+        for stripe in range(self.topology.stripes):
+            for number, chain, kernels in self.places(stripe):
+                tiles[number].describe(shape.weights, kernels, bits[chain])
+
+    def store(self, tiles: TileArray, data: NDArray[np.uint8]) -> None:
+        """Write kernels into the rows of the tiles, the same ones into every stripe.
+
+        Args:
+            data: as they lie in memory, uint8, (memory_bytes,).
+        """
+        size = self.geometry.slice_bytes
+        start = 0
+        for place, (_, _, kernels) in enumerate(self.places(0)):
+            block = data[start : start + kernels * size].reshape(kernels, size)
+            start += kernels * size
+            for stripe in range(self.topology.stripes):
+                number = stripe * self.topology.chain * self.topology.parallel + place
+                tiles[number].rows[:kernels, :size] = block
+
+
+class KernelReader:
+    """Reads kernels back from the tiles, and remembers what it has unpacked by its bytes."""
+
+    def __init__(self) -> None:
+        self._cache: dict[tuple[LoadedKernels, bytes], Weights] = {}
+
+    def read(self, tiles: TileArray, loaded: LoadedKernels, stripe: int) -> Weights:
+        """The kernels in the tiles of one stripe."""
+        size = loaded.geometry.slice_bytes
+        rows = [tiles[number].rows[:kernels, :size] for number, _, kernels in loaded.places(stripe)]
+        key = (loaded, b"".join(part.tobytes() for part in rows))
+        weights = self._cache.get(key)
+        if weights is None:
+            if len(self._cache) >= CACHED:
+                self._cache.pop(next(iter(self._cache)))
+            weights = self._cache[key] = _unpack(loaded, rows)
+        return weights
+
+
+def _unpack(loaded: LoadedKernels, rows: list[NDArray[np.uint8]]) -> Weights:
+    """Kernels from the rows of the tiles of one stripe, in the order of `LoadedKernels.places`."""
+    shape = loaded.geometry
+    chains = []
+    for parallel in range(loaded.topology.parallel):
+        parts = []
+        for place, (first, last) in enumerate(loaded.slices):
+            packed = rows[parallel * shape.chain + place]
+            count = shape.height * shape.width * (last - first)
+            part = unpack(packed, count, shape.weights)
+            parts.append(part.reshape(len(packed), shape.height, shape.width, last - first))
+        chains.append(np.concatenate(parts, axis=3))
+    return Weights.of_kernels(np.concatenate(chains), loaded.slices)

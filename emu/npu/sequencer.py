@@ -1,0 +1,286 @@
+"""The sequencer: fetches an accelerator program from memory and runs it beside the host.
+
+Every control and set-up instruction takes a cycle; a command takes its own time, its fetch is hidden behind the
+command before it. Instructions that only change the cluster's registers are executed in one go, and their cycles
+pass afterwards; one that can be seen from outside (`mode`, `interrupt`, `signal`, `wait`, `halt`) acts at the end
+of its own cycle.
+
+*Inaccuracies*: a host that watches r0..r15 or the set-up registers while a program runs may see them change up to
+`BURST` cycles early. Fetches do not load the bus.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asm import isa
+from asm.rules import LOOP_DEPTH, Cause, RuleError
+from emu.bus import BusError
+
+if TYPE_CHECKING:
+    from emu.npu.cluster import Cluster
+
+WORD_MASK = 0xFFFF_FFFF
+WORD_BYTES = 4
+BURST = 64
+"""Most instructions that are executed in one go: time passes even in a program that only jumps."""
+FETCH_BYTES = max(WORD_BYTES * (1 + len(kind.payload)) for kind in isa.INSTRUCTIONS.values())
+"""Bytes of the longest instruction."""
+VISIBLE = (isa.Halt, isa.Interrupt, isa.Wait, isa.Signal, isa.SetMode)
+"""Instructions without a command that act outside of the sequencer and the set-up registers."""
+
+_instruction_class = functools.lru_cache(maxsize=1024)(isa.instruction_class)
+
+
+_RESERVED = {
+    kind.opcode: tuple(WORD_MASK & ~layout.mask() for layout in kind.payload) for kind in isa.INSTRUCTIONS.values()
+}
+"""Reserved bits of each payload word, by opcode."""
+
+
+@dataclass(slots=True)
+class HardwareLoop:
+    """A loop that is running: addresses of its body and of what follows, iterations left."""
+
+    start: int
+    end: int
+    left: int
+
+
+class Sequencer:
+    """Runs one program.
+
+    Attributes:
+        pc: address of the current instruction, or of the next one.
+        base, end: addresses of the program and of the byte behind it.
+        loops: innermost last.
+        running: whether a program runs.
+        waiting: event flag that it waits for, None if it does not wait.
+        time: machine cycles at which the current instruction begins. The clock may be later, by what was left of
+            the host's basic block; the program does not lose that time.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._next = cluster.event("sequencer", self._passed)
+        self.clear()
+
+    def clear(self) -> None:
+        """State after power-up."""
+        self.pc = self.base = self.end = self.time = 0
+        self._header = self._size = 0
+        self.stop()
+
+    def stop(self) -> None:
+        """No program runs any more; `pc` stays where it is."""
+        self.loops: list[HardwareLoop] = []
+        self.running = False
+        self.waiting: int | None = None
+        self._paid = False
+        self._next.cancel()
+
+    def start(self) -> None:
+        """Check the program at PROGRAM_BASE and run it. Raises `RuleError`, `BusError`."""
+        base, provided = self.cluster.PROGRAM_BASE, self.cluster.PROGRAM_LENGTH
+        self.pc = base
+        if base % WORD_BYTES:
+            raise RuleError(Cause.misaligned, f"a program must lie at a multiple of 4, not at 0x{base:08x}")
+        if provided and provided < isa.HEADER_BYTES:
+            raise RuleError(
+                Cause.truncated, f"the header alone has {isa.HEADER_BYTES} bytes, PROGRAM_LENGTH is {provided}"
+            )
+        magic, version, length, reserved = struct.unpack("<4I", self.cluster.bus.read(base, isa.HEADER_BYTES))
+        _check_header(magic, version, length, reserved, provided)
+        self.cluster.bus.view(base, length)
+        self.stop()
+        self.base, self.end, self.pc = base, base + length, base + isa.HEADER_BYTES
+        self.running = True
+        self._next.after(0)
+
+    def command_ended(self, time: int) -> None:
+        """The command of the current instruction was over at ``time``: go on."""
+        self._advance(self._size)
+        self._step(time)
+
+    def events_changed(self) -> None:
+        """An event flag was set: perhaps the one that the program waits for."""
+        if self.waiting is not None and self.cluster.EVENTS >> self.waiting & 1:
+            self.waiting = None
+            self._next.after(0)
+
+    def _passed(self) -> None:
+        self._step(self._next.due)
+
+    def _step(self, time: int) -> None:
+        self.time = time
+        try:
+            self._burst()
+        except (RuleError, BusError) as error:
+            self.stop()
+            self.cluster.report(error, pc=self.pc, info=self._header)
+
+    def _burst(self) -> None:
+        """Execute until something takes time or can be seen from outside, then let the time pass."""
+        cycles = 0
+        while cycles < BURST:
+            kind, immediate, words = self._fetch()
+            if kind.command is not None:
+                if cycles:
+                    break
+                self._write(kind, immediate, words)
+                self.cluster.start(kind.command, self.time, self.pc)
+                return
+            if not self._paid:
+                cycles += 1
+                if issubclass(kind, VISIBLE):
+                    self._paid = True
+                    break
+            self._paid = False
+            self._execute(kind, immediate, words)
+            if not self.running or self.waiting is not None:
+                return
+        self.cluster.pass_control_cycles(cycles)
+        self._next.at(self.time + cycles)
+
+    def _fetch(self) -> tuple[type[isa.Instruction], int, tuple[int, ...]]:
+        """Class, immediate and payload of the instruction at `pc`. Raises `RuleError`, `BusError`."""
+        self._header = 0
+        left = self.end - self.pc
+        if left <= 0 or self.pc < self.base + isa.HEADER_BYTES or self.pc % WORD_BYTES:
+            raise RuleError(
+                Cause.ran_past_end,
+                f"0x{self.pc:08x} is not in the code of the program, "
+                f"0x{self.base + isa.HEADER_BYTES:08x}..0x{self.end - 1:08x}",
+            )
+        block = self.cluster.bus.view(self.pc, min(left, FETCH_BYTES)).tobytes()
+        words = struct.unpack(f"<{len(block) // WORD_BYTES}I", block)
+        self._header = words[0]
+        try:
+            kind = _instruction_class(words[0])
+        except ValueError as error:
+            raise RuleError(Cause.bad_instruction, str(error)) from None
+        count = 1 + len(kind.payload)
+        if count > len(words):
+            raise RuleError(Cause.ran_past_end, f"the program ends inside the last instruction, {kind.mnemonic}")
+        self._size = WORD_BYTES * count
+        return kind, words[0] & kind.immediate.mask(), words[1:count]
+
+    def _advance(self, size: int) -> None:
+        """Go on behind an instruction, or back to the start of a loop that ends there."""
+        self.pc += size
+        while self.loops and self.pc == self.loops[-1].end:
+            loop = self.loops[-1]
+            loop.left -= 1
+            if loop.left:
+                self.pc = loop.start
+                return
+            self.loops.pop()
+
+    def _write(self, kind: type[isa.Instruction], immediate: int, words: tuple[int, ...]) -> None:
+        """Write the payload to its registers, base registers added to addresses."""
+        for word, reserved, layout in zip(words, _RESERVED[kind.opcode], kind.payload, strict=True):
+            if word & reserved:
+                raise RuleError(
+                    Cause.bad_field,
+                    f"{kind.mnemonic} has reserved bits 0x{word & reserved:08x} of {layout.__name__} set",
+                )
+        values = list(words)
+        if kind.addresses:
+            bases = isa.BaseImmediate.unpack(immediate)
+            for place, base in zip(kind.addresses, (bases["first"], bases["second"]), strict=False):
+                if base > isa.ABSOLUTE:
+                    raise RuleError(
+                        Cause.bad_field, f"a base register must be 0..15, or {isa.ABSOLUTE} for none, not {base}"
+                    )
+                if base != isa.ABSOLUTE:
+                    values[place] = (values[place] + self.cluster.R[base]) & WORD_MASK
+        self.cluster.write_words(kind.register, values)
+
+    def _execute(self, kind: type[isa.Instruction], immediate: int, words: tuple[int, ...]) -> None:
+        """Carry out a control or set-up instruction."""
+        if kind.register:
+            self._write(kind, immediate, words)
+            self._advance(self._size)
+        elif kind is isa.Halt:
+            self.stop()
+            self.cluster.halted()
+        elif kind is isa.Interrupt:
+            self.cluster.program_interrupt(isa.InterruptImmediate.unpack(immediate)["code"])
+            self._advance(self._size)
+        elif kind in (isa.Wait, isa.Signal):
+            self._event(kind, **isa.EventImmediate.unpack(immediate))
+        elif kind in (isa.Jump, isa.JumpNZ):
+            tested = isa.RegisterImmediate.unpack(immediate)["destination"] if kind is isa.JumpNZ else None
+            if tested is None or self.cluster.R[tested]:
+                self._jump(words[0])
+            else:
+                self._advance(self._size)
+        elif kind is isa.Loop:
+            self._loop(words, **isa.LoopImmediate.unpack(immediate))
+        else:
+            if kind in (isa.Set, isa.Add):
+                self._arithmetic(kind, words[0], **isa.RegisterImmediate.unpack(immediate))
+            self._advance(self._size)
+
+    def _arithmetic(self, kind: type[isa.Instruction], value: int, destination: int, source: int) -> None:
+        registers = self.cluster.R
+        registers[destination] = value if kind is isa.Set else registers[source] + value
+
+    def _event(self, kind: type[isa.Instruction], event: int, clusters: int) -> None:
+        """`wait` and `signal`."""
+        if kind is isa.Signal:
+            self._advance(self._size)
+            self.cluster.signal(event, clusters)
+        elif self.cluster.EVENTS >> event & 1:
+            self.cluster.EVENTS &= ~(1 << event)
+            self._advance(self._size)
+        else:
+            self.waiting, self._paid = event, True
+
+    def _jump(self, offset: int) -> None:
+        """Go on at an offset; loops whose body does not hold it are left."""
+        self.pc = self.base + offset
+        while self.loops and not self.loops[-1].start <= self.pc < self.loops[-1].end:
+            self.loops.pop()
+
+    def _loop(self, words: tuple[int, ...], register: int, by_register: int) -> None:
+        """Begin a loop, or skip it."""
+        count, offset = words
+        if by_register:
+            count = self.cluster.R[register]
+        start, end = self.pc + self._size, self.base + offset
+        if not start < end <= self.end or end % WORD_BYTES:
+            raise RuleError(
+                Cause.bad_field,
+                f"a loop must end behind its first instruction and inside the program, not at offset 0x{offset:x}",
+            )
+        if not count:
+            self._advance(end - self.pc)
+            return
+        if len(self.loops) == LOOP_DEPTH:
+            raise RuleError(Cause.loop_depth, f"loops nest {LOOP_DEPTH} deep at most")
+        self.loops.append(HardwareLoop(start, end, count))
+        self.pc = start
+
+
+def _check_header(magic: int, version: int, length: int, reserved: int, provided: int) -> None:
+    """Raises `RuleError` unless a program may start like that. ``provided`` is the host's length, 0 unknown."""
+    if magic != isa.MAGIC:
+        raise RuleError(Cause.bad_magic, f"a program starts with 0x{isa.MAGIC:08x}, not 0x{magic:08x}")
+    if version >> 16 != isa.VERSION >> 16:
+        raise RuleError(
+            Cause.bad_version,
+            f"this sequencer runs version {isa.VERSION >> 16}, the program has version {version >> 16}",
+        )
+    if reserved:
+        raise RuleError(Cause.bad_field, f"the reserved word of the header must be 0, not 0x{reserved:08x}")
+    if length < isa.HEADER_BYTES or length % WORD_BYTES:
+        raise RuleError(
+            Cause.bad_field,
+            f"a program's length must be a multiple of 4 and at least {isa.HEADER_BYTES}, not {length}",
+        )
+    if provided and length > provided:
+        raise RuleError(Cause.truncated, f"the header says {length} bytes, PROGRAM_LENGTH is {provided}")

@@ -1,0 +1,148 @@
+"""Stream engines: tensors in memory to arrays and back.
+
+A tensor is height x width x channels, channels innermost. Rows are whole bytes apart, pixels are whole elements
+apart: a slice of the channels, or a window of the columns, is a tensor too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from asm import isa
+from asm.rules import Cause, ElementFormat, RuleError
+from emu.bus import Bus
+from emu.npu.formats import Integers, pack, unpack
+
+CODES = {1: ElementFormat.u1, 2: ElementFormat.u2, 4: ElementFormat.u4, 8: ElementFormat.u8, 32: ElementFormat.s32}
+"""The format that gives back the plain bits of elements of that many bits."""
+
+
+def element_format(value: int) -> ElementFormat:
+    """The format of that number. Raises `RuleError` if there is none."""
+    try:
+        return ElementFormat(value)
+    except ValueError:
+        raise RuleError(Cause.bad_field, f"{value} is not an element format; formats are 0..8") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """Where a tensor is and what it looks like.
+
+    Attributes:
+        address: first byte; element 0 is in its low bits.
+        line_stride: bytes from row to row.
+        pixel_stride: bits from pixel to pixel.
+    """
+
+    address: int
+    element: ElementFormat
+    channels: int
+    height: int
+    width: int
+    line_stride: int
+    pixel_stride: int
+
+    @classmethod
+    def of_words(cls, words: tuple[int, ...]) -> Tensor:
+        """From the five words of `isa.TENSOR`. Raises `RuleError` if there is no such format."""
+        address, layout, shape, line_stride, pixel_stride = words
+        kind = isa.TensorFormat.unpack(layout)
+        size = isa.TensorShape.unpack(shape)
+        element = element_format(kind["format"])
+        return cls(address, element, kind["channels"], size["height"], size["width"], line_stride, pixel_stride)
+
+    @property
+    def row_bits(self) -> int:
+        """Bits from the first to the last element of a row, both included."""
+        return (self.width - 1) * self.pixel_stride + self.channels * self.element.bits
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes that a row touches."""
+        return -(-self.row_bits // 8)
+
+    @property
+    def extent(self) -> int:
+        """Bytes from the first to the last one that the tensor touches, both included."""
+        return (self.height - 1) * self.line_stride + self.row_bytes
+
+    @property
+    def stream_bytes(self) -> int:
+        """Bytes of its elements alone, packed tightly."""
+        return -(-self.height * self.width * self.channels * self.element.bits // 8)
+
+    def check(self, name: str) -> None:
+        """Raises `RuleError` unless it has elements and whole elements from pixel to pixel."""
+        if min(self.height, self.width, self.channels) < 1:
+            raise RuleError(
+                Cause.shape_mismatch,
+                f"the {name} must be at least 1 x 1 x 1, not {self.height} x {self.width} x {self.channels}",
+            )
+        if self.pixel_stride % self.element.bits:
+            raise RuleError(
+                Cause.bad_field,
+                f"the {name}'s pixel stride must be a multiple of {self.element.bits} bits "
+                f"({self.element.name}), not {self.pixel_stride}",
+            )
+
+    def check_writable(self, name: str) -> None:
+        """Raises `RuleError` if two elements share bits, so that it cannot be written."""
+        if self.width > 1 and self.pixel_stride < self.channels * self.element.bits:
+            raise RuleError(
+                Cause.shape_mismatch,
+                f"the {name}'s pixels overlap: the pixel stride must be at least "
+                f"{self.channels * self.element.bits} bits, not {self.pixel_stride}",
+            )
+        if self.height > 1 and self.line_stride < self.row_bytes:
+            raise RuleError(
+                Cause.shape_mismatch,
+                f"the {name}'s rows overlap: the line stride must be at least {self.row_bytes} bytes, "
+                f"not {self.line_stride}",
+            )
+
+    def rows(self, block: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The bytes of each row, (height, row_bytes), as a view of the ``extent`` bytes of the tensor."""
+        return as_strided(block, (self.height, self.row_bytes), (self.line_stride, 1))
+
+    def pixels(self, elements: NDArray[Any]) -> NDArray[Any]:
+        """The tensor, (height, width, channels), as a view of the elements of its rows, (height, elements)."""
+        row, element = elements.strides
+        step = self.pixel_stride // self.element.bits * element
+        return as_strided(elements, (self.height, self.width, self.channels), (row, step, element))
+
+
+def read(bus: Bus, tensor: Tensor) -> Integers:
+    """The elements, (height, width, channels), dtype as `formats.unpack`. Raises `BusError`."""
+    rows = tensor.rows(bus.view(tensor.address, tensor.extent))
+    return tensor.pixels(unpack(rows, tensor.row_bits // tensor.element.bits, tensor.element))
+
+
+def write(bus: Bus, tensor: Tensor, values: NDArray[Any]) -> None:
+    """Store elements; bits between and behind them keep their values.
+
+    Args:
+        values: (height, width, channels), integers that the tensor's format holds. `s1` stores the sign: +1
+            for values above 0.
+
+    Raises:
+        BusError: not writable memory; nothing is written then.
+    """
+    rows = tensor.rows(bus.view(tensor.address, tensor.extent, write=True))
+    element = tensor.element
+    if tensor.row_bits == 8 * tensor.row_bytes == tensor.width * tensor.channels * element.bits:
+        rows[:] = pack(values.astype(np.int64).reshape(tensor.height, -1), element)
+    else:
+        codes = CODES[element.bits]
+        elements = unpack(rows, 8 * tensor.row_bytes // element.bits, codes)
+        if element is ElementFormat.s1:
+            tensor.pixels(elements)[:] = values > 0
+        else:
+            tensor.pixels(elements)[:] = values.astype(np.int64) & ((1 << element.bits) - 1)
+        rows[:] = pack(elements, codes)
+    bus.written(tensor.address, tensor.extent)

@@ -1,0 +1,74 @@
+"""A tile: 32 rows of 1024 bits that are memory, or multiply."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asm.rules import KERNEL_ROWS, ROW_BITS, TILES, ElementFormat
+from emu.memory import PAGE, Memory
+
+ROW_BYTES = ROW_BITS // 8
+TILE_BYTES = KERNEL_ROWS * ROW_BYTES
+"""Bytes of one tile's array; a page, so that each tile can be taken from the bus by itself."""
+BLOCKED = "the tile is in compute mode; clear its bit in TILE_MODE to use it as memory"
+
+
+class Tile:
+    """One array.
+
+    Attributes:
+        number: place in the cluster.
+        rows: the array, uint8 (32, 128): the cluster's memory itself, not a copy.
+        compute: True in compute mode: the array is not on the bus.
+        weights: format of the kernels inside, None if there are none.
+        rows_used: rows that hold kernels.
+        bits_used: weight bits in each of those rows.
+    """
+
+    def __init__(self, number: int, memory: Memory) -> None:
+        start = number * TILE_BYTES
+        self.number = number
+        self.rows: NDArray[np.uint8] = memory.data[start : start + TILE_BYTES].reshape(KERNEL_ROWS, ROW_BYTES)
+        self.compute = False
+        self.describe(None, 0, 0)
+
+    def describe(self, weights: ElementFormat | None, rows_used: int, bits_used: int) -> None:
+        """Note what the array holds, for people; the arithmetic does not ask."""
+        self.weights, self.rows_used, self.bits_used = weights, rows_used, bits_used
+
+    @property
+    def occupancy(self) -> float:
+        """Share of the array's bits that hold weights, 0..1."""
+        return self.rows_used * self.bits_used / (KERNEL_ROWS * ROW_BITS)
+
+
+class TileArray:
+    """The tiles of a cluster in the memory that holds their bits.
+
+    *Inaccuracies*: changing the mode takes no time of its own. Segments and the gating of unused tensor space
+    have no effect.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        if memory.size != TILES * TILE_BYTES or TILE_BYTES != PAGE:
+            raise ValueError(f"memory {memory.name} must have {TILES * TILE_BYTES} bytes for tiles, not {memory.size}")
+        self.memory = memory
+        memory.block_reason = BLOCKED
+        self.tiles = [Tile(number, memory) for number in range(TILES)]
+
+    def __getitem__(self, number: int) -> Tile:
+        return self.tiles[number]
+
+    @property
+    def modes(self) -> int:
+        """The word of TILE_MODE: a bit for each tile in compute mode."""
+        return sum(tile.compute << tile.number for tile in self.tiles)
+
+    @modes.setter
+    def modes(self, word: int) -> None:
+        for tile in self.tiles:
+            compute = bool(word >> tile.number & 1)
+            if compute != tile.compute:
+                tile.compute = compute
+                self.memory.block(tile.number, 1, compute)

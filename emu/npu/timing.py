@@ -1,0 +1,70 @@
+"""How long a command takes: the rule that reproduces the published cycle tables.
+
+    load cycles = weight bits / 64                                  the kernel port is 64 bits wide
+    work cycles = macs x bits per mac / (1024 x tiles)              each tile finishes 1024 kernel bits a cycle
+    copy cycles = runs x ceil(bytes of a run / 8)                   64-bit beats
+
+Bits per mac are those of the wider operand. Loads are not overlapped with work. Cycles are fractions here, but
+time is whole: what is left over is carried to the next command of the program, so that a layer that is cut into
+many commands takes as long as the table says.
+
+*Inaccuracies*: the rule takes every tile-cycle to be full (a kernel that fills part of a row costs its part
+only), and neither memory ports nor the fetch of the activation table take time. The copy rule is our own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import lcm
+
+from asm.rules import ROW_BITS, TILES
+
+KERNEL_PORT_BITS = 64
+BEAT_BYTES = 8
+"""Bytes that a copy moves in a cycle."""
+TILE_FRACTIONS = lcm(*range(1, TILES + 1))
+UNITS = ROW_BITS * TILE_FRACTIONS
+"""Units of a cycle in which every load and every convolution takes a whole number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a command does, as far as time and energy depend on it.
+
+    Attributes:
+        kernel_bits: useful weight bits loaded.
+        macs: multiply-accumulates, those with padding included.
+        bits: bits of the wider operand.
+        tiles: tiles at work, at least 1.
+        copy_cycles: cycles of the tensor DMA.
+        activation_bytes: bytes of input and output tensors.
+        utilisation: share of the cluster's array that a convolution reads in a cycle, 0..1.
+    """
+
+    kernel_bits: int = 0
+    macs: int = 0
+    bits: int = 1
+    tiles: int = 1
+    copy_cycles: int = 0
+    activation_bytes: int = 0
+    utilisation: float = 0.0
+
+    @property
+    def row_bits(self) -> int:
+        """Kernel bits that the tiles work through."""
+        return self.macs * self.bits
+
+    @property
+    def load_units(self) -> int:
+        """Time on the kernel port in 1 / `UNITS` cycles."""
+        return self.kernel_bits * (UNITS // KERNEL_PORT_BITS)
+
+    @property
+    def work_units(self) -> int:
+        """Time of the tiles in 1 / `UNITS` cycles."""
+        return self.row_bits * (TILE_FRACTIONS // self.tiles)
+
+
+def whole_cycles(units: int, carried: int) -> tuple[int, int]:
+    """Cycles that ``units`` take after ``carried`` units were left over, and the units that are left over then."""
+    return divmod(units + carried, UNITS)
