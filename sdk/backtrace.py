@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from emu.bus import BusError
 from sdk.call_frames import FrameRule
@@ -56,29 +57,39 @@ class Unwinder:
             state: register values by name: those of `Host.registers`, ``pc``, and what exceptions need.
             depth: frames to return at most.
         """
-        frames: list[Frame] = []
+        return list(islice(self._walk(state), depth))
+
+    def caller(self, state: Mapping[str, int]) -> Frame | None:
+        """The frame that the function returns to, None if it is not known."""
+        frames = self._walk(state)
+        for frame in frames:
+            if not frame.inlined:
+                break
+        return next(frames, None)
+
+    def _walk(self, state: Mapping[str, int]) -> Iterator[Frame]:
         registers = {number: state[name] for number, name in enumerate(self._host.registers)}
         pc, interrupted, traps = state["pc"], True, dict(state)
         seen: set[tuple[int, int]] = set()
-        while len(frames) < depth and (pc, registers[self._host.stack_register]) not in seen:
-            stack = registers[self._host.stack_register]
+        while (pc, registers[self._host.stack_register]) not in seen:
+            first, stack = not seen, registers[self._host.stack_register]
             seen.add((pc, stack))
-            # A return address may be the first one after its function, where the call does not return.
-            found = self._frames(pc, pc if interrupted else pc - 1, stack, interrupted and bool(frames))
-            if not found and frames:
-                break
-            frames += found or [Frame(pc, "?", None, stack)]
+            # The address after a call may belong to the next function already, if the call does not return.
+            instruction = pc if interrupted else pc - 1
+            frames = self._frames(pc, instruction, stack, interrupted and not first)
+            if not frames and not first:
+                return
+            yield from frames or [Frame(pc, "?", None, stack)]
             try:
-                caller = self._caller(pc if interrupted else pc - 1, registers, traps, innermost=len(seen) == 1)
+                caller = self._caller(instruction, registers, traps, innermost=first)
             except (BusError, KeyError):
-                break
+                return
             if caller is None:
-                break
+                return
             interrupted = isinstance(caller, Interrupted)
             if interrupted:
                 traps.pop("mepc", None)
             registers, pc = (caller.registers, caller.pc) if isinstance(caller, Interrupted) else caller
-        return frames[:depth]
 
     def _frames(self, pc: int, instruction: int, stack: int, interrupted: bool) -> list[Frame]:
         """The function at an instruction, after the ones that were inlined there."""

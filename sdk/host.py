@@ -31,12 +31,14 @@ class Host(ABC):
         registers: names that `Core.read_register` knows, in the order of their DWARF numbers.
         stack_register, return_register: DWARF numbers of the stack pointer and of the return address.
         return_names: registers that a call may put its return address into.
+        relative_targets: capstone gives the targets of jumps relative to the instruction.
     """
 
     registers: ClassVar[tuple[str, ...]]
     stack_register: ClassVar[int]
     return_register: ClassVar[int]
     return_names: ClassVar[tuple[str, ...]]
+    relative_targets: ClassVar[bool] = False
 
     @abstractmethod
     def instruction_size(self, first_halfword: int) -> int:
@@ -114,6 +116,7 @@ class RiscV(Host):
     )  # fmt: skip
     stack_register, return_register = 2, 1
     return_names = ("ra", "t0")
+    relative_targets = True
 
     MRET = (0x3020_0073).to_bytes(4, "little")
 
