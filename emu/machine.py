@@ -120,6 +120,7 @@ class Machine:
             self.bus.add_device(item.base, device)
             self.devices[item.name] = device
         self.core: Core = make_core(map.host, self.board)
+        self.core.attach(self.devices, map.reset_address)
         for item in map.peripherals:
             if item.interrupt is not None:
                 self._wire(self.devices[item.name], item.interrupt)

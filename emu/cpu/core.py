@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emu.device import Device
 
 
 class Pause(Enum):
@@ -47,6 +51,7 @@ class Core(ABC):
     Attributes:
         name: "cortex-m4f", "rv32imc".
         architecture: "arm" or "riscv".
+        reset_address: where the vector table (Cortex-M) or the first instruction (RV32) is.
         exit_code: set when firmware ended the run.
         on_fault: called with a `FaultReport` for every synchronous fault that is taken.
         last_fault: the newest report.
@@ -56,10 +61,15 @@ class Core(ABC):
     architecture: str
 
     def __init__(self) -> None:
+        self.reset_address = 0
         self.exit_code: int | None = None
         self.abnormal_exit = False
         self.on_fault: list[Callable[[FaultReport], None]] = []
         self.last_fault: FaultReport | None = None
+
+    def attach(self, devices: Mapping[str, Device], reset_address: int) -> None:
+        """Called once by the machine when all devices exist; a core that works closely with some of them extends it."""
+        self.reset_address = reset_address
 
     @abstractmethod
     def reset(self) -> None:
