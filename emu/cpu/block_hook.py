@@ -21,7 +21,8 @@ from numba import carray, cfunc, njit, types
 from numba.extending import intrinsic
 
 from emu.clock import DEADLINE, NOW
-from emu.cpu.hook_state import HOLE, PAGE_BITS, SLOTS, TABLE_ENTRIES, WATCHED, Request, Right, Site, Slot, Stopped
+from emu.cpu.encoding import riscv_site, riscv_width, thumb_site, thumb_width
+from emu.cpu.hook_state import HOLE, PAGE_BITS, SLOTS, TABLE_ENTRIES, WATCHED, Request, Right, Slot, Stopped
 
 CLOCK, INSTRUCTIONS, REQUEST, STOPPED = map(int, (Slot.CLOCK, Slot.INSTRUCTIONS, Slot.REQUEST, Slot.STOPPED))
 BLOCK_PC, BLOCK_SIZE, BLOCK_COUNT = map(int, (Slot.BLOCK_PC, Slot.BLOCK_SIZE, Slot.BLOCK_COUNT))
@@ -37,7 +38,6 @@ REQUEST_NONE, REQUEST_STOP, REQUEST_STEP, REQUEST_WATCH = map(
 )
 AT_DEADLINE, AT_REQUEST, AT_SITE, AT_WATCH = map(int, (Stopped.DEADLINE, Stopped.REQUEST, Stopped.SITE, Stopped.WATCH))
 EXECUTE, MAY_EXECUTE, RIGHTS = int(Right.EXECUTE), int(Right.MAY_EXECUTE), 7
-FLOATING_POINT, DIVIDE, SEND_EVENT = int(Site.FLOATING_POINT), int(Site.DIVIDE), int(Site.SEND_EVENT)
 UC_MEM_READ = 16
 TAG_MASK = (1 << 47) - 1
 FLAG_SHIFT, FLAG_MASK, COUNT_SHIFT = 47, 7, 50
@@ -85,39 +85,9 @@ def _generate_call(context: Any, builder: Any, signature: Any, arguments: Any) -
     return builder.call(builder.inttoptr(arguments[0], pointer), arguments[1:])
 
 
-@njit(inline="always")
-def thumb_width(code: Any, offset: int) -> int:
-    """Bytes of the Thumb instruction: 4 if its first half-word starts with 0b11101, 0b11110 or 0b11111."""
-    return 4 if code[offset + 1] >= 0xE8 else 2
-
-
-@njit(inline="always")
-def thumb_sites(code: Any, offset: int) -> int:
-    """`Site` of the Thumb instruction: coprocessor 10 or 11 (floating point), SDIV and UDIV, SEV."""
-    high = code[offset + 1]
-    if high == 0xBF and code[offset] == 0x40:
-        return SEND_EVENT
-    if high & 0xEC == 0xEC and code[offset + 3] & 0x0E == 0x0A:
-        return FLOATING_POINT
-    if high == 0xFB and (code[offset] & 0xF0 == 0x90 or code[offset] & 0xF0 == 0xB0):
-        return DIVIDE
-    return 0
-
-
-@njit(inline="always")
-def riscv_width(code: Any, offset: int) -> int:
-    """Bytes of the RISC-V instruction: 4 if its two lowest bits are set."""
-    return 4 if code[offset] & 3 == 3 else 2
-
-
-@njit(inline="always")
-def riscv_sites(code: Any, offset: int) -> int:
-    """No RISC-V instruction needs a `Site`."""
-    return 0
-
-
-def make_block_hook(width: Callable[..., int], sites: Callable[..., int]) -> Any:
+def make_block_hook(width_rule: Callable[..., int], site_rule: Callable[..., int]) -> Any:
     """The UC_HOOK_BLOCK callback for one instruction set."""
+    width, site = njit(inline="always")(width_rule), njit(inline="always")(site_rule)
 
     @njit(inline="never")
     def classify(state: Any, pc: int, size: int) -> int:
@@ -128,8 +98,8 @@ def make_block_hook(width: Callable[..., int], sites: Callable[..., int]) -> Any
                 code = carray(bytes_at(regions[3 * index + 2] + (pc - base)), (1 << 16,))
                 offset = count = flags = 0
                 while offset < size:
-                    flags |= sites(code, offset)
-                    offset += width(code, offset)
+                    flags |= site(code[offset], code[offset + 1], code[offset + 3])
+                    offset += width(code[offset], code[offset + 1])
                     count += 1
                 return pc | size << 32 | flags << FLAG_SHIFT | count << COUNT_SHIFT
         return pc | size << 32
@@ -233,8 +203,8 @@ def fault(uc: int, access: int, address: int, size: int, value: int, user: Any) 
 
 
 HOOKS = {
-    "thumb_block": make_block_hook(thumb_width, thumb_sites),
-    "riscv_block": make_block_hook(riscv_width, riscv_sites),
+    "thumb_block": make_block_hook(thumb_width, thumb_site),
+    "riscv_block": make_block_hook(riscv_width, riscv_site),
     "fill": fill,
     "trap": trap,
     "fault": fault,

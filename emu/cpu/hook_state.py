@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
+from emu.cpu import encoding
+
 
 class Slot(IntEnum):
     """What is where in the array."""
@@ -102,6 +104,6 @@ class Right(IntFlag):
 class Site(IntFlag):
     """Kinds of instruction that Unicorn executes, but that must trap in some states of the core."""
 
-    FLOATING_POINT = 1
-    DIVIDE = 2
-    SEND_EVENT = 4
+    FLOATING_POINT = encoding.FLOATING_POINT
+    DIVIDE = encoding.DIVIDE
+    SEND_EVENT = encoding.SEND_EVENT

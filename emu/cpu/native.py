@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-SOURCES = (Path(__file__).with_name("block_hook.py"), Path(__file__).with_name("hook_state.py"), Path(__file__))
+SOURCES = [Path(__file__).with_name(name) for name in ("block_hook.py", "encoding.py", "hook_state.py", "native.py")]
 NAMES = ("thumb_block", "riscv_block", "fill", "trap", "fault")
 _alive: list[Any] = []
 """Engines and modules own the machine code; the process keeps them."""
