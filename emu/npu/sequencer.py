@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,11 +62,16 @@ class Sequencer:
         waiting: event flag that it waits for, None if it does not wait.
         time: machine cycles at which the current instruction begins. The clock may be later, by what was left of
             the host's basic block; the program does not lose that time.
+        breakpoints: addresses of instructions before which the program is held, for debuggers; reset keeps them.
+        on_breakpoint: called with the address when that happens; `resume` goes on.
+        held: whether the program is held at a breakpoint. It loses no time by that.
     """
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self._next = cluster.event("sequencer", self._passed)
+        self.breakpoints: set[int] = set()
+        self.on_breakpoint: Callable[[int], None] = lambda address: None
         self.clear()
 
     def clear(self) -> None:
@@ -79,8 +85,15 @@ class Sequencer:
         self.loops: list[HardwareLoop] = []
         self.running = False
         self.waiting: int | None = None
-        self._paid = False
+        self._paid = self.held = False
+        self._left: int | None = None
         self._next.cancel()
+
+    def resume(self) -> None:
+        """Go on from the breakpoint that the program is held at."""
+        if self.held:
+            self.held, self._left = False, self.pc
+            self._next.at(self.time)
 
     def start(self) -> None:
         """Check the program at PROGRAM_BASE and run it. Raises `RuleError`, `BusError`."""
@@ -126,6 +139,13 @@ class Sequencer:
         """Execute until something takes time or can be seen from outside, then let the time pass."""
         cycles = 0
         while cycles < BURST:
+            if self.pc in self.breakpoints and self.pc != self._left and not self._paid:
+                if cycles:
+                    break
+                self.held = True
+                self.on_breakpoint(self.pc)
+                return
+            self._left = None
             kind, immediate, words = self._fetch()
             if kind.command is not None:
                 if cycles:
