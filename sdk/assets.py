@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from asm import assemble_file
+from asm.objects import object_file
 from sdk.compile import Unit
 from sdk.project import Project, ProjectError, TensorFile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 HEADER = "project_data.h"
 SECTIONS = {"flash": ".rodata", "sysmem": ".sysmem.data"}
@@ -33,24 +39,41 @@ class Assets:
     objects: list[Path]
 
 
-def write_assets(project: Project, host: str, folder: Path) -> Assets:
+def write_assets(project: Project, architecture: str, folder: Path) -> Assets:
     """Assembles and packs everything that ``project`` names, into ``folder``.
 
     Args:
-        host: name of the host CPU.
+        architecture: of the host CPU, ``arm`` or ``riscv``.
 
     Raises:
-        AsmError: a program has errors.
-        ProjectError: an array cannot be read or packed.
+        AssemblyErrors: a program has errors.
+        ProjectError: an array cannot be read or packed, or two things have the same name.
     """
-    declarations = [f"extern const uint8_t {tensor.symbol}" for tensor in project.tensors]
-    units = []
-    for index, tensor in enumerate(project.tensors):
+    declarations: dict[str, str] = {}
+    units, objects = [], []
+    for source in project.programs:
+        program = assemble_file(source)
+        _declare(declarations, program.name, f"uint32_t {program.name}[{len(program.words)}]", source)
+        path = folder / "programs" / f"{program.name}.o"
+        _write_bytes(path, object_file(program, architecture, source=_debug_path(source, project.root)))
+        objects.append(path)
+    for tensor in project.tensors:
         data = _pack(tensor)
-        declarations[index] += f"[{len(data)}];"
+        _declare(declarations, tensor.symbol, f"uint8_t {tensor.symbol}[{len(data)}]", tensor.file)
         units.append(_tensor_unit(tensor, data, folder))
-    _write(folder / HEADER, _header(declarations))
-    return Assets(units, [])
+    _write(folder / HEADER, _header(f"extern const {declaration};" for declaration in declarations.values()))
+    return Assets(units, objects)
+
+
+def _declare(declarations: dict[str, str], symbol: str, declaration: str, file: Path) -> None:
+    if symbol in declarations:
+        raise ProjectError(f"{file}: the name {symbol} is taken by another program or tensor of the project")
+    declarations[symbol] = declaration
+
+
+def _debug_path(source: Path, root: Path) -> str:
+    """How debug information calls a file: relative to the project, if it is in there."""
+    return source.relative_to(root).as_posix() if source.is_relative_to(root) else str(source)
 
 
 def _header(declarations: Iterable[str]) -> str:
@@ -71,7 +94,6 @@ def _header(declarations: Iterable[str]) -> str:
 def _tensor_unit(tensor: TensorFile, data: bytes, folder: Path) -> Unit:
     """An assembly file that includes the packed array."""
     binary = folder / "tensors" / f"{tensor.symbol}.bin"
-    binary.parent.mkdir(parents=True, exist_ok=True)
     _write_bytes(binary, data)
     flags = '"aw"' if tensor.memory == "sysmem" else '"a"'
     source = binary.with_suffix(".S")
@@ -109,7 +131,7 @@ def _pack(tensor: TensorFile) -> bytes:
         raise ProjectError(f"tensors.{tensor.symbol}: {error}") from None
 
 
-def _read_array(tensor: TensorFile):  # type: ignore[no-untyped-def]
+def _read_array(tensor: TensorFile) -> NDArray[Any]:
     """The NumPy array of a tensor."""
     import numpy as np
 
@@ -124,7 +146,8 @@ def _read_array(tensor: TensorFile):  # type: ignore[no-untyped-def]
             raise ProjectError(
                 f"tensors.{tensor.symbol}: {tensor.file} has no array {tensor.key!r}; it has {', '.join(loaded.files)}"
             )
-        return loaded[tensor.key]
+        array: NDArray[Any] = loaded[tensor.key]
+        return array
 
 
 def _write(path: Path, text: str) -> None:
@@ -134,4 +157,5 @@ def _write(path: Path, text: str) -> None:
 
 def _write_bytes(path: Path, data: bytes) -> None:
     if not path.exists() or path.read_bytes() != data:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)

@@ -67,7 +67,7 @@ def build(project: Project, options: BuildOptions) -> Build:
     Raises:
         UnknownMachineError: there is no such machine.
         ToolchainError: the compiler is missing, or refuses a source.
-        AsmError: an accelerator program has errors.
+        AssemblyErrors: an accelerator program has errors.
         ProjectError: an array cannot be read or packed.
         OSError: a file cannot be written.
     """
@@ -79,7 +79,7 @@ def build(project: Project, options: BuildOptions) -> Build:
     work = elf.with_suffix(".objects")
     work.mkdir(parents=True, exist_ok=True)
 
-    assets = write_assets(project, host, work)
+    assets = write_assets(project, TARGETS[host].architecture, work)
     compiler = Compiler(toolchain, _project_options(project, library, options.optimisation, work))
     units = [*_source_units(project, work), *assets.units]
     compiled = compiler.compile(units)

@@ -27,6 +27,7 @@ class Target:
     """How the compilers call a host CPU.
 
     Attributes:
+        architecture: ``arm`` or ``riscv``.
         startup: folder of its start-up code in ``firmware/startup`` and of its sources in ``firmware/src``.
         zig: options of ``zig cc`` and ``zig build-lib``.
         zig_abi: options of ``zig cc`` alone.
@@ -35,6 +36,7 @@ class Target:
         gcc_package: what to install where GCC is missing.
     """
 
+    architecture: str
     startup: str
     zig: tuple[str, ...]
     zig_abi: tuple[str, ...]
@@ -45,6 +47,7 @@ class Target:
 
 TARGETS: dict[str, Target] = {
     "cortex-m4f": Target(
+        architecture="arm",
         startup="cortex_m",
         zig=("-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m4+vfp4d16sp"),
         zig_abi=(),
@@ -53,6 +56,7 @@ TARGETS: dict[str, Target] = {
         gcc_package="gcc-arm-none-eabi",
     ),
     "rv32imc": Target(
+        architecture="riscv",
         startup="rv32",
         zig=("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c+zicsr"),
         zig_abi=("-mabi=ilp32",),

@@ -40,23 +40,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Builds; returns the exit code."""
-    from asm.errors import AsmError
-    from emu.machines import UnknownMachineError
+    """Builds; returns the exit code. What is wrong with the input is an exception of `sdk.build.build`."""
     from sdk.build import BuildOptions, build
-    from sdk.project import ProjectError, open_project
-    from sdk.toolchain import ToolchainError
+    from sdk.project import open_project
 
-    try:
-        project = open_project(args.path)
-        options = BuildOptions(args.machine, args.toolchain, args.optimisation, args.output)
-        result = build(project, options)
-    except (ProjectError, ToolchainError, UnknownMachineError, AsmError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
+    options = BuildOptions(args.machine, args.toolchain, args.optimisation, args.output)
+    result = build(open_project(args.path), options)
     for message in result.messages:
         print(message, file=sys.stderr)
     _report(result, args.verbose)
