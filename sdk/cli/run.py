@@ -1,0 +1,190 @@
+"""``imnpu run``: firmware on an emulated machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emu.cpu.core import Core
+    from emu.log import Message
+    from sdk.runner import Runner, RunResult
+
+EXIT_CODES = {"ABNORMAL": 120, "LOCKUP": 121, "ASLEEP": 122, "LIMIT": 124, "STOPPED": 130}
+"""Exit codes of runs that firmware did not end with an exit code of its own, by `Outcome`."""
+
+EXAMPLES = """\
+examples:
+  imnpu run hello.elf
+  imnpu run --machine st18-rv32 --max-cycles 600000000 hello.elf
+  imnpu run --stream images.bin --json report.json digits.elf
+  echo 42 | imnpu run --uart-input - calculator.elf
+
+exit codes:
+  the firmware's own, modulo 256 (1 if that is 0 but the code is not)
+  120  firmware reported a run-time error: a fault, a failed assertion
+  121  locked up: a fault inside a fault handler
+  122  asleep, and nothing is going to wake the CPU
+  124  the limit of --max-cycles is reached
+  130  Ctrl-C
+  1, 2, 70  the command failed: wrong input, wrong arguments, a defect of imnpu
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.description = (
+        "Run firmware on an emulated machine. What it sends to its UART, and nothing else, goes to stdout;\n"
+        "messages and a summary go to stderr. The firmware's exit code is the command's."
+    )
+    parser.epilog = EXAMPLES
+    parser.add_argument("elf", type=Path, metavar="FW.elf", help="the firmware")
+    parser.add_argument("--machine", metavar="M", help="machine (default: the one for the firmware's architecture)")
+    parser.add_argument(
+        "--clusters", type=int, default=8, metavar="N", help="NPU clusters, 1..8 (default: %(default)s)"
+    )
+    parser.add_argument("--max-cycles", type=_cycles, metavar="N", help="stop after N machine cycles")
+    parser.add_argument("--stream", type=Path, metavar="FILE", help="bytes for the input stream")
+    parser.add_argument(
+        "--uart-input", metavar="FILE", help="bytes that the UART receives; - is stdin, read to its end"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write a report of the run")
+    parser.add_argument("--quiet", action="store_true", help="no warnings and no summary; errors only")
+
+
+def _cycles(text: str) -> int:
+    value = int(text)
+    if value <= 0:
+        raise ValueError
+    return value
+
+
+_cycles.__name__ = "number of cycles"  # argparse puts it into its message
+
+
+def main(args: argparse.Namespace) -> int:
+    """Runs; returns the exit code."""
+    from emu.machines import machine_map
+    from sdk.loader import load_elf, machine_for
+    from sdk.runner import Runner
+
+    image = load_elf(args.elf)
+    machine = machine_map(args.machine or machine_for(image), args.clusters)
+    stream = args.stream.read_bytes() if args.stream else b""
+    runner = Runner(image, machine, stream=stream, uart_input=_uart_input(args.uart_input))
+    runner.port.sinks.append(_print_bytes)
+    if not args.quiet:
+        runner.machine.log.listeners.append(_print_message)
+    with _stop_on_interrupt(runner.machine.core):
+        result = runner.run(args.max_cycles)
+    _report_end(runner, result)
+    if not args.quiet:
+        _summarise(result)
+    if args.json:
+        args.json.write_text(json.dumps(_report(result), indent=2) + "\n", encoding="utf-8")
+    return _exit_code(result)
+
+
+def _uart_input(source: str | None) -> bytes:
+    if source is None:
+        return b""
+    return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+
+
+def _print_bytes(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _print_message(message: Message) -> None:
+    print(f"imnpu: cycle {message.time}: {message.source}: {message.text}", file=sys.stderr)
+
+
+@contextmanager
+def _stop_on_interrupt(core: Core) -> Iterator[None]:
+    """Let Ctrl-C stop the run.
+
+    Python calls signal handlers between two of its instructions, but firmware may run natively for minutes. So
+    a thread waits for the byte that the interpreter's C handler writes at once, and asks the core to stop.
+    """
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+
+    def wait() -> None:
+        if os.read(read, 1):
+            core.request_stop()
+
+    waiter = threading.Thread(target=wait, name="interrupt", daemon=True)
+    waiter.start()
+    handler = signal.signal(signal.SIGINT, lambda *_: None)
+    descriptor = signal.set_wakeup_fd(write)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(descriptor)
+        signal.signal(signal.SIGINT, handler)
+        os.close(write)
+        waiter.join()
+        os.close(read)
+
+
+def _report_end(runner: Runner, result: RunResult) -> None:
+    """Say why firmware did not end by itself, and where."""
+    from sdk.debug_info import DebugInfo
+    from sdk.faults import render_fault, render_place
+    from sdk.runner import Outcome
+
+    if result.outcome is Outcome.EXIT:
+        return
+    machine = runner.machine
+    print(f"imnpu: {result.outcome.value}, at 0x{result.stop.pc:08x} after {result.cycles} cycles", file=sys.stderr)
+    info = DebugInfo(runner.image.path)
+    if result.outcome in (Outcome.ABNORMAL, Outcome.LOCKUP) and result.faults:
+        print(render_fault(result.faults[-1], info, machine.bus.read), file=sys.stderr)
+    else:
+        print(render_place(machine.core, info, machine.bus.read), file=sys.stderr)
+
+
+def _summarise(result: RunResult) -> None:
+    mega = result.machine.clock_hz / 1e6
+    end = "" if result.exit_code is None else f"exit code {result.exit_code}, "
+    lines = [
+        f"{result.machine.name}: {end}{result.cycles:,} cycles, {_engineering(result.seconds, 's')} at {mega:g} MHz",
+        f"host: {result.instructions:,} instructions, emulated in {result.wall_seconds:.2f} s, "
+        f"{result.host_mips:.1f} MIPS",
+        f"NPU: {len(result.commands):,} commands, {_engineering(result.energy_pj * 1e-12, 'J')}",
+    ]
+    for line in lines:
+        print(f"imnpu: {line}", file=sys.stderr)
+
+
+def _engineering(value: float, unit: str) -> str:
+    """``value`` with a prefix, four digits: 1.235 ms."""
+    for prefix, factor in (("", 1.0), ("m", 1e-3), ("u", 1e-6), ("n", 1e-9)):
+        if value >= factor:
+            return f"{value / factor:.4g} {prefix}{unit}"
+    return f"{value / 1e-12:.4g} p{unit}"
+
+
+def _report(result: RunResult) -> dict[str, object]:
+    seconds = result.wall_seconds
+    wall_clock = {
+        "seconds": seconds,
+        "host_mips": result.host_mips,
+        "npu_commands_per_second": len(result.commands) / seconds if seconds else 0.0,
+    }
+    return {**result.figures(), "wall_clock": wall_clock}
+
+
+def _exit_code(result: RunResult) -> int:
+    if result.exit_code is None:
+        return EXIT_CODES[result.outcome.name]
+    return result.exit_code & 0xFF or int(result.exit_code != 0)

@@ -1,0 +1,195 @@
+"""Runs firmware on a machine from reset to its end, and keeps what happened. No user interface, no printing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from emu.cpu.core import FaultReport
+from emu.devices.stream import InputStream
+from emu.devices.uart import Uart
+from emu.machine import Machine, MachineMap, Stop, StopReason
+from emu.npu.cluster import Cluster
+from emu.npu.counters import Counters
+from emu.npu.energy import FEMTO_PER_PICO
+from emu.npu.record import CommandRecord
+from sdk.accelerator import clusters_of
+from sdk.loader import Image, check_fits, load_into
+
+FAULTS_KEPT = 16
+
+
+class Outcome(Enum):
+    """How a run ended."""
+
+    EXIT = "firmware ended the run"
+    ABNORMAL = "firmware reported a run-time error"
+    LIMIT = "the cycle limit is reached"
+    LOCKUP = "the CPU is locked up: a fault inside a fault handler"
+    ASLEEP = "the CPU sleeps and nothing is going to wake it"
+    STOPPED = "stopped on request"
+
+
+OUTCOMES = {
+    StopReason.LIMIT: Outcome.LIMIT,
+    StopReason.LOCKUP: Outcome.LOCKUP,
+    StopReason.ASLEEP: Outcome.ASLEEP,
+    StopReason.REQUEST: Outcome.STOPPED,
+}
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What happened. Everything but ``wall_seconds`` is the same in every run with the same inputs.
+
+    Attributes:
+        stop: where and when the machine stopped.
+        uart: all bytes that firmware sent.
+        instructions: retired by the host.
+        counters: of every cluster, as firmware left them.
+        commands: all commands that the clusters carried out, in order of their ends.
+        faults: synchronous faults that the host took, oldest first; at most the newest `FAULTS_KEPT`.
+        wall_seconds: what the run took on this computer.
+    """
+
+    machine: MachineMap
+    outcome: Outcome
+    stop: Stop
+    uart: bytes = field(repr=False)
+    instructions: int
+    counters: tuple[Counters, ...] = field(repr=False)
+    commands: tuple[CommandRecord, ...] = field(repr=False)
+    faults: tuple[FaultReport, ...] = field(repr=False)
+    wall_seconds: float
+
+    @property
+    def exit_code(self) -> int | None:
+        """Firmware's own exit code; None if it did not end by itself."""
+        return self.stop.exit_code if self.outcome is Outcome.EXIT else None
+
+    @property
+    def cycles(self) -> int:
+        """Machine cycles from reset to the end."""
+        return self.stop.time
+
+    @property
+    def seconds(self) -> float:
+        """Time that passed on the machine."""
+        return self.cycles / self.machine.clock_hz
+
+    @property
+    def energy_pj(self) -> int:
+        """Energy of all NPU commands in picojoules."""
+        return sum(command.energy_fj for command in self.commands) // FEMTO_PER_PICO
+
+    @property
+    def host_mips(self) -> float:
+        """Millions of host instructions emulated in a second of wall-clock time."""
+        return self.instructions / self.wall_seconds / 1e6 if self.wall_seconds else 0.0
+
+    def figures(self) -> dict[str, Any]:
+        """The deterministic figures as plain data."""
+        return {
+            "machine": self.machine.name,
+            "host": self.machine.host,
+            "clock_hz": self.machine.clock_hz,
+            "outcome": self.outcome.name.lower(),
+            "exit_code": self.exit_code,
+            "cycles": self.cycles,
+            "seconds": self.seconds,
+            "host_instructions": self.instructions,
+            "uart_bytes": len(self.uart),
+            "npu_commands": len(self.commands),
+            "npu_energy_pj": self.energy_pj,
+            "clusters": [self._cluster_figures(index) for index in range(len(self.counters))],
+        }
+
+    def _cluster_figures(self, index: int) -> dict[str, int]:
+        commands = [command for command in self.commands if command.cluster == index]
+        return {
+            "commands": len(commands),
+            "load_cycles": sum(command.load_cycles for command in commands),
+            "work_cycles": sum(command.work_cycles for command in commands),
+            "copy_cycles": sum(command.copy_cycles for command in commands),
+            "macs": sum(command.macs for command in commands),
+            "energy_pj": sum(command.energy_fj for command in commands) // FEMTO_PER_PICO,
+        }
+
+
+class Runner:
+    """A machine with firmware in it, reset and ready to run.
+
+    Args:
+        image: the firmware.
+        machine: what to run it on.
+        stream: bytes that the input stream delivers.
+        uart_input: bytes that the serial port receives.
+
+    Attributes:
+        uart: bytes sent so far.
+        clusters: the NPU clusters.
+        commands: records of the commands that have ended so far.
+        faults: faults so far, at most the newest `FAULTS_KEPT`.
+
+    Raises:
+        ImageError: the image is for another host or does not fit.
+    """
+
+    def __init__(self, image: Image, machine: MachineMap, *, stream: bytes = b"", uart_input: bytes = b"") -> None:
+        check_fits(image, machine)
+        self.image = image
+        self.machine = Machine(machine)
+        load_into(image, self.machine.bus)
+        self.uart = bytearray()
+        self.commands: list[CommandRecord] = []
+        self.faults: list[FaultReport] = []
+        self._wall_seconds = 0.0
+        self.port.sinks.append(self.uart.extend)
+        self.port.receive(uart_input)
+        self.input_stream.feed(stream)
+        self.clusters: list[Cluster] = clusters_of(self.machine)
+        for cluster in self.clusters:
+            cluster.on_command.append(self.commands.append)
+        self.machine.core.on_fault.append(self._keep_fault)
+        self.machine.reset()
+
+    @property
+    def port(self) -> Uart:
+        """The serial port."""
+        port = self.machine.devices["uart0"]
+        assert isinstance(port, Uart)
+        return port
+
+    @property
+    def input_stream(self) -> InputStream:
+        """The input stream."""
+        stream = self.machine.devices["stream0"]
+        assert isinstance(stream, InputStream)
+        return stream
+
+    def _keep_fault(self, fault: FaultReport) -> None:
+        self.faults = [*self.faults, fault][-FAULTS_KEPT:]
+
+    def run(self, max_cycles: int | None = None) -> RunResult:
+        """Run on until firmware ends or ``max_cycles`` from now have passed; may be called again."""
+        start = time.perf_counter()
+        stop = self.machine.run(max_cycles)
+        self._wall_seconds += time.perf_counter() - start
+        core = self.machine.core
+        if stop.reason is StopReason.EXIT:
+            outcome = Outcome.ABNORMAL if core.abnormal_exit else Outcome.EXIT
+        else:
+            outcome = OUTCOMES[stop.reason]
+        return RunResult(
+            machine=self.machine.map,
+            outcome=outcome,
+            stop=stop,
+            uart=bytes(self.uart),
+            instructions=core.instructions,
+            counters=tuple(replace(cluster.counters) for cluster in self.clusters),
+            commands=tuple(self.commands),
+            faults=tuple(self.faults),
+            wall_seconds=self._wall_seconds,
+        )
