@@ -4,6 +4,7 @@
 #define IMNPU_IMNPU_H
 
 #include <imnpu/alarm.h>
+#include <imnpu/check.h>
 #include <imnpu/cluster.h>
 #include <imnpu/convolution.h>
 #include <imnpu/counters.h>
