@@ -11,6 +11,7 @@ from sdk.call_frames import FrameRule
 from sdk.debug_info import DebugInfo
 from sdk.dwarf import Place
 from sdk.host import HOSTS, Host, Interrupted, ReadMemory
+from sdk.sources import Sources
 
 DEPTH = 64
 """Frames after which a backtrace ends, unless another number is asked for."""
@@ -129,13 +130,16 @@ class Unwinder:
         return caller
 
 
-def render(frames: list[Frame], info: DebugInfo) -> str:
-    """The frames as lines of text: number, address, function, source line."""
+def render_frames(frames: list[Frame], sources: Sources) -> str:
+    """The frames as text: number, address, function and place, and below it the source line where there is one."""
     lines = []
     for number, frame in enumerate(frames):
-        place = f" at {frame.place}" if frame.place else ""
-        note = " (inlined)" if frame.inlined else ""
         if frame.interrupted:
-            lines.append("     --- interrupted by the exception above ---")
-        lines.append(f"#{number:<3} 0x{frame.pc:08x} in {frame.function}{note}{place}")
+            lines.append("  an exception interrupted:")
+        note = " (inlined)" if frame.inlined else ""
+        place = f" at {frame.place}" if frame.place else ""
+        lines.append(f"  #{number:<2} 0x{frame.pc:08x} in {frame.function}{note}{place}")
+        text = sources.line(frame.place.path, frame.place.line) if frame.place else None
+        if text is not None:
+            lines.append(f"        {text.strip()}")
     return "\n".join(lines)

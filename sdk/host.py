@@ -30,6 +30,7 @@ class Host(ABC):
     Attributes:
         registers: names that `Core.read_register` knows, in the order of their DWARF numbers.
         stack_register, return_register: DWARF numbers of the stack pointer and of the return address.
+        status_registers: names of the others that matter to people.
         return_names: registers that a call may put its return address into.
         relative_targets: capstone gives the targets of jumps relative to the instruction.
     """
@@ -38,6 +39,7 @@ class Host(ABC):
     stack_register: ClassVar[int]
     return_register: ClassVar[int]
     return_names: ClassVar[tuple[str, ...]]
+    status_registers: ClassVar[tuple[str, ...]]
     relative_targets: ClassVar[bool] = False
 
     @abstractmethod
@@ -72,6 +74,7 @@ class Arm(Host):
     registers = (*(f"r{number}" for number in range(13)), "sp", "lr", "pc")
     stack_register, return_register = 13, 14
     return_names = ("lr",)
+    status_registers = ("xpsr", "msp", "psp", "control")
 
     PROCESS_STACK, BASIC_FRAME = 1 << 2, 1 << 4
     EXCEPTION_RETURNS = (0xFFFF_FFE1, 0xFFFF_FFE9, 0xFFFF_FFED, 0xFFFF_FFF1, 0xFFFF_FFF9, 0xFFFF_FFFD)
@@ -116,6 +119,7 @@ class RiscV(Host):
     )  # fmt: skip
     stack_register, return_register = 2, 1
     return_names = ("ra", "t0")
+    status_registers = ("pc", "mstatus", "mepc", "mcause", "mtval")
     relative_targets = True
 
     MRET = (0x3020_0073).to_bytes(4, "little")
