@@ -7,20 +7,18 @@ from pathlib import Path
 
 from emu.bus import BusError
 from emu.cpu.core import FaultReport
-from emu.devices.stream import InputStream
-from emu.devices.uart import Uart
-from emu.machine import Machine
 from emu.machines import MAX_CLUSTERS, machine_map
 from emu.npu.cluster import Cluster
-from sdk.accelerator import TileState, clusters_of, status_of, tiles_of
+from sdk.accelerator import TileState, status_of, tiles_of
 from sdk.backtrace import DEPTH, Frame, Unwinder
 from sdk.breakpoints import BreakpointFinder, Breakpoints
 from sdk.debug_info import DebugInfo
 from sdk.disassembly import Disassembler, Line
 from sdk.dwarf import Place
 from sdk.host import HOSTS
-from sdk.loader import check_fits, load_elf, load_into, machine_for
+from sdk.loader import load_elf, machine_for
 from sdk.motion import Halt, Motion, Mover, Reason
+from sdk.runner import Runner
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +52,24 @@ class Session:
     `complete` drives one to its end.
 
     Args:
-        machine: reset, with the program in its memories.
+        runner: the machine with the program in it.
         info: the program's debug information.
 
     Attributes:
         breakpoints: `add`, `remove`, iterate.
-        uart: what the program has sent to its first serial port.
-        fault: the fault that ended the run, None if none did.
+        clusters: the NPU clusters.
     """
 
-    def __init__(self, machine: Machine, info: DebugInfo) -> None:
-        self.machine, self.info = machine, info
+    def __init__(self, runner: Runner, info: DebugInfo) -> None:
+        self.runner, self.machine, self.info = runner, runner.machine, info
+        machine = self.machine
         self.host = HOSTS[machine.core.architecture]
-        self.clusters: list[Cluster] = clusters_of(machine)
+        self.clusters = runner.clusters
         self._disassembler = Disassembler(self.host, info.label)
         finder = BreakpointFinder(info, self._disassembler, machine.bus.read)
         self.breakpoints = Breakpoints(finder, machine.core, self.clusters)
         self._unwinder = Unwinder(info, machine.bus.read)
         self._mover = Mover(machine, finder, self.breakpoints, self._unwinder, self._core_state)
-        self._uart = bytearray()
-        uart = next((device for device in machine.devices.values() if isinstance(device, Uart)), None)
-        if uart is not None:
-            uart.sinks.append(self._uart.extend)
 
     # ---- motion
 
@@ -199,7 +193,7 @@ class Session:
     @property
     def uart(self) -> str:
         """What the program has sent to its first serial port so far."""
-        return self._uart.decode(errors="replace")
+        return self.runner.uart.decode(errors="replace")
 
     def describe(self, halt: Halt) -> str:
         """Why a motion ended, and where, in one line."""
@@ -231,12 +225,5 @@ def open_session(elf: Path, machine: str | None = None, clusters: int = MAX_CLUS
         DebugInfoError: the debug information is damaged.
     """
     image = load_elf(elf)
-    layout = machine_map(machine or machine_for(image), clusters)
-    check_fits(image, layout)
-    made = Machine(layout)
-    load_into(image, made.bus)
-    made.reset()
-    if stream:
-        source = next(device for device in made.devices.values() if isinstance(device, InputStream))
-        source.feed(stream)
-    return Session(made, DebugInfo(elf))
+    runner = Runner(image, machine_map(machine or machine_for(image), clusters), stream=stream)
+    return Session(runner, DebugInfo(elf))
