@@ -11,13 +11,14 @@ Inaccuracies: none.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 from emu.npu.native.processor import LANES, PIXELS
 
@@ -33,6 +34,60 @@ INT32, INT64 = ir.IntType(32), ir.IntType(64)
 VECTOR = ir.VectorType(INT32, LANES)
 GROUP_BYTES = 4
 OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+
+
+class Window(NamedTuple):
+    """Where the windows of a convolution are in its features; all in elements.
+
+    Attributes:
+        rows: rows of a window.
+        groups: groups in a row of a window.
+        line: from one row of the features to the next.
+        step_y, step_x: from the window of a pixel to the one below and to the one right of it.
+    """
+
+    rows: int
+    groups: int
+    line: int
+    step_y: int
+    step_x: int
+
+
+class Scaling(NamedTuple):
+    """How psums become elements, for all kernels and as many more as fill a block.
+
+    Attributes:
+        table: int64, (4, kernels): bias, multiplier, shift, offset.
+        low, high: int64, (kernels,), bounds of the result, at most 255 apart.
+        low_bytes: uint8, (kernels,), the lowest byte of ``low``.
+        spans: float32, (kernels,), high - low.
+        scales, starts: float32, (kernels,), factors of `rescale_float`.
+        proven: bool, (blocks,), whether `rescale_float` is exact for all kernels of a block.
+    """
+
+    table: NDArray[np.int64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    low_bytes: NDArray[np.uint8]
+    spans: NDArray[np.float32]
+    scales: NDArray[np.float32]
+    starts: NDArray[np.float32]
+    proven: NDArray[np.bool_]
+
+
+NO_PSUMS = np.empty((0, 0, 0), np.int32)
+NO_ELEMENTS = np.empty((0, 0, 0), np.uint8)
+NO_SCALING = Scaling(
+    table=np.empty((4, 0), np.int64),
+    low=np.empty(0, np.int64),
+    high=np.empty(0, np.int64),
+    low_bytes=np.empty(0, np.uint8),
+    spans=np.empty(0, np.float32),
+    scales=np.empty(0, np.float32),
+    starts=np.empty(0, np.float32),
+    proven=np.empty(0, np.bool_),
+)
+"""For a convolution that gives only psums or only elements."""
 
 
 @intrinsic(prefer_literal=True)
@@ -128,13 +183,14 @@ def _accumulate_pairs(builder: Any, psum: Any, features: Any, weights: Any) -> A
 
 @njit(**OPTIONS)
 def block_sums(
-    sums: Any, features: Any, weights: Any, places: Any, count: int, rows: int, line: int, groups: int, initial: Any,
-    wide: bool,
-) -> None:  # fmt: skip
-    """Psums of ``count`` pixels for one block of kernels; arguments as of `multiply`.
+    sums: Any, features: Any, weights: Any, places: Any, count: int, window: Window, initial: Any, kernels: int
+) -> None:
+    """Psums of ``count`` pixels for one block of kernels; other arguments as of `multiply`.
 
     ``places`` and ``sums`` have room for `PIXELS` more: the last step may compute pixels that nobody wants.
     """
+    rows, line, groups = window.rows, window.line, window.groups
+    wide = kernels > LANES
     done = 0
     while done < count:
         part, where, left = sums[done * BLOCK :], places[done:], count - done
@@ -159,13 +215,11 @@ def block_sums(
 
 
 @njit(**OPTIONS)
-def find_places(
-    places: Any, top: int, rows: int, left: int, columns: int, step_y: int, step_x: int
-) -> None:
+def find_places(places: Any, top: int, rows: int, left: int, columns: int, window: Window) -> None:
     """Where the windows of a chunk start; entries after the chunk repeat the last one."""
     for row in range(rows):
         for column in range(columns):
-            places[row * columns + column] = (top + row) * step_y + (left + column) * step_x
+            places[row * columns + column] = (top + row) * window.step_y + (left + column) * window.step_x
     places[rows * columns : rows * columns + PIXELS] = places[rows * columns - 1]
 
 
@@ -182,6 +236,15 @@ def pool(sums: Any, rows: int, columns: int) -> None:
             for kernel in range(BLOCK):
                 above = max(sums[a + kernel], sums[b + kernel])
                 sums[target + kernel] = max(above, max(sums[c + kernel], sums[d + kernel]))
+
+
+@njit(**OPTIONS)
+def copy_psums(target: Any, sums: Any, rows: int, columns: int, kernel: int, wanted: int) -> None:
+    """Puts the psums of a chunk where they belong."""
+    for row in range(rows):
+        for column in range(columns):
+            first = (row * columns + column) * BLOCK
+            target[row, column, kernel : kernel + wanted] = sums[first : first + wanted]
 
 
 @njit(inline="always")
@@ -217,84 +280,113 @@ def threshold(value: int, first: int, last: int, entry: Any, low: int, high: int
 
 
 @njit(**OPTIONS)
-def prove(table: Any, low: Any, high: Any, bounds: Any, scales: Any, starts: Any, proven: Any) -> None:
-    """Finds factors for `rescale_float` and whether they are exact for every psum that a kernel can have.
+def prove(scaling: Scaling, bounds: Any, proven: Any) -> None:
+    """Finds the factors of `rescale_float` and whether they are exact for every psum that a kernel can have.
 
-    Both ways are staircases that never go down. They are equal if each of the at most 255 steps lies between the
-    same two psums.
+    Both ways are staircases that never go down, of 255 steps at most: they are equal where every step lies between
+    the same two psums.
 
     Args:
-        table: int64, (kernels, 4): bias, multiplier, shift, offset.
-        low, high: int64, (kernels,), high - low at most 255.
+        scaling: ``scales`` and ``starts`` are written.
         bounds: int64, (kernels,), no psum is larger in magnitude.
-        scales, starts: float32, (kernels,), written.
         proven: bool, (kernels,), written.
     """
-    steps = np.empty(256, np.int64)
-    for kernel in range(len(table)):
-        entry, bound, span = table[kernel], bounds[kernel], high[kernel] - low[kernel]
+    firsts = np.empty(256, np.int64)
+    for kernel in range(len(bounds)):
+        entry, bound = scaling.table[:, kernel], bounds[kernel]
+        low, high, span = scaling.low[kernel], scaling.high[kernel], scaling.spans[kernel]
         scale = np.float32(entry[1] / np.float64(np.int64(1) << entry[2]))
-        at_least, below = -np.inf, np.inf
+        smallest, largest = -np.inf, np.inf
         first = -bound
-        for value in range(1, span + 1):
-            first = threshold(low[kernel] + value, first, bound, entry, low[kernel], high[kernel])
-            steps[value] = first
+        for step in range(1, high - low + 1):
+            first = threshold(low + step, first, bound, entry, low, high)
+            firsts[step] = first
             if first <= bound:
-                at_least = max(at_least, value - np.float64(scale) * first)
+                smallest = max(smallest, step - np.float64(scale) * first)
             if first > -bound:
-                below = min(below, value - np.float64(scale) * (first - 1))
-        if np.isinf(at_least) and np.isinf(below):
-            middle = 0.0
-        elif np.isinf(at_least):
-            middle = below - 1
-        elif np.isinf(below):
-            middle = at_least + 1
-        else:
-            middle = (at_least + below) / 2
-        start = np.float32(middle)
+                largest = min(largest, step - np.float64(scale) * (first - 1))
+        if np.isinf(smallest):
+            smallest = largest - 2 if np.isfinite(largest) else 0.0
+        if np.isinf(largest):
+            largest = smallest + 2
+        start = np.float32((smallest + largest) / 2)
         good = True
-        for value in range(1, span + 1):
-            first = steps[value]
+        for step in range(1, high - low + 1):
+            first = firsts[step]
             if first <= bound:
-                good &= rescale_float(np.int32(first), scale, start, np.float32(span)) >= value
+                good &= rescale_float(np.int32(first), scale, start, span) >= step
             if first > -bound:
-                good &= rescale_float(np.int32(first - 1), scale, start, np.float32(span)) < value
-        scales[kernel], starts[kernel], proven[kernel] = scale, start, good
+                good &= rescale_float(np.int32(first - 1), scale, start, span) < step
+        scaling.scales[kernel], scaling.starts[kernel], proven[kernel] = scale, start, good
+
+
+@njit(**OPTIONS)
+def requantise(elements: Any, sums: Any, rows: int, columns: int, kernel: int, wanted: int, scaling: Scaling) -> None:
+    """Elements of a chunk of the output, (rows, columns, all kernels), from its psums for one block of kernels."""
+    if scaling.proven[kernel // BLOCK]:
+        scales, starts, spans = scaling.scales[kernel:], scaling.starts[kernel:], scaling.spans[kernel:]
+        lowest = scaling.low_bytes[kernel:]
+        for row in range(rows):
+            for column in range(columns):
+                psums = sums[(row * columns + column) * BLOCK :]
+                target = elements[row, column, kernel:]
+                for lane in range(wanted):
+                    step = rescale_float(psums[lane], scales[lane], starts[lane], spans[lane])
+                    target[lane] = np.uint8(step) + lowest[lane]
+        return
+    bias, multiplier, shift, offset = scaling.table[:, kernel:]
+    low, high = scaling.low[kernel:], scaling.high[kernel:]
+    for row in range(rows):
+        for column in range(columns):
+            psums = sums[(row * columns + column) * BLOCK :]
+            target = elements[row, column, kernel:]
+            for lane in range(wanted):
+                target[lane] = np.uint8(
+                    rescale(
+                        psums[lane], bias[lane], multiplier[lane], shift[lane], offset[lane], low[lane], high[lane]
+                    )
+                )
 
 
 @njit(**OPTIONS)
 def convolve(
-    output: Any, features: Any, weights: Any, initial: Any, rows: int, line: int, groups: int, step_y: int, step_x: int
-) -> None:
-    """Psums of a convolution.
+    psums: Any, elements: Any, features: Any, weights: Any, initial: Any, window: Window, shape: Any, scaling: Scaling,
+    pooled: bool,
+) -> None:  # fmt: skip
+    """Psums of a convolution, or elements of its output.
 
     Args:
-        output: int32, (height, width, kernels), written.
-        features: uint8 or int16, with their padding and a group more at the end.
-        weights: int8 or int16, of `emu.npu.native.layout`.
-        initial: int32, what the psums of each kernel start from, a multiple of `LANES` kernels.
-        rows, line, groups: as of `multiply`.
-        step_y, step_x: elements of ``features`` from a pixel of the output to the one below and to the right.
+        psums: int32, (height, width, kernels), written; empty where elements are wanted.
+        elements: uint8, (height, width, kernels), written; empty where psums are wanted. Pooled ones are half as large.
+        features: uint8 or int16, rows with their padding, and a group more at the end.
+        weights: int8 or int16, as `emu.npu.native.layout` orders them.
+        initial: int32, what the psums of each kernel start from, whole blocks.
+        shape: height, width, kernels of the output before pooling.
+        pooled: 2 x 2 maximum.
     """
-    height, width, kernels = output.shape
+    height, width, kernels = shape
     sums = np.empty((CHUNK_PIXELS + PIXELS) * BLOCK, np.int32)
     places = np.empty(CHUNK_PIXELS + PIXELS, np.int64)
     chunk_columns = min(width, CHUNK_COLUMNS)
-    chunk_rows = CHUNK_PIXELS // chunk_columns
+    chunk_rows = (CHUNK_PIXELS // chunk_columns) & ~1
     position = 0
     for kernel in range(0, kernels, BLOCK):
         wanted = min(BLOCK, kernels - kernel)
-        wide = wanted > LANES
         for top in range(0, height, chunk_rows):
-            row_count = min(chunk_rows, height - top)
+            rows = min(chunk_rows, height - top)
             for left in range(0, width, chunk_columns):
                 columns = min(chunk_columns, width - left)
-                find_places(places, top, row_count, left, columns, step_y, step_x)
+                find_places(places, top, rows, left, columns, window)
                 block_sums(
-                    sums, features, weights[position:], places, row_count * columns, rows, line, groups,
-                    initial[kernel:], wide,
-                )  # fmt: skip
-                for pixel in range(row_count * columns):
-                    y, x = top + pixel // columns, left + pixel % columns
-                    output[y, x, kernel : kernel + wanted] = sums[pixel * BLOCK : pixel * BLOCK + wanted]
-        position += rows * groups * (BLOCK if wide else LANES) * (GROUP_BYTES // features.itemsize)
+                    sums, features, weights[position:], places, rows * columns, window, initial[kernel:], wanted
+                )
+                if pooled:
+                    pool(sums, rows, columns)
+                    part = elements[top // 2 :, left // 2 :]
+                    requantise(part, sums, (rows + 1) // 2, (columns + 1) // 2, kernel, wanted, scaling)
+                elif len(elements):
+                    requantise(elements[top:, left:], sums, rows, columns, kernel, wanted, scaling)
+                else:
+                    copy_psums(psums[top:, left:], sums, rows, columns, kernel, wanted)
+        lanes = BLOCK if wanted > LANES else LANES
+        position += window.rows * window.groups * lanes * (GROUP_BYTES // features.itemsize)
