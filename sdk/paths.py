@@ -1,26 +1,21 @@
-"""Where the files are that are not Python: in a checkout beside the packages, in a wheel under ``sdk/share``."""
+"""Where the files are that are not Python: beside the packages, in a checkout and when installed."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parent
-
-
-def _shared(folder: str) -> Path:
-    installed = PACKAGE / "share" / folder
-    return installed if installed.is_dir() else PACKAGE.parent / folder
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def firmware() -> Path:
     """The folder of the driver library, start-up code, linker scripts and libc."""
-    return _shared("firmware")
+    return ROOT / "firmware"
 
 
 def examples() -> Path:
     """The folder of the examples."""
-    return _shared("examples")
+    return ROOT / "examples"
 
 
 def cache() -> Path:
