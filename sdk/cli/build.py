@@ -57,7 +57,8 @@ def _report(result: Build, verbose: bool) -> None:
 
     console = Console(stderr=True, highlight=False)
     if verbose:
-        console.print(f"{result.compiled} files compiled, library {'compiled' if result.library_compiled else 'cached'}")
+        library = "compiled" if result.library_compiled else "from the cache"
+        console.print(f"{result.compiled} files compiled, library {library}")
         console.print(f"map: {result.map}", soft_wrap=True)
         console.print(f"compile commands: {result.compile_commands}", soft_wrap=True)
     console.print(_size_table(result))
