@@ -154,8 +154,8 @@ class Zig(Toolchain):
 
     @property
     def compiler(self) -> tuple[str, ...]:
-        """``zig cc``, without the checks that it adds by default."""
-        return (self._zig, "cc", *self.target.zig, *self.target.zig_abi, "-fno-sanitize=undefined")
+        """``zig cc``, without the checks that it adds by default, and with the assertions that it removes at -O."""
+        return (self._zig, "cc", *self.target.zig, *self.target.zig_abi, "-fno-sanitize=undefined", "-UNDEBUG")
 
     def link_command(self, objects: Sequence[Path], script: Path, folder: Path, elf: Path) -> list[str]:
         """lld itself: ``zig cc`` as a linker knows no map file."""

@@ -1,0 +1,187 @@
+"""`imnpu run` from end to end, on both hosts, with a firmware that does what its first UART byte says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sdk.build import BuildOptions, build
+from sdk.project import open_project
+
+SOURCE = Path(__file__).parents[1] / "programs" / "scenarios.c"
+Finished = subprocess.CompletedProcess[bytes]
+Run = Callable[..., Finished]
+
+
+@pytest.fixture(scope="module", params=["st18", "st18-rv32"])
+def firmware(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("firmware") / f"{request.param}.elf"
+    build(open_project(SOURCE), BuildOptions(request.param, output=output))
+    return output
+
+
+def command(firmware: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "sdk.cli.main", "run", "--uart-input", "-", *options, str(firmware)]
+
+
+@pytest.fixture
+def run(firmware: Path) -> Run:
+    def run_scenario(scenario: bytes, *options: str) -> Finished:
+        return subprocess.run(command(firmware, *options), input=scenario, capture_output=True, check=False)
+
+    return run_scenario
+
+
+def test_the_uart_goes_to_stdout_and_everything_else_to_stderr(run: Run) -> None:
+    result = run(b"ehello\n\xff\x00")
+    assert result.stdout == b"hello\n\xff\x00"
+    assert result.returncode == 0
+    lines = result.stderr.decode().splitlines()
+    assert [line.split(":")[1].strip() for line in lines] == [lines[0].split(":")[1].strip(), "host", "NPU"]
+    assert "exit code 0, " in lines[0]
+    assert lines[0].endswith(" at 600 MHz")
+
+
+def test_quiet_leaves_stderr_empty(run: Run) -> None:
+    result = run(b"ehello", "--quiet")
+    assert (result.stdout, result.stderr) == (b"hello", b"")
+
+
+@pytest.mark.parametrize(("scenario", "code"), [(b"x", 7), (b"X", 1), (b"?", 99)])
+def test_the_exit_code_is_the_firmwares(run: Run, scenario: bytes, code: int) -> None:
+    assert run(scenario).returncode == code
+
+
+def test_the_input_stream(run: Run, tmp_path: Path) -> None:
+    data = bytes(range(100))
+    (tmp_path / "frames").write_bytes(data)
+    result = run(b"s", "--stream", str(tmp_path / "frames"))
+    assert result.stdout == f"6 frames, sum {sum(data[:96])}\n".encode()
+    assert result.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("scenario", "address", "function"),
+    [(b"f", "0x08000000", "store"), (b"u", "0x60000000", "store"), (b"j", "0xfffffff0", None)],
+)
+def test_a_fault_is_reported_with_registers_and_backtrace(
+    run: Run, scenario: bytes, address: str, function: str | None
+) -> None:
+    result = run(scenario, "--quiet")
+    assert result.returncode == 120
+    text = result.stderr.decode()
+    assert text.startswith("imnpu: firmware reported a run-time error, at 0x")
+    report = text.splitlines()[1]
+    assert address in report
+    assert re.search(r"\bsp 2000[0-9a-f]{4}\b", text)
+    backtrace = [line.split(" in ")[1] for line in text.splitlines() if line.startswith("  #")]
+    assert backtrace[0].startswith(f"{function} at scenarios.c:" if function else "?")
+    assert backtrace[1].startswith("main")
+    assert any("scenarios.c:" in line for line in backtrace)
+
+
+def test_a_failed_assertion(run: Run) -> None:
+    result = run(b"a", "--quiet")
+    assert result.returncode == 120
+    assert b"imnpu_uart_get() == 'b'" in result.stdout
+    assert " in main" in result.stderr.decode()
+
+
+def test_a_warning_of_the_machine(run: Run) -> None:
+    result = run(b"r")
+    assert result.returncode == 0
+    assert b"uart0: write of 0x1 to reserved offset 0xffc is ignored\n" in result.stderr
+
+
+def test_the_limit(run: Run) -> None:
+    result = run(b"l", "--max-cycles", "1_000_000")
+    assert result.returncode == 124
+    assert result.stdout == b"looping\n"
+    text = result.stderr.decode()
+    assert text.startswith("imnpu: the cycle limit is reached, at 0x")
+    assert " in main at " in text
+
+
+def test_asleep_for_ever(run: Run) -> None:
+    result = run(b"z", "--quiet")
+    assert result.returncode == 122
+    assert result.stderr.startswith(b"imnpu: the CPU sleeps and nothing is going to wake it, at 0x")
+
+
+def test_the_report(run: Run, tmp_path: Path) -> None:
+    reports = []
+    for name in ("a.json", "b.json"):
+        result = run(b"n", "--clusters", "2", "--json", str(tmp_path / name))
+        assert result.returncode == 0, result.stderr
+        reports.append(json.loads((tmp_path / name).read_text()))
+    wall_clock = [report.pop("wall_clock") for report in reports]
+    assert set(wall_clock[0]) == {"seconds", "host_mips", "npu_commands_per_second"}
+    assert reports[0] == reports[1]
+    report = reports[0]
+    assert (report["outcome"], report["exit_code"], report["npu_commands"]) == ("exit", 0, 1)
+    assert report["seconds"] == report["cycles"] / 600_000_000
+    first, second = report["clusters"]
+    assert (first["commands"], first["copy_cycles"], second["commands"]) == (1, 8, 0)
+    assert report["npu_energy_pj"] == first["energy_pj"]
+
+
+def test_ctrl_c_stops_native_code_with_a_summary(firmware: Path) -> None:
+    process = subprocess.Popen(command(firmware), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"l")
+    process.stdin.close()
+    assert process.stdout.readline() == b"looping\n"
+    process.send_signal(signal.SIGINT)
+    try:
+        assert process.wait(30) == 130
+    finally:
+        process.kill()
+    assert process.stderr is not None
+    text = process.stderr.read().decode()
+    assert text.startswith("imnpu: stopped on request, at 0x")
+    assert "MIPS" in text
+
+
+def test_a_reader_that_goes_away_ends_the_run_quietly(firmware: Path, tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as pipe:
+        result = subprocess.run(
+            command(firmware), input=b"e" + bytes(1000), stdout=pipe, stderr=subprocess.PIPE, check=False
+        )
+    assert (result.returncode, result.stderr) == (141, b"")
+
+
+def test_the_other_machine_is_suggested(firmware: Path) -> None:
+    other = {"st18": "st18-rv32", "st18-rv32": "st18"}[firmware.stem]
+    result = subprocess.run(command(firmware, "--machine", other), input=b"", capture_output=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.endswith(f": use --machine {firmware.stem}\n".encode())
+
+
+def test_wrong_inputs(tmp_path: Path, firmware: Path) -> None:
+    text = tmp_path / "fw.elf"
+    text.write_text("hello\n")
+    for options, message in (
+        ([str(text)], f"imnpu: {text}: not an ELF file (it looks like text)"),
+        (["--machine", "st81", str(firmware)], "imnpu: there is no machine 'st81': did you mean 'st18'?"),
+        (["--clusters", "0", str(firmware)], "can have 1..8 clusters, not 0"),
+        (["--stream", "/none", str(firmware)], "imnpu: /none: No such file or directory"),
+        (["--uart-input", "/none", str(firmware)], "imnpu: /none: No such file or directory"),
+    ):
+        result = subprocess.run(
+            [sys.executable, "-m", "sdk.cli.main", "run", *options], capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 1
+        assert message in result.stderr
+        assert "Traceback" not in result.stderr
+        assert result.stdout == ""

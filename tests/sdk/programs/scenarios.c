@@ -1,0 +1,90 @@
+/* What the tests of `imnpu run` need: the first byte on the UART chooses what happens. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <imnpu/imnpu.h>
+
+static unsigned char frame[16];
+static uint8_t source[64], destination[64];
+
+__attribute__((noinline)) static void store(uintptr_t address)
+{
+    *(volatile uint32_t *)address = 1;
+}
+
+static int sum_of_frames(void)
+{
+    unsigned sum = 0;
+    int status;
+    while ((status = imnpu_stream_start(frame, sizeof frame)) == IMNPU_OK
+           && (status = imnpu_stream_wait(1000000)) == IMNPU_OK) {
+        for (unsigned i = 0; i < sizeof frame; i++) {
+            sum += frame[i];
+        }
+    }
+    printf("%u frames, sum %u\n", (unsigned)imnpu_stream_frames(), sum);
+    return status == IMNPU_E_END_OF_DATA ? 0 : 1;
+}
+
+static int copy_with_the_npu(void)
+{
+    memset(source, 0x5A, sizeof source);
+    CLUSTER0->COPY_SOURCE = (uint32_t)(uintptr_t)source;
+    CLUSTER0->COPY_DESTINATION = (uint32_t)(uintptr_t)destination;
+    CLUSTER0->COPY_BYTES = sizeof source;
+    for (unsigned i = 0; i < 4; i++) {
+        CLUSTER0->COPY_LOOP[i].COUNT = 1;
+    }
+    CLUSTER0->COMMAND = CLUSTER_COMMAND_CODE_COPY;
+    while (!(CLUSTER0->INTERRUPT_STATUS & CLUSTER_INTERRUPT_STATUS_DONE_Msk)) {
+    }
+    return memcmp(source, destination, sizeof source);
+}
+
+int main(void)
+{
+    int byte;
+    switch (getchar()) {
+    case 'x':
+        return 7;
+    case 'X':
+        return 256;
+    case 'e':
+        while ((byte = imnpu_uart_get()) >= 0) {
+            putchar(byte);
+        }
+        return 0;
+    case 'f':
+        store(0x08000000);
+        return 0;
+    case 'u':
+        store(0x60000000);
+        return 0;
+    case 'j':
+        ((void (*)(void))(uintptr_t)0xFFFFFFF0)();
+        return 0;
+    case 'a':
+        assert(imnpu_uart_get() == 'b');
+        return 0;
+    case 'r':
+        *(volatile uint32_t *)0x40000ffc = 1;
+        return 0;
+    case 's':
+        return sum_of_frames();
+    case 'n':
+        return copy_with_the_npu();
+    case 'z':
+        for (;;) {
+            imnpu_wait_for_interrupt();
+        }
+    case 'l':
+        puts("looping");
+        for (;;) {
+            __asm__ volatile("");
+        }
+    default:
+        return 99;
+    }
+}
