@@ -112,6 +112,9 @@ class BreakpointFinder:
         symbol = self.info.symbols.get(name)
         if symbol is not None and self.is_accelerator(symbol.address + HEADER_BYTES):
             return (symbol.address + HEADER_BYTES,)
+        inlined = self.info.inlined_addresses(name)
+        if inlined:
+            return tuple(inlined)
         raise BreakpointError(
             f"there is no function or accelerator program {name!r}{self._nearest(name, self.info.functions.names)}"
             "; write a name, file:line or *address"

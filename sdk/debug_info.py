@@ -17,7 +17,7 @@ from elftools.elf.sections import SymbolTableSection
 
 from sdk.call_frames import CallFrames
 from sdk.dwarf import LineTable, Place, file_names, read_line_table
-from sdk.functions import Function, FunctionTable, inlined_at, read_functions
+from sdk.functions import Function, FunctionTable, inlined_at, inlined_copies, read_functions
 from sdk.sources import Sources
 
 ALLOCATED = 2
@@ -149,6 +149,11 @@ class DebugInfo:
                 copy = (function.low, *(call.low for call in inlined_at(function, address))) if function else ()
                 first.setdefault(copy, address)
         return sorted(first.values())
+
+    def inlined_addresses(self, name: str) -> list[int]:
+        """First addresses of all inlined copies of the function ``name``."""
+        with self._decoding():
+            return sorted(address for function in self.functions for address in inlined_copies(function, name))
 
     def prologue_end(self, function: Function) -> int | None:
         """Where the compiler says that the function's frame is set up, None if it does not say."""

@@ -70,6 +70,10 @@ class FunctionTable:
         """A function by its name or by another name of the same code (a weak alias)."""
         return self._by_name.get(name)
 
+    def __iter__(self) -> Iterator[Function]:
+        """In the order of their addresses."""
+        return iter(self._functions)
+
     @property
     def names(self) -> list[str]:
         """Every name, sorted."""
@@ -100,6 +104,18 @@ def inlined_at(function: Function, address: int) -> list[Inlined]:
             call = [_constant(entry, name) for name in ("DW_AT_call_file", "DW_AT_call_line")]
             found.append(Inlined(_name(entry), call[0], call[1], min(low for low, _ in _ranges(entry))))
     return found
+
+
+def inlined_copies(function: Function, name: str) -> list[int]:
+    """First addresses of the copies of the function ``name`` that were inlined into ``function``."""
+    found: list[int] = []
+    entries = [] if function.entry is None else [function.entry]
+    while entries:
+        for entry in _scopes(entries.pop()):
+            entries.append(entry)
+            if entry.tag == "DW_TAG_inlined_subroutine" and _name(entry) == name and (ranges := _ranges(entry)):
+                found.append(min(low for low, _ in ranges))
+    return sorted(found)
 
 
 def _scopes(entry: Any) -> Iterator[Any]:

@@ -162,18 +162,18 @@ class Mover:
             while True:
                 executed = self._core.instructions
                 self._leave_accelerator_breakpoint()
-                halt = self._halt_of(self._machine.run(min(SLICE_CYCLES, end - self._clock.now)))
+                stop = self._machine.run(min(SLICE_CYCLES, end - self._clock.now))
+                halt = self._halt_of(stop)
                 if halt is not None:
                     return halt
-                progress = self._core.instructions != executed
-                # A slice may end right before a breakpoint, which the next one would leave unseen.
-                if progress and self._core.pc in targets and self._is_at(lines, caller):
-                    return self._halt(Reason.STEP)
-                if progress and self._breakpoints.at(self._core.pc):
-                    return self._halt(Reason.BREAKPOINT)
+                if stop.reason is StopReason.BREAKPOINT:
+                    if self._core.pc in targets and self._is_at(lines, caller):
+                        return self._halt(Reason.STEP)
+                    if self._breakpoints.at(self._core.pc):
+                        return self._halt(Reason.BREAKPOINT)
                 if self._clock.now >= end:
                     return self._halt(Reason.LIMIT)
-                if not progress and self._clock.next_event == FOREVER:
+                if self._core.instructions == executed and self._clock.next_event == FOREVER:
                     return self._halt(Reason.ASLEEP)
                 yield
                 if self._pause:
@@ -230,7 +230,7 @@ class Mover:
         return place != start and self._lines.starts_statement(self._core.pc)
 
     def _halt_of(self, stop: Stop) -> Halt | None:
-        """Why the machine stopped, None if only its slice is over or it is at an address to look at."""
+        """A halt if the machine stopped for good or at an accelerator breakpoint."""
         if stop.reason in STOPS:
             halt = self._halt(STOPS[stop.reason])
             self.ended = halt if halt.reason in FINAL else None
