@@ -187,10 +187,10 @@ def machine_for(image: Image) -> str:
 
 
 def check_fits(image: Image, machine: MachineMap) -> None:
-    """Check that the image is for the machine's host and that every segment lies in its memories.
+    """Check that the image is for the machine's host, lies in its memories, and is where the host starts.
 
     Raises:
-        ImageError: the segment, its address and size, the memory, and by how much it does not fit.
+        ImageError: the rule; for a segment its address and size, the memory, and by how much it does not fit.
     """
     expected = HOST_ARCHITECTURES[machine.host]
     if image.architecture != expected:
@@ -201,6 +201,12 @@ def check_fits(image: Image, machine: MachineMap) -> None:
     for index, segment in enumerate(image.segments):
         _check_range(image, machine, index, segment.address, len(segment.data))
         _check_range(image, machine, index, segment.run_address, segment.run_size)
+    start = machine.reset_address
+    if not any(segment.address <= start < segment.address + len(segment.data) for segment in image.segments):
+        raise ImageError(
+            f"{image.path}: nothing is loaded at 0x{start:08x}, where {machine.name} starts: "
+            "link it with the machine's memory.ld"
+        )
 
 
 def _check_range(image: Image, machine: MachineMap, index: int, address: int, size: int) -> None:

@@ -119,9 +119,11 @@ def _list(console: Console, machines: list[MachineMap]) -> None:
 
 def _show(console: Console, machine: MachineMap) -> None:
     from sdk.export.layout import blocks
+    from sdk.export.manual import interrupt_text
 
     console.print(f"[bold]{machine.name}[/]: {machine.title}, {machine.clock_hz / 1e6:g} MHz")
     _memory_map(console, machine)
+    console.print(interrupt_text(machine))
     for block in blocks(machine):
         _registers(console, block)
 

@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.description = (
         "Run firmware on an emulated machine. What it sends to its UART, and nothing else, goes to stdout;\n"
-        "messages and a summary go to stderr. The firmware's exit code is the command's."
+        "semihosting output, messages and a summary go to stderr. The firmware's exit code is the command's."
     )
     parser.epilog = EXAMPLES
     parser.add_argument("elf", type=Path, metavar="FW.elf", help="the firmware")
@@ -81,6 +81,7 @@ def main(args: argparse.Namespace) -> int:
     stream = args.stream.read_bytes() if args.stream else b""
     runner = Runner(image, machine, stream=stream, uart_input=_uart_input(args.uart_input))
     runner.port.sinks.append(_print_bytes)
+    runner.machine.core.semihosting.console.append(_print_console)
     if not args.quiet:
         runner.machine.log.listeners.append(_print_message)
     with _stop_on_interrupt(runner.machine.core):
@@ -102,6 +103,11 @@ def _uart_input(source: str | None) -> bytes:
 def _print_bytes(data: bytes) -> None:
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+def _print_console(data: bytes) -> None:
+    sys.stderr.buffer.write(data)
+    sys.stderr.buffer.flush()
 
 
 def _print_message(message: Message) -> None:

@@ -177,6 +177,14 @@ def test_no_memory_there() -> None:
     )
 
 
+def test_nothing_where_the_host_starts() -> None:
+    elf = small_firmware()
+    elf.segments[0] = (0x2000_1000, 0x2000_1000, bytes(64), 64)
+    assert fit_message(elf, "st18") == (
+        "fw.elf: nothing is loaded at 0x08000000, where st18 starts: link it with the machine's memory.ld"
+    )
+
+
 @given(st.data())
 def test_damaged_files_give_an_image_or_an_image_error(data: st.DataObject) -> None:
     elf = bytearray(small_firmware(data.draw(st.sampled_from([40, 243]))).build())

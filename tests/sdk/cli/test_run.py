@@ -55,6 +55,11 @@ def test_quiet_leaves_stderr_empty(run: Run) -> None:
     assert (result.stdout, result.stderr) == (b"hello", b"")
 
 
+def test_semihosting_goes_to_stderr(run: Run) -> None:
+    result = run(b"p", "--quiet")
+    assert (result.stdout, result.stderr) == (b"to the UART\n", b"to the console\n")
+
+
 @pytest.mark.parametrize(("scenario", "code"), [(b"x", 7), (b"X", 1), (b"?", 99)])
 def test_the_exit_code_is_the_firmwares(run: Run, scenario: bytes, code: int) -> None:
     assert run(scenario).returncode == code

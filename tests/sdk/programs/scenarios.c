@@ -71,6 +71,10 @@ int main(void)
     case 'r':
         *(volatile uint32_t *)0x40000ffc = 1;
         return 0;
+    case 'p':
+        puts("to the UART");
+        imnpu_semihosting_write("to the console\n");
+        return 0;
     case 's':
         return sum_of_frames();
     case 'n':
