@@ -1,12 +1,13 @@
 """A DWARF 4 line table: which source line each instruction of a program came from.
 
-It is what a C compiler writes for its code, so every debugger and `addr2line` understands it.
+It is what a C compiler writes for its code, so every debugger and `addr2line` understands it. The program lies
+among data, and where data has a symbol, `addr2line` wants a variable: each label is one.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 VERSION = 4
@@ -14,17 +15,30 @@ ADDRESS_BYTES = 4
 LANGUAGE_ASSEMBLER = 0x8001
 PRODUCER = "imnpu asm"
 
-COMPILE_UNIT = 0x11
-ATTRIBUTES = (
-    (0x25, 0x08),  # producer: string
-    (0x13, 0x05),  # language: 2 bytes
-    (0x03, 0x08),  # name: string
-    (0x1B, 0x08),  # compilation directory: string
-    (0x11, 0x01),  # lowest address
-    (0x12, 0x06),  # size: 4 bytes
-    (0x10, 0x17),  # offset of the line table
+NO_CHILDREN, CHILDREN = 0, 1
+ENTRIES = (
+    (
+        (0x11, CHILDREN),  # compilation unit
+        (0x25, 0x08),  # producer: string
+        (0x13, 0x05),  # language: 2 bytes
+        (0x03, 0x08),  # name: string
+        (0x1B, 0x08),  # compilation directory: string
+        (0x11, 0x01),  # lowest address
+        (0x12, 0x06),  # size: 4 bytes
+        (0x10, 0x17),  # offset of the line table
+    ),
+    (
+        (0x34, NO_CHILDREN),  # variable
+        (0x03, 0x08),  # name: string
+        (0x3A, 0x0B),  # file: 1 byte
+        (0x3B, 0x06),  # line: 4 bytes
+        (0x02, 0x18),  # location: expression
+    ),
 )
-"""(attribute, form) of the only entry, the compilation unit, in the order of its values."""
+"""Kinds of entries, numbered from 1: (tag, children), then (attribute, form) of its values in their order."""
+UNIT, VARIABLE = 1, 2
+ADDRESS_OPERATION = 0x03
+"""Operation of a location expression: the address that follows."""
 
 COPY, ADVANCE_PC, ADVANCE_LINE = 1, 2, 3
 END_SEQUENCE, SET_ADDRESS = 1, 2
@@ -51,41 +65,69 @@ class DebugSections:
     section_words: tuple[tuple[str, int, str], ...]
 
 
-def debug_sections(path: str, directory: str, lines: Sequence[tuple[int, int]], size: int) -> DebugSections:
+def debug_sections(
+    path: str, directory: str, lines: Sequence[tuple[int, int]], labels: Mapping[str, int], size: int
+) -> DebugSections:
     """Debug sections for a program of ``size`` bytes.
 
     Args:
         path: the source file, absolute or relative to ``directory``.
         lines: (offset, source line) of each instruction, by offset.
+        labels: offset of each label.
     """
-    information, low, abbreviation, table = _information(path, directory, size)
+    unit, unit_addresses, tables = _unit(path, directory, size)
+    variables, variable_addresses = _variables(lines, labels, start=len(unit))
+    information = bytearray(unit + variables + b"\0")
+    information[:4] = struct.pack("<I", len(information) - 4)
     program, address = _line_program(lines, size)
     header = _line_header(path)
-    unit = struct.pack("<HI", VERSION, len(header)) + header + program
-    place = 4 + 6 + len(header) + address
+    line_unit = struct.pack("<HI", VERSION, len(header)) + header + program
     first = lines[0][0] if lines else 0
     return DebugSections(
         abbreviations=_abbreviations(),
-        information=information,
-        lines=struct.pack("<I", len(unit)) + unit,
-        program_words=((".debug_info", low, 0), (".debug_line", place, first)),
-        section_words=((".debug_info", abbreviation, ".debug_abbrev"), (".debug_info", table, ".debug_line")),
+        information=bytes(information),
+        lines=struct.pack("<I", len(line_unit)) + line_unit,
+        program_words=(
+            *((".debug_info", place, addend) for place, addend in (*unit_addresses, *variable_addresses)),
+            (".debug_line", 4 + 6 + len(header) + address, first),
+        ),
+        section_words=tuple((".debug_info", place, target) for place, target in tables),
     )
 
 
 def _abbreviations() -> bytes:
-    pairs = b"".join(_unsigned(attribute) + _unsigned(form) for attribute, form in ATTRIBUTES)
-    return _unsigned(1) + _unsigned(COMPILE_UNIT) + b"\0" + pairs + b"\0\0" + b"\0"
+    out = b""
+    for number, ((tag, children), *attributes) in enumerate(ENTRIES, 1):
+        out += _unsigned(number) + _unsigned(tag) + bytes([children])
+        out += b"".join(_unsigned(attribute) + _unsigned(form) for attribute, form in (*attributes, (0, 0)))
+    return out + b"\0"
 
 
-def _information(path: str, directory: str, size: int) -> tuple[bytes, int, int, int]:
-    """`.debug_info`, and in it the offsets of the lowest address, the abbreviations' and the line table's offset."""
-    unit = struct.pack("<HIB", VERSION, 0, ADDRESS_BYTES)
-    unit += _unsigned(1) + _string(PRODUCER) + struct.pack("<H", LANGUAGE_ASSEMBLER)
+Places = list[tuple[int, int]]
+"""(offset of a word that gets an address, addend)."""
+
+
+def _unit(path: str, directory: str, size: int) -> tuple[bytes, Places, list[tuple[int, str]]]:
+    """The start of `.debug_info` with the length left 0, its addresses, and its words with section offsets."""
+    unit = struct.pack("<IHIB", 0, VERSION, 0, ADDRESS_BYTES)
+    unit += _unsigned(UNIT) + _string(PRODUCER) + struct.pack("<H", LANGUAGE_ASSEMBLER)
     unit += _string(path) + _string(directory)
-    low = 4 + len(unit)
+    low = len(unit)
     unit += struct.pack("<III", 0, size, 0)
-    return struct.pack("<I", len(unit)) + unit, low, 4 + 2, low + 8
+    return unit, [(low, 0)], [(4 + 2, ".debug_abbrev"), (low + 8, ".debug_line")]
+
+
+def _variables(lines: Sequence[tuple[int, int]], labels: Mapping[str, int], start: int) -> tuple[bytes, Places]:
+    """Entries for the labels of instructions, and their addresses; ``start`` is where they will lie."""
+    line_of = dict(lines)
+    out, addresses = b"", []
+    for name, offset in labels.items():
+        if offset in line_of:
+            out += _unsigned(VARIABLE) + _string(name) + struct.pack("<BI", 1, line_of[offset])
+            out += bytes([1 + ADDRESS_BYTES, ADDRESS_OPERATION])
+            addresses.append((start + len(out), offset))
+            out += bytes(ADDRESS_BYTES)
+    return out, addresses
 
 
 def _line_header(path: str) -> bytes:

@@ -50,7 +50,7 @@ class Host:
         machine: ELF's number of the architecture.
         flags: of the ELF header: ABI.
         word_relocation: type of the relocation that puts an address into a word.
-        explicit_addend: addends lie in the relocation (RELA), not in the word (REL).
+        explicit_addend: linkers take addends from the relocation (RELA), not from the word (REL).
     """
 
     machine: int
@@ -152,10 +152,10 @@ class ObjectFile:
         return Section(prefix + section.name, kind, data, SectionFlag.link_info, 4, table, index, size)
 
     def _contents(self, section: Section) -> bytes:
-        """The section's bytes; words that are relocated hold the addend where the host keeps it there, else 0."""
+        """The section's bytes. Relocated words hold the addend, for readers that do not relocate as well."""
         data = bytearray(section.data)
         for offset, _, addend in section.relocations:
-            data[offset : offset + 4] = struct.pack("<I", 0 if self.host.explicit_addend else addend & 0xFFFF_FFFF)
+            data[offset : offset + 4] = struct.pack("<I", addend & 0xFFFF_FFFF)
         return bytes(data)
 
 

@@ -287,7 +287,7 @@ def _check_kernels(reference: syntax.Reference, kernels: Kernels, state: Cluster
         text = [f"{form.name}[{height}, {width}, {channels}]" for height, width, channels, form in (own, force)]
         raise SourceError(
             reference.span,
-            f"{reference.name.text} are {text[0]} kernels, but the kernel in force is {text[1]}",
+            f"{reference.name.text} is {text[0]} kernels, but the kernel in force is {text[1]}",
             f"put kernel {reference.name.text}, ... above",
         )
 

@@ -60,7 +60,7 @@ def _add_globals(output: ObjectFile, program: Program, rodata: Symbol) -> None:
 
 
 def _add_debug(output: ObjectFile, program: Program, rodata: Symbol, path: str, directory: str) -> None:
-    debug = debug_sections(path, directory, program.lines, program.size)
+    debug = debug_sections(path, directory, program.lines, program.labels, program.size)
     sections = {
         name: output.add_section(name, data)
         for name, data in (

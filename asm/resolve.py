@@ -356,6 +356,8 @@ class Scope:
             )
         if re.fullmatch(r"r\d+", name):
             raise SourceError(reference.span, f"there is no register {name}; they are r0..r{REGISTERS - 1}")
+        if name in FORMATS:
+            raise SourceError(reference.span, f"{name} is a format, not a number")
         raise self._unknown(reference.name, [*self.constants, *self.declared])
 
     def _unknown(self, name: syntax.Name, known: Iterable[str]) -> SourceError:
