@@ -66,8 +66,11 @@ class RunResult:
 
     @property
     def exit_code(self) -> int | None:
-        """Firmware's own exit code; None if it did not end by itself."""
-        return self.stop.exit_code if self.outcome is Outcome.EXIT else None
+        """Firmware's own exit code, a C `int`; None if it did not end by itself."""
+        code = self.stop.exit_code
+        if self.outcome is not Outcome.EXIT or code is None:
+            return None
+        return code - (1 << 32) if code >> 31 else code
 
     @property
     def cycles(self) -> int:

@@ -60,7 +60,7 @@ def test_semihosting_goes_to_stderr(run: Run) -> None:
     assert (result.stdout, result.stderr) == (b"to the UART\n", b"to the console\n")
 
 
-@pytest.mark.parametrize(("scenario", "code"), [(b"x", 7), (b"X", 1), (b"?", 99)])
+@pytest.mark.parametrize(("scenario", "code"), [(b"x", 7), (b"X", 1), (b"m", 255), (b"?", 99)])
 def test_the_exit_code_is_the_firmwares(run: Run, scenario: bytes, code: int) -> None:
     assert run(scenario).returncode == code
 

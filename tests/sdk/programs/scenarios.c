@@ -51,6 +51,8 @@ int main(void)
         return 7;
     case 'X':
         return 256;
+    case 'm':
+        return -1;
     case 'e':
         while ((byte = imnpu_uart_get()) >= 0) {
             putchar(byte);
