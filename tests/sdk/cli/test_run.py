@@ -93,6 +93,14 @@ def test_a_fault_is_reported_with_registers_and_backtrace(
     assert any("scenarios.c:" in line for line in backtrace)
 
 
+def test_a_lockup_is_reported(run: Run) -> None:
+    result = run(b"k", "--quiet", "--max-cycles", "1_000_000")
+    assert result.returncode == 121
+    text = result.stderr.decode()
+    assert text.startswith("imnpu: the CPU is locked up: a fault inside a fault handler, at 0x")
+    assert re.search(r"\bsp [0-9a-f]{8}\b", text)
+
+
 def test_a_failed_assertion(run: Run) -> None:
     result = run(b"a", "--quiet")
     assert result.returncode == 120

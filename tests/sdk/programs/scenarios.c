@@ -14,6 +14,16 @@ __attribute__((noinline)) static void store(uintptr_t address)
     *(volatile uint32_t *)address = 1;
 }
 
+/* Raises the priority to that of the fault handler, or puts the trap handler where nothing is mapped. */
+static void break_the_fault_handler(void)
+{
+#ifdef __arm__
+    __asm__ volatile("cpsid f");
+#else
+    __asm__ volatile("csrw mtvec, %0" : : "r"(0x100));
+#endif
+}
+
 static int sum_of_frames(void)
 {
     unsigned sum = 0;
@@ -72,6 +82,10 @@ int main(void)
         return 0;
     case 'r':
         *(volatile uint32_t *)0x40000ffc = 1;
+        return 0;
+    case 'k':
+        break_the_fault_handler();
+        store(0x60000000);
         return 0;
     case 'p':
         puts("to the UART");
