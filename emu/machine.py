@@ -119,8 +119,8 @@ class Machine:
             device = item.device(item.name, self.board, **item.options)
             self.bus.add_device(item.base, device)
             self.devices[item.name] = device
-        self.core: Core = make_core(map.host, self.board)
-        self.core.attach(self.devices, map.reset_address)
+        self.core: Core = make_core(map.host, self.board, map.reset_address)
+        self.core.attach(self.devices)
         for item in map.peripherals:
             if item.interrupt is not None:
                 self._wire(self.devices[item.name], item.interrupt)
@@ -148,6 +148,8 @@ class Machine:
                 if clock.next_event == FOREVER and clock.limit == FOREVER:
                     return self._stop(StopReason.ASLEEP)
                 clock.advance_to(min(clock.next_event, clock.limit))
+            elif pause is Pause.RESET:
+                self.reset()
             elif pause is not Pause.DEADLINE:
                 return self._stop(STOP_OF_PAUSE[pause])
 
@@ -158,6 +160,9 @@ class Machine:
         while True:
             clock.dispatch()
             pause = self.core.step()
+            if pause is Pause.RESET:
+                self.reset()
+                return self._stop(StopReason.STEP)
             if pause is not Pause.SLEEP:
                 return self._stop(STOP_OF_PAUSE[pause])
             if clock.next_event == FOREVER:

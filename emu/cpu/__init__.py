@@ -12,14 +12,18 @@ CORES = ("cortex-m4f", "rv32imc")
 """Names of the host CPUs."""
 
 
-def make_core(name: str, board: Board) -> Core:
-    """A host CPU by name, connected to the board's bus and clock. Raises KeyError for an unknown name."""
+def make_core(name: str, board: Board, reset_address: int) -> Core:
+    """A host CPU by name, connected to the board's bus and clock.
+
+    ``reset_address`` is where the vector table (Cortex-M) or the first instruction (RV32) is. Raises KeyError for an
+    unknown name.
+    """
     if name == "cortex-m4f":
         from emu.cpu.cortex_m import CortexM
 
-        return CortexM(board)
+        return CortexM(board, reset_address)
     if name == "rv32imc":
         from emu.cpu.riscv import RiscV
 
-        return RiscV(board)
+        return RiscV(board, reset_address)
     raise KeyError(name)

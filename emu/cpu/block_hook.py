@@ -22,7 +22,7 @@ from numba.extending import intrinsic
 
 from emu.clock import DEADLINE, NOW
 from emu.cpu.encoding import riscv_site, riscv_width, thumb_site, thumb_width
-from emu.cpu.hook_state import HOLE, PAGE_BITS, SLOTS, TABLE_ENTRIES, WATCHED, Request, Right, Slot, Stopped
+from emu.cpu.hook_state import PAGE_BITS, SLOTS, TABLE_ENTRIES, WATCHED, Request, Right, Slot, Stopped
 
 CLOCK, INSTRUCTIONS, REQUEST, STOPPED = map(int, (Slot.CLOCK, Slot.INSTRUCTIONS, Slot.REQUEST, Slot.STOPPED))
 BLOCK_PC, BLOCK_SIZE, BLOCK_COUNT = map(int, (Slot.BLOCK_PC, Slot.BLOCK_SIZE, Slot.BLOCK_COUNT))
@@ -33,6 +33,7 @@ WRITE_FUNCTION, IT_REGISTER, SCRATCH, SITES = map(
     int, (Slot.WRITE_FUNCTION, Slot.IT_REGISTER, Slot.SCRATCH, Slot.SITES)
 )
 WATCH_COUNT, WATCH = int(Slot.WATCH_COUNT), int(Slot.WATCH)
+HOLE, HOLE_SIZE, ILLEGAL_PAGE = int(Slot.HOLE), int(Slot.HOLE_SIZE), int(Slot.ILLEGAL_PAGE)
 REQUEST_NONE, REQUEST_STOP, REQUEST_STEP, REQUEST_WATCH = map(
     int, (Request.NONE, Request.STOP, Request.STEP, Request.WATCH)
 )
@@ -155,7 +156,7 @@ def make_block_hook(width_rule: Callable[..., int], site_rule: Callable[..., int
 
 @cfunc(types.uint8(types.intp, types.uint64, types.int32, WORDS, types.int64))
 def fill(uc: int, address: int, access: int, result: Any, user: int) -> int:
-    """UC_HOOK_TLB_FILL: a page's rights; illegal accesses go to the `HOLE`, where Unicorn reports them exactly.
+    """UC_HOOK_TLB_FILL: a page's rights; illegal accesses go to the hole, where Unicorn reports them exactly.
 
     ``result`` is {uint64 physical address, int32 rights}.
     """
@@ -177,7 +178,9 @@ def fill(uc: int, address: int, access: int, result: Any, user: int) -> int:
         rights |= EXECUTE
         pages[page] = rights
     if rights & need == 0:
-        entry[0] = types.int64(address) | HOLE
+        offset = types.int64(address) & (state[HOLE_SIZE] - 1)
+        state[ILLEGAL_PAGE] = types.int64(address) - offset
+        entry[0] = state[HOLE] + offset
         entry[1] = need
     else:
         entry[0] = types.int64(address)
@@ -195,10 +198,11 @@ def trap(uc: int, number: int, user: Any) -> None:
 
 @cfunc(types.uint8(types.intp, types.int32, types.uint64, types.int32, types.int64, WORDS))
 def fault(uc: int, access: int, address: int, size: int, value: int, user: Any) -> int:
-    """UC_HOOK_MEM_UNMAPPED: note the address; 0 ends the run before the instruction."""
+    """UC_HOOK_MEM_UNMAPPED: note the first address; 0 ends the run before the instruction."""
     state = carray(user, (SLOTS,))
-    state[FAULT_ACCESS] = access
-    state[FAULT_ADDRESS] = types.int64(address)
+    if state[FAULT_ACCESS] == 0:
+        state[FAULT_ACCESS] = access
+        state[FAULT_ADDRESS] = state[ILLEGAL_PAGE] + (types.int64(address) & (state[HOLE_SIZE] - 1))
     return 0
 
 

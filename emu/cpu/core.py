@@ -9,6 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from emu.cpu.semihosting import Semihosting
     from emu.device import Device
 
 
@@ -21,6 +22,7 @@ class Pause(Enum):
     STEP = "one instruction was executed"
     EXIT = "firmware ended the run"
     LOCKUP = "a fault in a fault handler"
+    RESET = "firmware asked for a reset of the machine"
     REQUEST = "somebody asked the core to stop"
 
 
@@ -51,25 +53,24 @@ class Core(ABC):
     Attributes:
         name: "cortex-m4f", "rv32imc".
         architecture: "arm" or "riscv".
-        reset_address: where the vector table (Cortex-M) or the first instruction (RV32) is.
         exit_code: set when firmware ended the run.
         on_fault: called with a `FaultReport` for every synchronous fault that is taken.
         last_fault: the newest report.
+        semihosting: the firmware's debug console, and how it ended the run.
     """
 
     name: str
     architecture: str
+    semihosting: Semihosting
 
     def __init__(self) -> None:
-        self.reset_address = 0
         self.exit_code: int | None = None
         self.abnormal_exit = False
         self.on_fault: list[Callable[[FaultReport], None]] = []
         self.last_fault: FaultReport | None = None
 
-    def attach(self, devices: Mapping[str, Device], reset_address: int) -> None:
-        """Called once by the machine when all devices exist; a core that works closely with some of them extends it."""
-        self.reset_address = reset_address
+    def attach(self, devices: Mapping[str, Device]) -> None:  # noqa: B027 - most cores need none of them
+        """Called once by the machine, for cores whose interrupt controllers are devices of the memory map."""
 
     @abstractmethod
     def reset(self) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 FLOATING_POINT, DIVIDE, SEND_EVENT = 1, 2, 4
-"""Values of `emu.cpu.hook_state.Site`."""
+USER_COUNTER = 1
+"""Values of `emu.cpu.hook_state.Site`; different instruction sets share the bits."""
 
 
 def thumb_width(first: int, second: int) -> int:
@@ -28,5 +29,7 @@ def riscv_width(first: int, second: int) -> int:
 
 
 def riscv_site(first: int, second: int, fourth: int) -> int:
-    """No RISC-V instruction needs attention."""
+    """Kind of a RISC-V instruction by its bytes: CSR instructions on 0xC00..0xC9F, the user-mode counters, or 0."""
+    if first & 0x7F == 0x73 and second & 0x30 != 0 and 0xC0 <= fourth < 0xCA:
+        return USER_COUNTER
     return 0

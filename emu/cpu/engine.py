@@ -68,12 +68,14 @@ class InstructionSet:
         width: bytes of the instruction that starts with the given two bytes.
         pc: Unicorn's number of the program counter.
         it_register: Unicorn's number of the register with Thumb's IT bits, or 0.
+        hole: (address, bytes) of the physical addresses that illegal accesses are mapped to.
     """
 
     block_hook: str
     width: Callable[[int, int], int]
     pc: int
     it_register: int = 0
+    hole: tuple[int, int] = (HOLE, HOLE)
 
 
 class Halt(Enum):
@@ -184,6 +186,7 @@ class Engine:
         state[Slot.REGION_COUNT] = len(self._regions)
         state[Slot.PAGES] = self._pages.ctypes.data
         state[Slot.IT_REGISTER] = self.instruction_set.it_register
+        state[Slot.HOLE], state[Slot.HOLE_SIZE] = self.instruction_set.hole
         for slot, function in (
             (Slot.STOP_FUNCTION, uclib.uc_emu_stop),
             (Slot.READ_FUNCTION, uclib.uc_reg_read),
@@ -194,7 +197,8 @@ class Engine:
 
     def _add_hooks(self) -> None:
         addresses = hook_addresses()
-        everywhere, hole = (1, 0), (HOLE, 2 * HOLE - 1)
+        hole_base, hole_size = self.instruction_set.hole
+        everywhere, hole = (1, 0), (hole_base, hole_base + hole_size - 1)
         for kind, name, (low, high) in (
             (unicorn_const.UC_HOOK_BLOCK, self.instruction_set.block_hook, everywhere),
             (unicorn_const.UC_HOOK_TLB_FILL, "fill", everywhere),
@@ -333,7 +337,7 @@ class Engine:
         return Halt.EXIT if pc in self._exits or pc == self._end else Halt.SLEEP
 
     def _take_fault(self) -> None:
-        address = int(self.state[Slot.FAULT_ADDRESS]) & (HOLE - 1)
+        address = int(self.state[Slot.FAULT_ADDRESS])
         access = UNICORN_ACCESS[int(self.state[Slot.FAULT_ACCESS])]
         self.fault = AccessFault(address, access, self._rule(address, access))
         self.retract(self.pc)

@@ -54,9 +54,15 @@ class Slot(IntEnum):
     """Room for one register value."""
     SITES = 19
     """Kinds of instruction (`Site`) before whose block the hook stops."""
-    WATCH_COUNT = 20
+    HOLE = 20
+    """Where illegal accesses are mapped to, so that Unicorn reports them: the first address,"""
+    HOLE_SIZE = 21
+    """and the number of bytes, a power of two."""
+    ILLEGAL_PAGE = 22
+    """The bits of the newest illegal address that `HOLE_SIZE` does not keep."""
+    WATCH_COUNT = 23
     """How many registers `Request.WATCH` compares, at most `WATCHED`."""
-    WATCH = 21
+    WATCH = 24
     """Their (Unicorn number, remembered value) pairs."""
 
 
@@ -67,7 +73,9 @@ TABLE_ENTRIES = 1 << 16
 PAGE_BITS = 10
 """Unicorn's smallest page is 1 KiB (Arm)."""
 HOLE = 1 << 32
-"""Illegal accesses are mapped above the 4 GiB, where nothing is, so that Unicorn reports their exact address."""
+"""Arm has room above the 4 GiB for a hole of 4 GiB."""
+NARROW_HOLE, NARROW_HOLE_SIZE = 0xFFFF_F000, 0x1000
+"""RV32's physical addresses have 32 bits in Unicorn: one page must do, and nothing may be mapped there."""
 
 
 class Request(IntEnum):
@@ -107,3 +115,4 @@ class Site(IntFlag):
     FLOATING_POINT = encoding.FLOATING_POINT
     DIVIDE = encoding.DIVIDE
     SEND_EVENT = encoding.SEND_EVENT
+    USER_COUNTER = encoding.USER_COUNTER

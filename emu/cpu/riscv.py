@@ -1,0 +1,409 @@
+"""RV32IMC host: M- and U-mode, traps, interrupts and semihosting on the engine.
+
+Integer, multiply and compressed instructions execute natively. Everything privileged (CSR instructions, mret,
+ecall, ebreak) stops the native run and is carried out here; interrupts are taken between blocks, and at exactly
+the next instruction when firmware enables them.
+
+*Inaccuracies*: one cycle per instruction; a trap takes no time of its own. A device's interrupt is taken at the
+end of the block in which it rose. Misaligned loads and stores are carried out, as on harts with hardware support
+for them; misaligned jumps do not exist with compressed instructions. No memory protection, no debug mode, no
+S-mode. Of firmware that faults inside its own trap handler without end, only the first `ENDLESS_FAULTS` rounds
+are executed: then the core counts as locked up, where silicon would go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from unicorn import riscv_const
+
+from emu.bus import BusError
+from emu.cpu.core import Core, FaultReport, Pause
+from emu.cpu.encoding import riscv_width
+from emu.cpu.engine import Engine, Halt, InstructionSet
+from emu.cpu.hook_state import NARROW_HOLE, NARROW_HOLE_SIZE, Right, Site
+from emu.cpu.riscv_csr import Counter, CsrError, CsrFile
+from emu.cpu.riscv_decode import (
+    COMPRESSED_EBREAK,
+    EBREAK,
+    MRET,
+    SEMIHOSTING_ENTRY,
+    SEMIHOSTING_EXIT,
+    WFI,
+    CsrInstruction,
+    decode_csr,
+    reads_user_counter,
+    why_illegal,
+)
+from emu.cpu.riscv_model import make_unicorn
+from emu.cpu.riscv_traps import Cause, Interrupt, Privilege, PrivilegedState, Status
+from emu.cpu.semihosting import Semihosting
+from emu.device import Board, Device
+from emu.devices.clint import Clint
+from emu.devices.plic import Plic
+
+ABI_NAMES: Final = (
+    *("zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1"),
+    *(f"a{index}" for index in range(8)),
+    *(f"s{index}" for index in range(2, 12)),
+    *("t3", "t4", "t5", "t6"),
+)
+CSR_NAMES: Final = ("mstatus", "mie", "mip", "mtvec", "mepc", "mcause", "mtval", "mscratch", "mcycle", "minstret")
+A0, A1 = 10, 11
+UNICORN_ILLEGAL, UNICORN_CALL = 2, 8
+"""Numbers that come with `Halt.TRAP`."""
+TRAP_WIDTH = 4
+"""Unicorn reports a trap this far behind its instruction, also behind compressed ones."""
+ENDLESS_FAULTS = 256
+RISCV_INSTRUCTIONS: Final = InstructionSet(
+    "riscv_block", riscv_width, riscv_const.UC_RISCV_REG_PC, hole=(NARROW_HOLE, NARROW_HOLE_SIZE)
+)
+CAUSE_OF_ACCESS = {
+    Right.READ: Cause.LOAD_ACCESS_FAULT,
+    Right.WRITE: Cause.STORE_ACCESS_FAULT,
+    Right.EXECUTE: Cause.INSTRUCTION_ACCESS_FAULT,
+}
+
+
+class RiscV(Core):
+    """The RV32IMC host.
+
+    Interrupt input n of the core is source n + 1 of the machine's `Plic`; timer and software interrupt come from
+    its `Clint`. A machine without them has no such interrupts.
+
+    Args:
+        board: the bus must be complete.
+        reset_address: of the first instruction.
+
+    Attributes:
+        state: privilege and trap registers.
+        csr: all control and status registers.
+        semihosting: console and exit of the firmware.
+    """
+
+    name = "rv32imc"
+    architecture = "riscv"
+
+    def __init__(self, board: Board, reset_address: int) -> None:
+        super().__init__()
+        self._board, self._reset_address = board, reset_address
+        uc = make_unicorn()
+        self._engine = Engine(uc, board, RISCV_INSTRUCTIONS)
+        self._engine.sites = Site.USER_COUNTER
+        self._x = [self._engine.batch(riscv_const.UC_RISCV_REG_X0 + number) for number in range(32)]
+        self._all_x = self._engine.batch(*(riscv_const.UC_RISCV_REG_X0 + number for number in range(32)))
+        self._plic: Plic | None = None
+        self._clint: Clint | None = None
+        self.state = PrivilegedState()
+        self._cycles = Counter(lambda: board.clock.now)
+        self._instructions = Counter(lambda: self._engine.instructions)
+        self.csr = CsrFile(
+            self.state, cycles=self._cycles, instructions=self._instructions, time=self._time, warn=self._warn
+        )
+        self.semihosting = Semihosting(board, self.name, exit_block=True)
+        self._breakpoints: frozenset[int] = frozenset()
+        self._pc = reset_address
+        self._ended: Pause | None = None
+        self._waiting = False
+        self._stop_requested = False
+        self._leave_breakpoint = True
+        self._repeated_fault = (-1, -1)
+        self._repetitions = 0
+
+    def attach(self, devices: Mapping[str, Device]) -> None:
+        """Connect the interrupt controllers of the machine."""
+        for device in devices.values():
+            if isinstance(device, Plic):
+                self._plic = device
+                device.irq.connect(lambda level: self._drive(Interrupt.EXTERNAL, level))
+            elif isinstance(device, Clint):
+                self._clint = device
+                device.software.connect(lambda level: self._drive(Interrupt.SOFTWARE, level))
+                device.timer.connect(lambda level: self._drive(Interrupt.TIMER, level))
+
+    def reset(self) -> None:
+        """M-mode, interrupts off, registers 0, at the reset address."""
+        self._all_x.write(*[0] * 32)
+        self.state.reset()
+        self.semihosting.reset()
+        self._engine.instructions = 0
+        self._cycles.reset()
+        self._instructions.reset()
+        self._pc = self._reset_address
+        self.exit_code, self.abnormal_exit, self.last_fault = None, False, None
+        self._ended, self._waiting, self._stop_requested, self._leave_breakpoint = None, False, False, True
+        self._repeated_fault, self._repetitions = (-1, -1), 0
+
+    def _warn(self, text: str) -> None:
+        self._board.log.warn(self._board.clock.now, self.name, text)
+
+    def _time(self) -> int:
+        return 0 if self._clint is None else self._clint.mtime
+
+    # Interrupts
+
+    def set_interrupt(self, number: int, level: bool) -> None:
+        """Drive source ``number`` + 1 of the PLIC. Raises LookupError if the machine has none."""
+        if self._plic is None:
+            raise LookupError(f"interrupt input {number} of {self.name} needs a Plic in the machine map")
+        self._plic.set_source(number + 1, level)
+
+    def _drive(self, line: Interrupt, level: bool) -> None:
+        self.state.mip = self.state.mip & ~(1 << line) | level << line
+        if self.state.pending_interrupt() is not None:
+            self._engine.request_stop()
+
+    def _take_interrupt(self) -> bool:
+        number = self.state.pending_interrupt()
+        if number is None:
+            return False
+        self._pc = self.state.enter_interrupt(number, self._pc)
+        return True
+
+    # Running
+
+    def run(self) -> Pause:
+        """See `Core.run`."""
+        if self._leave_breakpoint and self._pc in self._breakpoints:
+            pause = self.step()
+            if pause is not Pause.STEP:
+                return pause
+        pause = self._run()
+        self._leave_breakpoint = pause not in (Pause.DEADLINE, Pause.SLEEP)
+        return pause
+
+    def _run(self) -> Pause:
+        while self._ended is None:
+            if self._stop_requested:
+                self._stop_requested = False
+                return Pause.REQUEST
+            if self._waiting and not self.state.wakes:
+                return Pause.SLEEP
+            self._waiting = False
+            self._take_interrupt()
+            halt = self._engine.execute(self._pc)
+            self._handle(halt)
+            if halt is Halt.DEADLINE:
+                return Pause.DEADLINE
+            if halt is Halt.EXIT:
+                return Pause.BREAKPOINT
+        return self._ended
+
+    def step(self) -> Pause:
+        """See `Core.step`."""
+        self._leave_breakpoint = True
+        if self._ended is not None:
+            return self._ended
+        if self._waiting and not self.state.wakes:
+            return Pause.SLEEP
+        self._waiting = False
+        if not self._take_interrupt():
+            word = self._instruction(self._pc)
+            if reads_user_counter(word):
+                self._system(word, self._pc)
+            else:
+                self._handle(self._engine.execute_one(self._pc))
+        return self._ended or Pause.STEP
+
+    def request_stop(self) -> None:
+        """See `Core.request_stop`."""
+        self._stop_requested = True
+        self._engine.request_stop()
+
+    def _handle(self, halt: Halt) -> None:
+        """Do what the native run stopped for."""
+        self._pc = pc = self._engine.pc
+        if halt is Halt.SITE:
+            self._user_counter(pc)
+        elif halt is Halt.SLEEP:
+            self._engine.retract(pc)
+            self._sleep(pc)
+        elif halt is Halt.TRAP:
+            pc = (pc - TRAP_WIDTH) & 0xFFFF_FFFF
+            self._engine.retract(pc)
+            self._trap(pc)
+        elif halt is Halt.INVALID:
+            self._engine.retract(pc)
+            self._breakpoint(pc)
+        elif halt is Halt.FAULT and self._engine.fault is not None:
+            fault = self._engine.fault
+            self._raise(CAUSE_OF_ACCESS[fault.access], pc, fault.address, fault.text, fault.address)
+
+    def _user_counter(self, pc: int) -> None:
+        """Execute the block at ``pc`` up to its last instruction, which reads a user counter, and that one here."""
+        site = pc
+        while not reads_user_counter(self._instruction(site)):
+            site += self._engine.width_at(site)
+        if site == pc:
+            self._system(self._instruction(pc), pc)
+        else:
+            self._handle(self._engine.execute_to(pc, site))
+
+    def _sleep(self, pc: int) -> None:
+        """wfi was executed; ``pc`` is behind it."""
+        if self.state.privilege is Privilege.USER and Status.TW.extract(self.state.mstatus):
+            self._engine.charge(-1)
+            self._illegal(WFI, pc - 4, "wfi is illegal in U-mode while mstatus.TW is set")
+        else:
+            self._waiting = True
+
+    # Instructions that are not native
+
+    def _instruction(self, pc: int) -> int:
+        """The instruction at ``pc`` as 16 or 32 bits; 0 where no memory is."""
+        try:
+            return int.from_bytes(self._board.bus.read(pc, self._engine.width_at(pc)), "little")
+        except BusError:
+            return 0
+
+    def _trap(self, pc: int) -> None:
+        if self._engine.trap == UNICORN_CALL:
+            user = self.state.privilege is Privilege.USER
+            self._enter(Cause.CALL_FROM_USER if user else Cause.CALL_FROM_MACHINE, pc, 0)
+        elif self._engine.trap == UNICORN_ILLEGAL:
+            self._system(self._instruction(pc), pc)
+        else:
+            raise NotImplementedError(f"Unicorn's exception {self._engine.trap} at 0x{pc:08x} is not expected")
+
+    def _system(self, word: int, pc: int) -> None:
+        """Carry out the instruction if it is a privileged one, else it is illegal."""
+        access = decode_csr(word)
+        if access is not None:
+            self._access_csr(access, word, pc)
+        elif word == MRET and self.state.privilege is Privilege.MACHINE:
+            self._engine.charge(1)
+            self._repetitions = 0
+            self._pc = self.state.leave()
+        elif word == MRET:
+            self._illegal(word, pc, "mret is illegal in U-mode")
+        else:
+            self._illegal(word, pc, why_illegal(word))
+
+    def _access_csr(self, access: CsrInstruction, word: int, pc: int) -> None:
+        try:
+            csr = self.csr.find(access.csr, write=access.writes)
+        except CsrError as error:
+            self._illegal(word, pc, f"illegal instruction 0x{word:08x}: {error}")
+            return
+        old = csr.read()
+        if access.writes and csr.write is not None:
+            operand = access.source if access.immediate else self._x[access.source].read()[0]
+            csr.write(access.result(old, operand) & 0xFFFF_FFFF)
+        if access.destination:
+            self._x[access.destination].write(old)
+        self._engine.charge(1)
+        self._pc = (pc + 4) & 0xFFFF_FFFF
+
+    def _breakpoint(self, pc: int) -> None:
+        """ebreak, by itself or inside the semihosting sequence."""
+        word = self._instruction(pc)
+        if word not in (EBREAK, COMPRESSED_EBREAK):
+            self._illegal(word, pc, why_illegal(word))
+        elif (
+            word == EBREAK
+            and self._instruction(pc - 4) == SEMIHOSTING_ENTRY
+            and self._instruction(pc + 4) == SEMIHOSTING_EXIT
+        ):
+            self._engine.charge(1)
+            self._pc = pc + 4
+            self._call_host()
+        else:
+            self._raise(Cause.BREAKPOINT, pc, pc, f"ebreak at 0x{pc:08x}: no debugger handles it")
+
+    def _call_host(self) -> None:
+        operation, parameter = self._x[A0].read()[0], self._x[A1].read()[0]
+        self._x[A0].write(self.semihosting.call(operation, parameter))
+        if self.semihosting.exit is not None:
+            self.exit_code, self.abnormal_exit = self.semihosting.exit.code, self.semihosting.exit.abnormal
+            self._ended = Pause.EXIT
+
+    # Exceptions
+
+    def _illegal(self, word: int, pc: int, text: str) -> None:
+        self._raise(Cause.ILLEGAL_INSTRUCTION, pc, word, text)
+
+    def _raise(self, cause: Cause, pc: int, value: int, text: str, address: int | None = None) -> None:
+        """Report a fault and enter its handler."""
+        self._pc = pc
+        self.last_fault = FaultReport(cause.kind, text, pc, address, self._registers(), self._board.clock.now)
+        for listener in self.on_fault:
+            listener(self.last_fault)
+        self._enter(cause, pc, value)
+
+    def _enter(self, cause: Cause, pc: int, value: int) -> None:
+        self._watch_for_lockup(cause, pc)
+        self._pc = self.state.enter_exception(cause, pc, value)
+
+    def _watch_for_lockup(self, cause: Cause, pc: int) -> None:
+        """A handler that faults at its first instruction, or at the same one again and again, never gets further."""
+        if (pc, cause) != self._repeated_fault:
+            self._repeated_fault, self._repetitions = (pc, cause), 0
+        self._repetitions += 1
+        if pc == self.state.handler or self._repetitions > ENDLESS_FAULTS:
+            self._ended = Pause.LOCKUP
+
+    # What debuggers use
+
+    def invalidate(self, address: int, count: int) -> None:
+        """See `Core.invalidate`."""
+        self._engine.invalidate(address, count)
+
+    @property
+    def instructions(self) -> int:
+        """Instructions retired since reset; exact between runs."""
+        return self._engine.instructions
+
+    @property
+    def pc(self) -> int:
+        """Address of the next instruction."""
+        return self._pc
+
+    @pc.setter
+    def pc(self, address: int) -> None:
+        self._pc = address & 0xFFFF_FFFE
+
+    @property
+    def register_names(self) -> Sequence[str]:
+        """pc, x1..x31 by their ABI names, the trap registers, the counters."""
+        return ("pc", *ABI_NAMES, *CSR_NAMES)
+
+    def _registers(self) -> dict[str, int]:
+        values = dict(zip(ABI_NAMES, self._all_x.read(), strict=True))
+        return {"pc": self._pc, **values, **{name: self.csr.by_name[name].read() for name in CSR_NAMES}}
+
+    def read_register(self, name: str) -> int:
+        """pc, an ABI name (also fp), x0..x31, or any control and status register by name."""
+        if name == "pc":
+            return self._pc
+        if name in self.csr.by_name:
+            return self.csr.by_name[name].read()
+        return self._x[_number(name)].read()[0]
+
+    def write_register(self, name: str, value: int) -> None:
+        """Set a register; as by firmware, read-only bits keep their values."""
+        value &= 0xFFFF_FFFF
+        if name == "pc":
+            self.pc = value
+        elif name in self.csr.by_name:
+            write = self.csr.by_name[name].write
+            if write is not None:
+                write(value)
+        elif (number := _number(name)) != 0:
+            self._x[number].write(value)
+
+    def add_breakpoint(self, address: int) -> None:
+        """See `Core.add_breakpoint`."""
+        self._breakpoints |= {address}
+        self._engine.exits = self._breakpoints
+
+    def remove_breakpoint(self, address: int) -> None:
+        """See `Core.remove_breakpoint`."""
+        self._breakpoints -= {address}
+        self._engine.exits = self._breakpoints
+
+
+def _number(name: str) -> int:
+    """Number of an x register. Raises KeyError for an unknown name."""
+    numbers = {abi: number for number, abi in enumerate(ABI_NAMES)} | {f"x{number}": number for number in range(32)}
+    return (numbers | {"fp": 8})[name]

@@ -1,0 +1,174 @@
+"""Control and status registers of the RV32 hart.
+
+The list of `CsrFile` is the definition: a number that is not in it is an illegal instruction. Registers that
+exist, but do nothing here, read 0; touching them is reported by name.
+
+*Inaccuracies*: no memory protection (pmp registers read 0, which means no entries), no hardware performance
+counters, no debug triggers; mcountinhibit cannot stop a counter. The sixteen hpm and pmp registers that the
+specification lets an implementation hard-wire to 0 are exactly that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from emu.cpu.riscv_traps import INTERRUPT_BITS, Privilege, PrivilegedState
+
+WORD_MASK = 0xFFFF_FFFF
+COUNTER_MASK = (1 << 64) - 1
+MISA = 1 << 30 | sum(1 << ord(letter) - ord("A") for letter in "IMCU")
+"""RV32 with these extensions; writes do nothing."""
+COUNTERS_ENABLE = 7
+"""mcounteren: cycle, time, instret."""
+SUPERVISOR_NAMES = {0x100: "sstatus", 0x104: "sie", 0x105: "stvec", 0x144: "sip", 0x180: "satp", 0x302: "medeleg"}
+SUPERVISOR_NAMES |= {0x303: "mideleg", 0x001: "fflags", 0x002: "frm", 0x003: "fcsr"}
+"""Registers that firmware for bigger harts expects, to be named when it touches them."""
+
+
+class CsrError(Exception):
+    """The access is an illegal instruction, and why."""
+
+
+class Counter:
+    """A 64-bit counter that firmware may set, driven by something that only grows."""
+
+    def __init__(self, source: Callable[[], int]) -> None:
+        self._source = source
+        self.offset = 0
+
+    def reset(self) -> None:
+        """Start at 0."""
+        self.offset = -self._source()
+
+    @property
+    def value(self) -> int:
+        """The count, as the instruction that reads it sees it: without itself."""
+        return (self._source() + self.offset) & COUNTER_MASK
+
+    def write_low(self, value: int) -> None:
+        """Set bits 31..0."""
+        self._set(self.value & ~WORD_MASK | value)
+
+    def write_high(self, value: int) -> None:
+        """Set bits 63..32."""
+        self._set(value << 32 | self.value & WORD_MASK)
+
+    def _set(self, value: int) -> None:
+        """The next instruction reads ``value``: the one that writes must not count."""
+        self.offset = value - self._source() - 1
+
+
+@dataclass(frozen=True)
+class Csr:
+    """One register: its name, what a read gives, what a write does (None: nothing, or read-only by its number)."""
+
+    name: str
+    read: Callable[[], int]
+    write: Callable[[int], None] | None = None
+    modelled: bool = True
+
+
+class CsrFile:
+    """All control and status registers by number.
+
+    Args:
+        state: what traps work on.
+        cycles, instructions: count since reset; they may be set by firmware.
+        time: the platform's mtime, 64 bits.
+        warn: gets a message when firmware touches what is not modelled.
+    """
+
+    def __init__(
+        self,
+        state: PrivilegedState,
+        *,
+        cycles: Counter,
+        instructions: Counter,
+        time: Callable[[], int],
+        warn: Callable[[str], None],
+    ) -> None:
+        self.state, self._warn = state, warn
+        self.registers: dict[int, Csr] = {}
+        self._define_traps()
+        self._define_identity()
+        self._define_counter(0xB00, 0xC00, "cycle", cycles)
+        self._define_counter(0xB02, 0xC02, "instret", instructions)
+        self.registers[0xC01] = Csr("time", lambda: time() & WORD_MASK)
+        self.registers[0xC81] = Csr("timeh", lambda: time() >> 32)
+        self._define_missing()
+        self.by_name = {csr.name: csr for csr in self.registers.values()}
+
+    def _define_traps(self) -> None:
+        self.registers |= {
+            0x300: Csr("mstatus", lambda: self.state.mstatus, self.state.write_mstatus),
+            0x304: self._stored("mie", INTERRUPT_BITS),
+            0x305: Csr("mtvec", lambda: self.state.mtvec, self.state.write_mtvec),
+            0x306: self._stored("mcounteren", COUNTERS_ENABLE),
+            0x310: Csr("mstatush", lambda: 0),
+            0x340: self._stored("mscratch", WORD_MASK),
+            0x341: self._stored("mepc", WORD_MASK & ~1),
+            0x342: self._stored("mcause", WORD_MASK),
+            0x343: self._stored("mtval", WORD_MASK),
+            0x344: Csr("mip", lambda: self.state.mip),
+        }
+
+    def _stored(self, name: str, mask: int) -> Csr:
+        return Csr(name, lambda: getattr(self.state, name), lambda value: setattr(self.state, name, value & mask))
+
+    def _define_identity(self) -> None:
+        self.registers[0x301] = Csr("misa", lambda: MISA)
+        for number, name in enumerate(("mvendorid", "marchid", "mimpid", "mhartid", "mconfigptr"), 0xF11):
+            self.registers[number] = Csr(name, lambda: 0)
+
+    def _define_counter(self, machine: int, user: int, name: str, counter: Counter) -> None:
+        def low() -> int:
+            return counter.value & WORD_MASK
+
+        def high() -> int:
+            return counter.value >> 32
+
+        self.registers[machine] = Csr(f"m{name}", low, counter.write_low)
+        self.registers[machine + 0x80] = Csr(f"m{name}h", high, counter.write_high)
+        self.registers[user] = Csr(name, low)
+        self.registers[user + 0x80] = Csr(f"{name}h", high)
+
+    def _define_missing(self) -> None:
+        names = {0x320: "mcountinhibit", 0x30A: "menvcfg", 0x31A: "menvcfgh", 0x7A0: "tselect"}
+        names |= {0x7A0 + index: f"tdata{index}" for index in (1, 2, 3)}
+        names |= {0x3A0 + index: f"pmpcfg{index}" for index in range(4)}
+        names |= {0x3B0 + index: f"pmpaddr{index}" for index in range(16)}
+        for index in range(3, 32):
+            names |= {0x320 + index: f"mhpmevent{index}", 0xB00 + index: f"mhpmcounter{index}"}
+            names |= {0xB80 + index: f"mhpmcounter{index}h"}
+            names |= {0xC00 + index: f"hpmcounter{index}", 0xC80 + index: f"hpmcounter{index}h"}
+        self.registers |= {number: Csr(name, lambda: 0, modelled=False) for number, name in names.items()}
+
+    def find(self, number: int, *, write: bool) -> Csr:
+        """The register for an access from the present privilege.
+
+        Raises:
+            CsrError: it does not exist, is read-only, or belongs to a higher privilege.
+        """
+        csr = self.registers.get(number)
+        if csr is None:
+            raise CsrError(self._why_unknown(number))
+        if number >> 8 & 3 > self.state.privilege:
+            raise CsrError(f"csr {csr.name} is not accessible in U-mode")
+        if number >> 8 == 0xC and self.state.privilege is Privilege.USER and not self._enabled(number):
+            raise CsrError(f"csr {csr.name} is not enabled for U-mode in mcounteren")
+        if write and number >> 10 == 3:
+            raise CsrError(f"csr {csr.name} is read-only")
+        if not csr.modelled:
+            self._warn(f"csr {csr.name} is not modelled: it reads 0, writes do nothing")
+        return csr
+
+    def _enabled(self, number: int) -> bool:
+        return bool(self.state.mcounteren >> (number & 31) & 1)
+
+    def _why_unknown(self, number: int) -> str:
+        if number in SUPERVISOR_NAMES:
+            return (
+                f"csr {SUPERVISOR_NAMES[number]} (0x{number:03x}) does not exist on an RV32IMC hart with M- and U-mode"
+            )
+        return f"csr 0x{number:03x} does not exist"

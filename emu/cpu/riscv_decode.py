@@ -1,0 +1,99 @@
+"""The RISC-V instructions that do not execute natively: what they ask for, and why one is illegal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+EBREAK, COMPRESSED_EBREAK = 0x0010_0073, 0x9002
+MRET, WFI = 0x3020_0073, 0x1050_0073
+SEMIHOSTING_ENTRY, SEMIHOSTING_EXIT = 0x01F0_1013, 0x4070_5013
+"""slli x0,x0,0x1f before and srai x0,x0,7 after an ebreak make it a semihosting call."""
+SYSTEM = 0x73
+USER_COUNTERS = range(0xC00, 0xCA0)
+"""cycle, time, instret, hpmcounter3..31 and their upper halves."""
+
+MISSING_EXTENSIONS = {
+    0x07: "loads of the F and D extensions",
+    0x27: "stores of the F and D extensions",
+    0x2F: "atomic instructions (A extension)",
+    0x43: "floating-point instructions",
+    0x47: "floating-point instructions",
+    0x4B: "floating-point instructions",
+    0x4F: "floating-point instructions",
+    0x53: "floating-point instructions",
+    0x57: "vector instructions",
+}
+MISSING_SYSTEM = {0x1020_0073: "sret (S-mode)", 0x0020_0073: "uret (user-level interrupts)", 0x7B20_0073: "dret"}
+SFENCE_FUNCTION = 0x09
+MISSING_COMPRESSED = {0b001: "c.fld", 0b011: "c.flw", 0b101: "c.fsd", 0b111: "c.fsw"}
+"""By funct3, in the quadrants 0 and (with the stack pointer) 2."""
+
+
+class CsrOperation(IntEnum):
+    """What a CSR instruction does with the old value and its operand."""
+
+    WRITE = 1
+    SET = 2
+    CLEAR = 3
+
+
+@dataclass(frozen=True)
+class CsrInstruction:
+    """csrrw, csrrs, csrrc and their immediate forms.
+
+    Attributes:
+        source: number of the source register, or the operand itself if ``immediate``.
+    """
+
+    csr: int
+    operation: CsrOperation
+    destination: int
+    source: int
+    immediate: bool
+
+    @property
+    def writes(self) -> bool:
+        """Setting or clearing no bits by x0 or 0 is only a read."""
+        return self.operation is CsrOperation.WRITE or self.source != 0
+
+    def result(self, old: int, operand: int) -> int:
+        """What is written."""
+        if self.operation is CsrOperation.SET:
+            return old | operand
+        return old & ~operand if self.operation is CsrOperation.CLEAR else operand
+
+
+def decode_csr(word: int) -> CsrInstruction | None:
+    """The CSR instruction ``word``, None if it is another instruction."""
+    function = word >> 12 & 7
+    if word & 0x7F != SYSTEM or function & 3 == 0:
+        return None
+    return CsrInstruction(word >> 20, CsrOperation(function & 3), word >> 7 & 31, word >> 15 & 31, function >= 4)
+
+
+def reads_user_counter(word: int) -> bool:
+    """Whether Unicorn would execute the CSR instruction itself, with the host's clock as its result."""
+    access = decode_csr(word)
+    return access is not None and access.csr in USER_COUNTERS
+
+
+def why_illegal(word: int) -> str:
+    """One line for people about an instruction that does not exist on RV32IMC."""
+    if word & 3 != 3:
+        text = f"illegal instruction 0x{word:04x}"
+        if word == 0:
+            return f"{text}: all zeros, probably not code"
+        if word & 1 == 0 and word >> 13 in MISSING_COMPRESSED:
+            return f"{text}: {MISSING_COMPRESSED[word >> 13]} is not part of RV32IMC"
+        return text
+    text = f"illegal instruction 0x{word:08x}"
+    if word == 0xFFFF_FFFF:
+        return f"{text}: all ones, probably erased flash"
+    if word & 0x7F in MISSING_EXTENSIONS:
+        return f"{text}: {MISSING_EXTENSIONS[word & 0x7F]} are not part of RV32IMC"
+    if word in MISSING_SYSTEM:
+        return f"{text}: {MISSING_SYSTEM[word]} is not modelled"
+    if word & 0x7FFF == SYSTEM and word >> 25 == SFENCE_FUNCTION:
+        return f"{text}: sfence.vma (S-mode) is not modelled"
+    return text
