@@ -70,6 +70,11 @@ class Clock:
         return int(self.state[NOW])
 
     @property
+    def deadline(self) -> int:
+        """The CPU runs until here: the next event or the limit."""
+        return int(self.state[DEADLINE])
+
+    @property
     def seconds(self) -> float:
         """Time since reset in seconds."""
         return self.now / self.hertz

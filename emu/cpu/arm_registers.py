@@ -1,0 +1,126 @@
+"""The Cortex-M4F's registers by name, on Unicorn."""
+
+from __future__ import annotations
+
+from unicorn import arm_const as arm
+
+from emu.cpu.engine import Engine
+
+CORE_REGISTERS = {
+    **{f"r{index}": getattr(arm, f"UC_ARM_REG_R{index}") for index in range(13)},
+    "sp": arm.UC_ARM_REG_SP,
+    "lr": arm.UC_ARM_REG_LR,
+    "pc": arm.UC_ARM_REG_PC,
+    "xpsr": arm.UC_ARM_REG_XPSR,
+}
+SYSTEM_REGISTERS = {
+    "msp": arm.UC_ARM_REG_MSP,
+    "psp": arm.UC_ARM_REG_PSP,
+    "primask": arm.UC_ARM_REG_PRIMASK,
+    "basepri": arm.UC_ARM_REG_BASEPRI,
+    "faultmask": arm.UC_ARM_REG_FAULTMASK,
+    "control": arm.UC_ARM_REG_CONTROL,
+}
+FLOAT_REGISTERS = {
+    **{f"s{index}": getattr(arm, f"UC_ARM_REG_S{index}") for index in range(32)},
+    "fpscr": arm.UC_ARM_REG_FPSCR,
+}
+NUMBERS = {**CORE_REGISTERS, **SYSTEM_REGISTERS, **FLOAT_REGISTERS}
+CONTROL_MASK = 7
+WIDTH_MASK = {"primask": 1, "faultmask": 1, "basepri": 0xFF, "control": CONTROL_MASK}
+NPRIV, SPSEL, FPCA = 1, 2, 4
+"""Bits of CONTROL."""
+IPSR_MASK = 0x1FF
+THUMB = 1 << 24
+"""T bit of xPSR."""
+
+
+class ArmRegisters:
+    """Reads and writes registers by name, with the rights of privileged code whatever the core is doing.
+
+    Unicorn answers for unprivileged code as MSR and MRS do: masks and stack pointers read 0 and cannot be written.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._one = {name: engine.batch(number) for name, number in NUMBERS.items()}
+        self._masks = engine.batch(arm.UC_ARM_REG_PRIMASK, arm.UC_ARM_REG_BASEPRI, arm.UC_ARM_REG_FAULTMASK)
+        self._mode = engine.batch(arm.UC_ARM_REG_IPSR, arm.UC_ARM_REG_CONTROL)
+        self._ipsr = engine.batch(arm.UC_ARM_REG_IPSR)
+        self._position = engine.batch(arm.UC_ARM_REG_PC, arm.UC_ARM_REG_XPSR)
+        self._restart = engine.batch(arm.UC_ARM_REG_EPSR, arm.UC_ARM_REG_PC)
+        self._everything = engine.batch(*NUMBERS.values())
+
+    def _unprivileged(self) -> bool:
+        ipsr, control = self._mode.read()
+        return not ipsr & IPSR_MASK and bool(control & NPRIV)
+
+    def read(self, name: str) -> int:
+        """A register's value. Raises KeyError for an unknown name."""
+        batch = self._one[name]
+        if name not in SYSTEM_REGISTERS or not self._unprivileged():
+            value = batch.read()[0]
+        else:
+            self._ipsr.write(1)
+            value = batch.read()[0]
+            self._ipsr.write(0)
+        return value & WIDTH_MASK.get(name, 0xFFFF_FFFF)
+
+    def write(self, name: str, value: int) -> None:
+        """Set a register. Raises KeyError for an unknown name."""
+        batch = self._one[name]
+        if name == "pc":
+            self.jump(value | 1)
+        elif name not in SYSTEM_REGISTERS or not self._unprivileged():
+            batch.write(value)
+        else:
+            self._ipsr.write(1)
+            batch.write(value)
+            self._ipsr.write(0)
+
+    def all(self) -> dict[str, int]:
+        """All registers by name."""
+        unprivileged = self._unprivileged()
+        if unprivileged:
+            xpsr = self.read("xpsr")
+            self._ipsr.write(1)
+        values = dict(zip(NUMBERS, self._everything.read(), strict=True))
+        if unprivileged:
+            self._ipsr.write(0)
+            values["xpsr"] = xpsr
+        return {name: value & WIDTH_MASK.get(name, 0xFFFF_FFFF) for name, value in values.items()}
+
+    def masks(self) -> tuple[int, int, int]:
+        """PRIMASK, BASEPRI, FAULTMASK."""
+        if self._unprivileged():
+            self._ipsr.write(1)
+            values = self._masks.read()
+            self._ipsr.write(0)
+        else:
+            values = self._masks.read()
+        return values[0] & 1, values[1] & 0xFF, values[2] & 1
+
+    @property
+    def thumb(self) -> bool:
+        """The T bit; execution with it clear is a UsageFault."""
+        return bool(self._position.read()[1] & THUMB)
+
+    @property
+    def start(self) -> int:
+        """Where to go on, with the Thumb bit as Unicorn wants it."""
+        pc, xpsr = self._position.read()
+        return (pc & ~1) | (xpsr >> 24 & 1)
+
+    def jump(self, target: int) -> None:
+        """Set PC and T bit as BX does, and leave an IT block."""
+        self._restart.write(THUMB if target & 1 else 0, target)
+
+    def reset(self) -> None:
+        """All registers 0, privileged thread mode on the main stack, LR all ones."""
+        self._ipsr.write(1)
+        for name in ("control", "primask", "basepri", "faultmask"):
+            self._one[name].write(0)
+        self._ipsr.write(0)
+        for name in NUMBERS:
+            if name not in ("pc", "control"):
+                self._one[name].write(0)
+        self._one["lr"].write(0xFFFF_FFFF)

@@ -1,0 +1,366 @@
+"""The Cortex-M4F host: Unicorn executes Thumb code, this file and its neighbours do the rest of ARMv7-M."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from unicorn import UC_ARCH_ARM, UC_MODE_THUMB, Uc
+from unicorn import arm_const as arm
+
+from emu.bus import BusError
+from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, SYSTEM_REGISTERS, ArmRegisters
+from emu.cpu.core import Core, FaultReport, Pause
+from emu.cpu.data_watchpoint import DataWatchpoint
+from emu.cpu.encoding import thumb_site, thumb_width
+from emu.cpu.engine import AccessFault, Engine, Halt, InstructionSet
+from emu.cpu.exceptions import Exceptions, Fault
+from emu.cpu.hook_state import Right, Site
+from emu.cpu.nvic import INPUTS, Nvic, Vector
+from emu.cpu.semihosting import Semihosting
+from emu.cpu.system_control import (
+    Configuration,
+    CoprocessorAccess,
+    FaultStatus,
+    HardFaultStatus,
+    SleepControl,
+    SystemControl,
+)
+from emu.device import Board
+
+THUMB_INSTRUCTIONS = InstructionSet("thumb_block", thumb_width, arm.UC_ARM_REG_PC, arm.UC_ARM_REG_EPSR)
+SYSTEM_CONTROL_BASE, WATCHPOINT_BASE = 0xE000_E000, 0xE000_1000
+NEVER_EXECUTABLE = ((0x4000_0000, 0x6000_0000), (0xA000_0000, 0x1_0000_0000))
+"""Device and system regions of the default memory map."""
+SEMIHOSTING_IMMEDIATE = 0xAB
+SEV, WFE, WFI, YIELD = 0xBF40, 0xBF20, 0xBF30, 0xBF10
+TRAP_SVC, TRAP_ALIGNMENT, TRAP_BKPT, TRAP_EXC_RETURN = 2, 4, 7, 8
+"""Numbers of Unicorn's interrupt hook."""
+FETCH_FAULT = "instruction fetch: "
+
+
+class CortexM(Core):
+    """A Cortex-M4F on a board.
+
+    Args:
+        board: the machine's bus, clock and log; the core adds its own registers to the bus.
+        reset_address: the vector table after reset.
+
+    Inaccuracies: one cycle per instruction, 12 for exception entry, 10 for return, 6 for tail-chaining; no MPU; no
+    lazy floating-point stacking; unaligned accesses never trap, except where Unicorn says so; the exclusive monitor
+    is not cleared by exceptions; unprivileged code may use the system control space; a conditional instruction that
+    is not executed can still trap when it needs the disabled FPU. Exceptions are taken between blocks of instructions.
+    """
+
+    name = "cortex-m4f"
+    architecture = "arm"
+
+    def __init__(self, board: Board, reset_address: int) -> None:
+        super().__init__()
+        self.board, self.reset_address = board, reset_address
+        self.nvic = Nvic()
+        self.system_control = SystemControl(board, self.nvic, reset_address, self._changed, self._request_reset)
+        self.watchpoint = DataWatchpoint(board, self.system_control)
+        board.bus.add_device(SYSTEM_CONTROL_BASE, self.system_control)
+        board.bus.add_device(WATCHPOINT_BASE, self.watchpoint)
+        uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB)
+        uc.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
+        self.engine = Engine(uc, board, THUMB_INSTRUCTIONS)
+        self.registers = ArmRegisters(self.engine)
+        self.exceptions = Exceptions(self.engine, self.registers, self.nvic, self.system_control, self._report)
+        self.semihosting = Semihosting(board, self.name, exit_block=False)
+        self._breakpoints: frozenset[int] = frozenset()
+        self._standing_on: int | None = None
+        self._sleeping = self._waiting_for_event = False
+        self._stop_requested = self._reset_requested = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Power-up state: stack pointer and PC from the vector table."""
+        self.system_control.reset()
+        self.watchpoint.reset()
+        self.exceptions.reset()
+        self.semihosting.reset()
+        self.exit_code, self.abnormal_exit, self.last_fault = None, False, None
+        self._sleeping = self._waiting_for_event = False
+        self._stop_requested = self._reset_requested = False
+        self._standing_on = None
+        self.engine.instructions = 0
+        self.registers.reset()
+        stack, target = struct.unpack("<2I", self._read_code(self.reset_address, 8))
+        self.registers.write("msp", stack & ~3)
+        self.registers.jump(target)
+        self._set_sites()
+
+    def _read_code(self, address: int, count: int) -> bytes:
+        try:
+            return self.board.bus.read(address, count)
+        except BusError:
+            return bytes(count)
+
+    # Requests from devices
+
+    def _changed(self) -> None:
+        self._set_sites()
+        self.engine.request_stop()
+
+    def _set_sites(self) -> None:
+        """Which instructions must not simply execute in the present state of CPACR and CCR."""
+        sites = Site.SEND_EVENT
+        if not CoprocessorAccess.CP10.extract(self.system_control.CPACR):
+            sites |= Site.FLOATING_POINT
+        if Configuration.DIV_0_TRP.extract(self.system_control.CCR):
+            sites |= Site.DIVIDE
+        self.engine.sites = sites
+
+    def _request_reset(self) -> None:
+        self._reset_requested = True
+
+    def request_stop(self) -> None:
+        """Make `run` return `Pause.REQUEST` at the next block boundary."""
+        self._stop_requested = True
+        self.engine.request_stop()
+
+    def set_interrupt(self, number: int, level: bool) -> None:
+        """Drive external input ``number``. Raises ValueError if there is no such input."""
+        if not 0 <= number < INPUTS:
+            raise ValueError(f"the NVIC has external inputs 0..{INPUTS - 1}, not {number}")
+        pending = self.nvic.pending
+        self.nvic.set_level(number, level)
+        if self.nvic.pending != pending:
+            if SleepControl.SEVONPEND.extract(self.system_control.SCR):
+                self.exceptions.event = True
+            self.engine.request_stop()
+
+    # Running
+
+    def run(self) -> Pause:
+        """Execute until the deadline or until something else stops the core; see `Core.run`."""
+        standing_on, self._standing_on = self._standing_on, None
+        while True:
+            pause = self._before()
+            if pause is not None:
+                return pause
+            if self.board.clock.now >= self.board.clock.deadline:
+                return Pause.DEADLINE
+            start = self.registers.start
+            if start & ~1 == standing_on:
+                pause = self._execute_one(start)
+            else:
+                watch = bool(self.nvic.pending & self.nvic.enabled) and self.exceptions.held_by_masks()
+                if watch:
+                    self.engine.watch(arm.UC_ARM_REG_PRIMASK, arm.UC_ARM_REG_BASEPRI, arm.UC_ARM_REG_FAULTMASK)
+                pause = self._handle(self.engine.execute(start, watch=watch))
+            standing_on = None
+            if pause is not None:
+                return pause
+
+    def step(self) -> Pause:
+        """Execute exactly one instruction, or take one pending exception."""
+        taken = self.exceptions.pending()
+        pause = self._before()
+        if pause is None and taken is None:
+            pause = self._execute_one(self.registers.start)
+        self._standing_on = self.pc
+        return pause or Pause.STEP
+
+    def _before(self) -> Pause | None:
+        """What comes before the next instruction: stops, exceptions, sleep."""
+        if self.exit_code is not None:
+            return Pause.EXIT
+        if self.exceptions.locked_up:
+            return Pause.LOCKUP
+        if self._reset_requested:
+            return Pause.RESET
+        if self._stop_requested:
+            self._stop_requested = False
+            return Pause.REQUEST
+        number = self.exceptions.pending()
+        if number is not None:
+            self._sleeping = False
+            self.exceptions.take(number)
+            return Pause.LOCKUP if self.exceptions.locked_up else None
+        if self._sleeping and not self._wakes():
+            return Pause.SLEEP
+        self._sleeping = False
+        return None
+
+    def _wakes(self) -> bool:
+        """Whether WFI or WFE ends although no exception is taken."""
+        if self._waiting_for_event and self.exceptions.event:
+            self.exceptions.event = False
+            return True
+        return self.exceptions.pending(ignore_primask=True) is not None
+
+    def _execute_one(self, start: int) -> Pause | None:
+        """Execute one instruction and deal with what comes of it."""
+        waits = self._half_word(start & ~1) == WFI
+        pause = self._handle(self.engine.execute_one(start))
+        if waits:
+            self._sleep(for_event=False)
+        return pause
+
+    def _handle(self, halt: Halt) -> Pause | None:
+        """Do what the architecture says; the reason to come back, if there is one."""
+        match halt:
+            case Halt.TRAP:
+                self._trap(self.engine.trap)
+            case Halt.FAULT:
+                self.exceptions.fault(self._access_fault())
+            case Halt.INVALID:
+                self._invalid()
+            case Halt.SITE:
+                return self._site()
+            case Halt.SLEEP:
+                self._sleep(for_event=False)
+            case Halt.EXIT:
+                self._standing_on = self.pc
+                return Pause.BREAKPOINT
+            case _:
+                pass
+        return Pause.EXIT if self.exit_code is not None else None
+
+    def _sleep(self, *, for_event: bool) -> None:
+        self._sleeping, self._waiting_for_event = True, for_event
+
+    def _half_word(self, address: int) -> int:
+        return int.from_bytes(self._read_code(address, 2), "little")
+
+    def _trap(self, number: int) -> None:
+        pc = self.engine.pc
+        if number == TRAP_SVC:
+            self.exceptions.supervisor_call()
+        elif number == TRAP_EXC_RETURN:
+            self._leave(pc | 1)
+        elif number == TRAP_BKPT:
+            self._breakpoint_instruction(pc)
+        elif number == TRAP_ALIGNMENT:
+            self.engine.retract(pc)
+            self._usage_fault("unaligned access", FaultStatus.UNALIGNED.mask)
+        else:
+            self.engine.retract(pc)
+            self._usage_fault(f"exception {number} of the emulator", FaultStatus.UNDEFINSTR.mask)
+
+    def _leave(self, exc_return: int) -> None:
+        self.exceptions.leave(exc_return)
+        if SleepControl.SLEEPONEXIT.extract(self.system_control.SCR) and self.exceptions.idle:
+            self._sleep(for_event=False)
+
+    def _breakpoint_instruction(self, pc: int) -> None:
+        """BKPT: a semihosting call, or without a debugger a HardFault."""
+        immediate = self._half_word(pc) & 0xFF
+        if immediate != SEMIHOSTING_IMMEDIATE:
+            self.engine.retract(pc)
+            self.system_control.HFSR |= HardFaultStatus.DEBUGEVT.mask
+            self.exceptions.fault(Fault(Vector.HARD_FAULT, f"BKPT 0x{immediate:02x} without a debugger"))
+            return
+        result = self.semihosting.call(self.registers.read("r0"), self.registers.read("r1"))
+        self.registers.write("r0", result)
+        self.registers.jump(pc + 2 | 1)
+        if self.semihosting.exit is not None:
+            self.exit_code, self.abnormal_exit = self.semihosting.exit.code, self.semihosting.exit.abnormal
+
+    def _invalid(self) -> None:
+        """Instructions that Unicorn gives up: hints, execution without the Thumb bit, undefined ones."""
+        pc = self.engine.pc
+        if not self.registers.thumb:
+            self.engine.retract(pc)
+            self._usage_fault(
+                "execution with the Thumb bit clear: a branch to an even address", FaultStatus.INVSTATE.mask
+            )
+            return
+        hint = self._half_word(pc - 2) if self.engine.block_pc < pc else 0
+        if hint == WFE:
+            if self.exceptions.event:
+                self.exceptions.event = False
+            else:
+                self._sleep(for_event=True)
+        elif hint != YIELD:
+            self.engine.retract(pc)
+            code = self._read_code(pc, self.engine.width_at(pc))
+            words = " ".join(f"{half:04x}" for half in struct.unpack(f"<{len(code) // 2}H", code))
+            self._usage_fault(f"undefined instruction {words}", FaultStatus.UNDEFINSTR.mask)
+
+    def _usage_fault(self, text: str, status: int) -> None:
+        self.exceptions.fault(Fault(Vector.USAGE_FAULT, text, status))
+
+    def _access_fault(self) -> Fault:
+        """The fault that the architecture makes of a refused access."""
+        refused = self.engine.fault
+        assert isinstance(refused, AccessFault)
+        if refused.access is not Right.EXECUTE:
+            return Fault(Vector.BUS_FAULT, refused.text, FaultStatus.PRECISERR.mask, refused.address)
+        if any(low <= refused.address < high for low, high in NEVER_EXECUTABLE):
+            return Fault(Vector.MEM_MANAGE, FETCH_FAULT + refused.text, FaultStatus.IACCVIOL.mask)
+        return Fault(Vector.BUS_FAULT, FETCH_FAULT + refused.text, FaultStatus.IBUSERR.mask)
+
+    def _site(self) -> Pause | None:
+        """The next block holds an instruction that needs attention: go up to it, or deal with it."""
+        start = self.registers.start
+        pc = address = start & ~1
+        while not (site := self._site_at(address)) & self.engine.sites:
+            address += self.engine.width_at(address)
+        if address > pc:
+            return self._handle(self.engine.execute_to(start, address))
+        if site == Site.FLOATING_POINT:
+            self._usage_fault("floating-point instruction while CPACR disables the FPU", FaultStatus.NOCP.mask)
+            return None
+        if site == Site.DIVIDE and self.registers.read(f"r{self._half_word(pc + 2) & 15}") == 0:
+            self._usage_fault("division by 0 (CCR.DIV_0_TRP)", FaultStatus.DIVBYZERO.mask)
+            return None
+        if site == Site.SEND_EVENT:
+            self.exceptions.event = True
+        return self._handle(self.engine.execute_one(start))
+
+    def _site_at(self, address: int) -> Site:
+        code = self._read_code(address, self.engine.width_at(address))
+        return Site(thumb_site(code[0], code[1], code[-1]))
+
+    def _report(self, kind: str, fault: Fault) -> None:
+        report = FaultReport(kind, fault.text, self.pc, fault.address, self.registers.all(), self.board.clock.now)
+        self.last_fault = report
+        for listener in self.on_fault:
+            listener(report)
+
+    # What tools see
+
+    def invalidate(self, address: int, count: int) -> None:
+        """Forget translated code of these bytes."""
+        self.engine.invalidate(address, count)
+
+    @property
+    def instructions(self) -> int:
+        """Instructions retired since reset."""
+        return self.engine.instructions
+
+    @property
+    def pc(self) -> int:
+        """Address of the next instruction."""
+        return self.engine.pc
+
+    @pc.setter
+    def pc(self, address: int) -> None:
+        self.registers.jump(address | 1)
+
+    @property
+    def register_names(self) -> Sequence[str]:
+        """Core registers, then stack pointers and masks, then floating point."""
+        return (*CORE_REGISTERS, *SYSTEM_REGISTERS, *FLOAT_REGISTERS)
+
+    def read_register(self, name: str) -> int:
+        """A register's value. Raises KeyError for an unknown name."""
+        return self.registers.read(name)
+
+    def write_register(self, name: str, value: int) -> None:
+        """Set a register. Raises KeyError for an unknown name."""
+        self.registers.write(name, value)
+
+    def add_breakpoint(self, address: int) -> None:
+        """Stop before the instruction at ``address``."""
+        self._breakpoints |= {address & ~1}
+        self.engine.exits = self._breakpoints
+
+    def remove_breakpoint(self, address: int) -> None:
+        """Undo `add_breakpoint`."""
+        self._breakpoints -= {address & ~1}
+        self.engine.exits = self._breakpoints

@@ -1,0 +1,239 @@
+"""The exception model of the Cortex-M4F: taking, returning, faults, escalation, lockup."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from emu.bus import BusError
+from emu.cpu.arm_registers import ArmRegisters
+from emu.cpu.engine import Engine
+from emu.cpu.exception_frame import EXC_RETURN, NO_FLOATS, PROCESS_STACK, THREAD, ExceptionFrames, Frame
+from emu.cpu.nvic import IDLE, Nvic, Vector
+from emu.cpu.system_control import Configuration, FaultStatus, HardFaultStatus, SystemControl
+
+ENTRY_CYCLES, RETURN_CYCLES, CHAIN_CYCLES, FLOAT_CYCLES = 12, 10, 6, 17
+"""Of the Cortex-M4 on zero-wait memory; FLOAT_CYCLES more for moving S0..S15 and FPSCR."""
+FAULT_NAMES = {
+    Vector.NMI: "NMI",
+    Vector.HARD_FAULT: "HardFault",
+    Vector.MEM_MANAGE: "MemManage",
+    Vector.BUS_FAULT: "BusFault",
+    Vector.USAGE_FAULT: "UsageFault",
+    Vector.SV_CALL: "SVCall",
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that an instruction did and must not.
+
+    Attributes:
+        vector: its exception.
+        text: the rule that was broken.
+        status: bits of CFSR.
+        address: for MMFAR or BFAR.
+    """
+
+    vector: Vector
+    text: str
+    status: int = 0
+    address: int | None = None
+
+
+class Exceptions:
+    """Takes exceptions and returns from them.
+
+    Args:
+        report: called for every fault with its kind, its text and its address before the core's state changes.
+
+    Attributes:
+        locked_up: a fault happened where no fault can be taken.
+        event: the event register of WFE.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        registers: ArmRegisters,
+        nvic: Nvic,
+        control: SystemControl,
+        report: Callable[[str, Fault], None],
+    ) -> None:
+        self._engine, self._registers, self._nvic, self._control = engine, registers, nvic, control
+        self._report = report
+        self._frames = ExceptionFrames(engine)
+        self.locked_up = False
+        self.event = False
+
+    def reset(self) -> None:
+        """No lockup, no event."""
+        self.locked_up = self.event = False
+
+    # Taking
+
+    def pending(self, *, ignore_primask: bool = False) -> int | None:
+        """The exception that preempts what runs now, if any."""
+        nvic = self._nvic
+        if not nvic.pending & nvic.enabled:
+            return None
+        primask, basepri, faultmask = self._registers.masks()
+        if ignore_primask:
+            primask = 0
+        return nvic.preempting(nvic.execution_priority(primask, basepri, faultmask))
+
+    def held_by_masks(self) -> bool:
+        """Whether an exception is pending that only PRIMASK, BASEPRI or FAULTMASK can be holding back."""
+        return self._nvic.preempting(self._nvic.execution_priority(0, 0, 0)) is not None
+
+    def take(self, number: int) -> None:
+        """Enter the handler of a pending exception, or of a synchronous one that may preempt."""
+        frame = self._frames.capture(align=bool(Configuration.STKALIGN.extract(self._control.CCR)))
+        try:
+            self._frames.store(frame)
+        except BusError as error:
+            number = self._stacking_failed(error)
+        self._engine.clock.advance_to(self._engine.clock.now + ENTRY_CYCLES + self._float_cycles(frame.exc_return))
+        self._begin(number, frame)
+
+    @staticmethod
+    def _float_cycles(exc_return: int) -> int:
+        return 0 if exc_return & NO_FLOATS else FLOAT_CYCLES
+
+    def _stacking_failed(self, error: BusError) -> int:
+        """The exception that is taken instead; a pending one stays pending."""
+        fault = Fault(Vector.BUS_FAULT, f"stacking of an exception: {error}", FaultStatus.STKERR.mask)
+        return self._choose_vector(fault, derived=True)
+
+    def _begin(self, number: int, frame: Frame | None, exc_return: int = 0) -> None:
+        """Run the handler of ``number``: after ``frame`` was stored, or chained to one that ended."""
+        vector = self._read_vector(number)
+        if vector is None:
+            number = Vector.HARD_FAULT
+            vector = self._read_vector(number)
+        if vector is None:
+            self.locked_up = True
+            return
+        self._nvic.activate(number)
+        self.event = True
+        if frame is None:
+            self._frames.chain(exc_return, number, vector)
+        else:
+            self._frames.begin(frame, number, vector)
+
+    def _read_vector(self, number: int) -> int | None:
+        address = self._control.VTOR + 4 * number
+        try:
+            value: int = struct.unpack("<I", self._engine.bus.read(address, 4))[0]
+        except BusError as error:
+            self._control.HFSR |= HardFaultStatus.VECTTBL.mask
+            self._report("HardFault", Fault(Vector.HARD_FAULT, f"vector of exception {number}: {error}"))
+            return None
+        return value
+
+    # Returning
+
+    def leave(self, exc_return: int) -> None:
+        """Firmware has branched to ``exc_return`` in handler mode."""
+        nvic, number = self._nvic, self._registers.read("xpsr") & 0x1FF
+        was_active = number in nvic.active
+        if was_active:
+            nvic.deactivate(number)
+        if number != Vector.NMI:
+            self._registers.write("faultmask", 0)
+        self.event = True
+        wrong = self._illegal_return(exc_return, was_active, number)
+        if wrong:
+            self._chain_fault(Fault(Vector.USAGE_FAULT, wrong, FaultStatus.INVPC.mask), exc_return)
+            return
+        following = self.pending()
+        if following is not None:
+            self._engine.clock.advance_to(self._engine.clock.now + CHAIN_CYCLES)
+            self._begin(following, None, exc_return)
+            return
+        try:
+            self._frames.resume(exc_return)
+        except BusError as error:
+            text = f"unstacking at exception return: {error}"
+            self._chain_fault(Fault(Vector.BUS_FAULT, text, FaultStatus.UNSTKERR.mask), exc_return)
+            return
+        self._engine.clock.advance_to(self._engine.clock.now + RETURN_CYCLES + self._float_cycles(exc_return))
+
+    def _illegal_return(self, exc_return: int, was_active: bool, number: int) -> str:
+        """Why the exception return is illegal, or nothing."""
+        value = f"exception return with 0x{exc_return:08x}"
+        if exc_return & ~(THREAD | PROCESS_STACK | NO_FLOATS) & 0xFFFF_FFFF != EXC_RETURN:
+            return f"{value}: not an EXC_RETURN value of this core"
+        if exc_return & PROCESS_STACK and not exc_return & THREAD:
+            return f"{value}: handlers use the main stack"
+        if not was_active:
+            return f"{value}: exception {number} is not active"
+        nested = bool(self._nvic.active)
+        if exc_return & THREAD and nested and not Configuration.NONBASETHRDENA.extract(self._control.CCR):
+            return f"{value}: to thread mode while exception {self._nvic.active[-1]} is active"
+        if not exc_return & THREAD and not nested:
+            return f"{value}: to handler mode while no exception is active"
+        return ""
+
+    def _chain_fault(self, fault: Fault, exc_return: int) -> None:
+        """Take a fault of an exception return: the frame stays where it is."""
+        number = self._choose_vector(fault)
+        if not self.locked_up:
+            self._begin(number, None, exc_return)
+
+    # Faults
+
+    def fault(self, fault: Fault) -> None:
+        """Take a synchronous fault, at once: its own handler, HardFault, or lockup."""
+        number = self._choose_vector(fault)
+        if not self.locked_up:
+            self.take(number)
+
+    def _choose_vector(self, fault: Fault, *, derived: bool = False) -> int:
+        """Report the fault, set the status registers and say whose handler runs."""
+        nvic, control = self._nvic, self._control
+        priority = nvic.execution_priority(*self._registers.masks())
+        vector, name = fault.vector, FAULT_NAMES[fault.vector]
+        control.record(fault.status)
+        if fault.address is not None:
+            self._record_address(fault)
+        if vector == Vector.HARD_FAULT or not nvic.enabled >> vector & 1:
+            reason = "its handler is not enabled"
+        elif nvic.group(nvic.priorities[vector]) >= priority:
+            reason = "it cannot preempt what runs"
+        else:
+            self._report(name, fault)
+            return vector
+        if priority <= -1 and not derived:
+            self.locked_up = True
+            self._report("Lockup", Fault(vector, f"{fault.text} ({name} inside a fault handler)", 0, fault.address))
+        elif vector == Vector.HARD_FAULT:
+            self._report(name, fault)
+        else:
+            control.HFSR |= HardFaultStatus.FORCED.mask
+            text = f"{fault.text} ({name}, escalated to HardFault because {reason})"
+            self._report("HardFault", Fault(vector, text, fault.status, fault.address))
+        return Vector.HARD_FAULT
+
+    def _record_address(self, fault: Fault) -> None:
+        address = fault.address or 0
+        if fault.vector == Vector.MEM_MANAGE:
+            self._control.MMFAR = address
+            self._control.record(FaultStatus.MMARVALID.mask)
+        else:
+            self._control.BFAR = address
+            self._control.record(FaultStatus.BFARVALID.mask)
+
+    def supervisor_call(self) -> None:
+        """SVC: take SVCall, or HardFault where it cannot preempt."""
+        priority = self._nvic.execution_priority(*self._registers.masks())
+        if self._nvic.group(self._nvic.priorities[Vector.SV_CALL]) < priority:
+            self.take(Vector.SV_CALL)
+        else:
+            self.fault(Fault(Vector.SV_CALL, "SVC"))
+
+    @property
+    def idle(self) -> bool:
+        """Thread mode: no exception is active."""
+        return self._nvic.execution_priority(0, 0, 0) == IDLE

@@ -1,0 +1,131 @@
+"""Priorities of the Cortex-M: which exceptions are enabled, pending and active, and which is taken next.
+
+Inaccuracies: 32 external inputs, 16 priority levels (4 bits), as vendors choose; inputs are level-sensitive.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+INPUTS = 32
+"""External interrupt inputs."""
+FIRST_INPUT = 16
+"""Exception number of external input 0."""
+EXCEPTIONS = FIRST_INPUT + INPUTS
+PRIORITY_MASK = 0xF0
+"""Implemented bits of a priority byte."""
+IDLE = 256
+"""Execution priority of thread mode without any mask: below every exception."""
+
+
+class Vector(IntEnum):
+    """Exception numbers of ARMv7-M."""
+
+    RESET = 1
+    NMI = 2
+    HARD_FAULT = 3
+    MEM_MANAGE = 4
+    BUS_FAULT = 5
+    USAGE_FAULT = 6
+    SV_CALL = 11
+    DEBUG_MONITOR = 12
+    PEND_SV = 14
+    SYS_TICK = 15
+
+
+ALWAYS_ENABLED = (
+    Vector.RESET,
+    Vector.NMI,
+    Vector.HARD_FAULT,
+    Vector.SV_CALL,
+    Vector.PEND_SV,
+    Vector.SYS_TICK,
+)
+FIXED_PRIORITY = {Vector.RESET: -3, Vector.NMI: -2, Vector.HARD_FAULT: -1}
+
+
+class Nvic:
+    """State of the nested vectored interrupt controller. Sets of exceptions are bit masks of their numbers.
+
+    Attributes:
+        enabled, pending: exceptions.
+        active: exceptions whose handlers have begun and not ended, in the order in which they began.
+        levels: external inputs that are driven high.
+        priorities: by exception number.
+        group_shift: PRIGROUP of AIRCR: priority bits up to this one do not preempt.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+        self.levels = 0
+
+    def reset(self) -> None:
+        """Nothing pending or active; the inputs keep their levels."""
+        self.enabled = sum(1 << number for number in ALWAYS_ENABLED)
+        self.pending = 0
+        self.active: list[int] = []
+        self.priorities = [FIXED_PRIORITY.get(Vector(n), 0) if 1 <= n <= 3 else 0 for n in range(EXCEPTIONS)]
+        self.group_shift = 0
+
+    def set_priority(self, number: int, priority: int) -> None:
+        """Set a priority byte; NMI and HardFault keep theirs."""
+        if number > Vector.HARD_FAULT:
+            self.priorities[number] = priority & PRIORITY_MASK
+
+    def group(self, priority: int) -> int:
+        """The part of a priority that decides about preemption."""
+        return priority if priority < 0 else priority & (-2 << self.group_shift) & 0xFF
+
+    def execution_priority(self, primask: int, basepri: int, faultmask: int) -> int:
+        """Priority of what executes now: lower numbers are more urgent."""
+        priority = min((self.group(self.priorities[number]) for number in self.active), default=IDLE)
+        if faultmask & 1:
+            priority = min(priority, -1)
+        if primask & 1:
+            priority = min(priority, 0)
+        if basepri & PRIORITY_MASK:
+            priority = min(priority, self.group(basepri & PRIORITY_MASK))
+        return priority
+
+    def most_urgent(self) -> int | None:
+        """The pending and enabled exception of highest priority, the lowest number among equals."""
+        ready = self.pending & self.enabled
+        if not ready:
+            return None
+        numbers = [number for number in range(1, EXCEPTIONS) if ready >> number & 1]
+        return min(numbers, key=lambda number: (self.priorities[number], number))
+
+    def preempting(self, execution_priority: int) -> int | None:
+        """The exception to be taken now, if any."""
+        number = self.most_urgent()
+        if number is None or self.group(self.priorities[number]) >= execution_priority:
+            return None
+        return number
+
+    def pend(self, number: int) -> None:
+        """Make an exception pending."""
+        self.pending |= 1 << number
+
+    def unpend(self, number: int) -> None:
+        """Clear a pending exception; an input that is high and whose handler does not run stays pending."""
+        if number >= FIRST_INPUT and self.levels >> (number - FIRST_INPUT) & 1 and number not in self.active:
+            return
+        self.pending &= ~(1 << number)
+
+    def set_level(self, source: int, level: bool) -> None:
+        """Drive external input ``source``; a rising level makes its exception pending."""
+        bit = 1 << source
+        if level and not self.levels & bit:
+            self.pend(FIRST_INPUT + source)
+        self.levels = self.levels | bit if level else self.levels & ~bit
+
+    def activate(self, number: int) -> None:
+        """The handler begins."""
+        self.pending &= ~(1 << number)
+        self.active.append(number)
+
+    def deactivate(self, number: int) -> None:
+        """The handler ends; an input that is still high becomes pending again."""
+        self.active.remove(number)
+        if number >= FIRST_INPUT and self.levels >> (number - FIRST_INPUT) & 1:
+            self.pend(number)

@@ -1,0 +1,324 @@
+"""The system control block of the Cortex-M4F: identity, vector table, resets, faults, coprocessor access."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from asm.bits import Layout
+from emu.cpu.nvic import FIRST_INPUT, PRIORITY_MASK, Nvic, Vector
+from emu.cpu.nvic_registers import NvicRegisters
+from emu.device import Board
+from emu.registers import Access, Bits, Register, RegisterArray
+
+VECTOR_KEY = 0x05FA
+"""AIRCR ignores writes without it,"""
+VECTOR_KEY_STATUS = 0xFA05
+"""and reads give this."""
+
+
+class Identity(Layout):
+    """CPUID: Cortex-M4 r0p1."""
+
+    VALUE = Bits(0, 32, "Implementer, variant, part number, revision.", reset=0x410F_C241)
+
+
+class InterruptControl(Layout):
+    """Interrupt control and state."""
+
+    VECTACTIVE = Bits(0, 9, "Exception that executes, 0 in thread mode.", access=Access.RO)
+    RETTOBASE = Bits(11, 1, "At most one exception is active.", access=Access.RO)
+    VECTPENDING = Bits(12, 9, "Most urgent pending and enabled exception.", access=Access.RO)
+    ISRPENDING = Bits(22, 1, "An external interrupt is pending.", access=Access.RO)
+    PENDSTCLR = Bits(25, 1, "1: SysTick is not pending any more.", access=Access.WO)
+    PENDSTSET = Bits(26, 1, "1: SysTick becomes (is) pending.")
+    PENDSVCLR = Bits(27, 1, "1: PendSV is not pending any more.", access=Access.WO)
+    PENDSVSET = Bits(28, 1, "1: PendSV becomes (is) pending.")
+    NMIPENDSET = Bits(31, 1, "1: NMI becomes (is) pending.")
+
+
+class VectorTable(Layout):
+    """Vector table offset."""
+
+    TBLOFF = Bits(7, 25, "Address of the vector table / 128.")
+
+
+class ResetControl(Layout):
+    """Application interrupt and reset control."""
+
+    VECTCLRACTIVE = Bits(1, 1, "Only for debuggers.", access=Access.WO, modelled=False)
+    SYSRESETREQ = Bits(2, 1, "1: reset the machine.", access=Access.WO)
+    PRIGROUP = Bits(8, 3, "Priority bits 0..PRIGROUP do not preempt.")
+    ENDIANNESS = Bits(15, 1, "0: little-endian.", access=Access.RO)
+    VECTKEY = Bits(16, 16, "Writes need 0x05FA here; reads give 0xFA05.", reset=VECTOR_KEY_STATUS)
+
+
+class SleepControl(Layout):
+    """System control."""
+
+    SLEEPONEXIT = Bits(1, 1, "1: sleep at the return to thread mode.")
+    SLEEPDEEP = Bits(2, 1, "Deep sleep is the same as sleep here.")
+    SEVONPEND = Bits(4, 1, "1: an interrupt that becomes pending is an event for WFE.")
+
+
+class Configuration(Layout):
+    """Configuration and control."""
+
+    NONBASETHRDENA = Bits(0, 1, "1: return to thread mode is legal with several exceptions active.")
+    USERSETMPEND = Bits(1, 1, "Unprivileged use of STIR.", modelled=False)
+    UNALIGN_TRP = Bits(3, 1, "1: unaligned accesses are faults.", modelled=False)
+    DIV_0_TRP = Bits(4, 1, "1: division by 0 is a UsageFault; 0: it gives 0.")
+    BFHFNMIGN = Bits(8, 1, "Handlers of priority -1 and -2 ignore bus faults.", modelled=False)
+    STKALIGN = Bits(9, 1, "1: exception frames are 8-byte aligned.", reset=1)
+
+
+class HandlerPriorities(Layout):
+    """Priorities of four system handlers; the upper 4 bits of each byte are implemented."""
+
+    PRI_0 = Bits(4, 4, "Priority of exception 4n + 4.")
+    PRI_1 = Bits(12, 4, "Priority of exception 4n + 5.")
+    PRI_2 = Bits(20, 4, "Priority of exception 4n + 6.")
+    PRI_3 = Bits(28, 4, "Priority of exception 4n + 7.")
+
+
+class HandlerControl(Layout):
+    """System handler control and state."""
+
+    MEMFAULTACT = Bits(0, 1, "MemManage is active.", access=Access.RO)
+    BUSFAULTACT = Bits(1, 1, "BusFault is active.", access=Access.RO)
+    USGFAULTACT = Bits(3, 1, "UsageFault is active.", access=Access.RO)
+    SVCALLACT = Bits(7, 1, "SVCall is active.", access=Access.RO)
+    PENDSVACT = Bits(10, 1, "PendSV is active.", access=Access.RO)
+    SYSTICKACT = Bits(11, 1, "SysTick is active.", access=Access.RO)
+    MEMFAULTENA = Bits(16, 1, "1: MemManage has its own handler; 0: it becomes a HardFault.")
+    BUSFAULTENA = Bits(17, 1, "1: BusFault has its own handler; 0: it becomes a HardFault.")
+    USGFAULTENA = Bits(18, 1, "1: UsageFault has its own handler; 0: it becomes a HardFault.")
+
+
+ACTIVE_FIELDS = {
+    Vector.MEM_MANAGE: HandlerControl.MEMFAULTACT,
+    Vector.BUS_FAULT: HandlerControl.BUSFAULTACT,
+    Vector.USAGE_FAULT: HandlerControl.USGFAULTACT,
+    Vector.SV_CALL: HandlerControl.SVCALLACT,
+    Vector.PEND_SV: HandlerControl.PENDSVACT,
+    Vector.SYS_TICK: HandlerControl.SYSTICKACT,
+}
+
+
+class FaultStatus(Layout):
+    """Configurable fault status."""
+
+    IACCVIOL = Bits(0, 1, "Instruction fetch from a place that is never executable.")
+    DACCVIOL = Bits(1, 1, "Data access that the MPU forbids.")
+    MUNSTKERR = Bits(3, 1, "MPU fault while unstacking.")
+    MSTKERR = Bits(4, 1, "MPU fault while stacking.")
+    MMARVALID = Bits(7, 1, "MMFAR holds the address.")
+    IBUSERR = Bits(8, 1, "Bus error of an instruction fetch.")
+    PRECISERR = Bits(9, 1, "Bus error of a data access.")
+    IMPRECISERR = Bits(10, 1, "Bus error of an earlier data access; does not happen here.")
+    UNSTKERR = Bits(11, 1, "Bus error while unstacking.")
+    STKERR = Bits(12, 1, "Bus error while stacking.")
+    BFARVALID = Bits(15, 1, "BFAR holds the address.")
+    UNDEFINSTR = Bits(16, 1, "Undefined instruction.")
+    INVSTATE = Bits(17, 1, "Execution with the Thumb bit clear.")
+    INVPC = Bits(18, 1, "Illegal EXC_RETURN.")
+    NOCP = Bits(19, 1, "Coprocessor instruction while CPACR forbids it.")
+    UNALIGNED = Bits(24, 1, "Unaligned access.")
+    DIVBYZERO = Bits(25, 1, "Division by 0.")
+
+
+class HardFaultStatus(Layout):
+    """HardFault status."""
+
+    VECTTBL = Bits(1, 1, "Bus error while reading the vector table.")
+    FORCED = Bits(30, 1, "Another fault became a HardFault.")
+    DEBUGEVT = Bits(31, 1, "BKPT without a debugger.")
+
+
+class FaultAddress(Layout):
+    """Address of a faulting access."""
+
+    ADDRESS = Bits(0, 32, "The address.")
+
+
+class CoprocessorAccess(Layout):
+    """Coprocessor access control."""
+
+    CP10 = Bits(20, 2, "0: floating-point instructions are UsageFaults; 1: only unprivileged ones; 3: allowed.")
+    CP11 = Bits(22, 2, "The same value as CP10.")
+
+
+class Opaque(Layout):
+    """A register of which no field is modelled."""
+
+    VALUE = Bits(0, 32, "")
+
+
+class MediaFeatures0(Layout):
+    """MVFR0 of the Cortex-M4F."""
+
+    VALUE = Bits(0, 32, "Single-precision floating point.", reset=0x1011_0021)
+
+
+class MediaFeatures1(Layout):
+    """MVFR1 of the Cortex-M4F."""
+
+    VALUE = Bits(0, 32, "Fused multiply-add, half-precision conversion.", reset=0x1100_0011)
+
+
+class LazyContext(Layout):
+    """Floating-point context control."""
+
+    LSPACT = Bits(0, 1, "Lazy stacking is in progress; never here.", access=Access.RO)
+    LSPEN = Bits(30, 1, "Lazy stacking: the registers are always stacked at once here.", reset=1)
+    ASPEN = Bits(31, 1, "Floating-point instructions set CONTROL.FPCA; always so here.", reset=1)
+
+
+class ExceptionMonitor(Layout):
+    """Debug exception and monitor control."""
+
+    VC = Bits(0, 11, "Vector catch.", modelled=False)
+    MON = Bits(16, 4, "Debug monitor.", modelled=False)
+    TRCENA = Bits(24, 1, "1: DWT works.")
+
+
+class SystemControl(NvicRegisters):
+    """The system control space at 0xE000E000.
+
+    Args:
+        nvic: pending and active exceptions.
+        vector_table: initial VTOR.
+        on_change: called when an exception may have become pending or trap conditions have changed.
+        on_reset_request: called when firmware asks for a reset.
+
+    Attributes:
+        on_trace_change: called when DEMCR has changed.
+
+    Inaccuracies: the MPU, the debug registers but TRCENA, and lazy floating-point stacking are not modelled.
+    Unprivileged code reaches these registers (silicon: BusFault). Auxiliary registers are storage.
+    """
+
+    ACTLR = Register(0x008, Opaque, "Auxiliary control.", modelled=False)
+    CPUID = Register(0xD00, Identity, access=Access.RO)
+    ICSR = Register(0xD04, InterruptControl)
+    VTOR = Register(0xD08, VectorTable)
+    AIRCR = Register(0xD0C, ResetControl)
+    SCR = Register(0xD10, SleepControl)
+    CCR = Register(0xD14, Configuration)
+    SHPR = RegisterArray(0xD18, HandlerPriorities, "System handler priorities.", count=3)
+    SHCSR = Register(0xD24, HandlerControl)
+    CFSR = Register(0xD28, FaultStatus, access=Access.W1C)
+    HFSR = Register(0xD2C, HardFaultStatus, access=Access.W1C)
+    DFSR = Register(0xD30, Opaque, "Debug fault status.", modelled=False)
+    MMFAR = Register(0xD34, FaultAddress, "MemManage address.")
+    BFAR = Register(0xD38, FaultAddress, "BusFault address.")
+    AFSR = Register(0xD3C, Opaque, "Auxiliary fault status.", modelled=False)
+    CPACR = Register(0xD88, CoprocessorAccess)
+    MPU_TYPE = Register(0xD90, Opaque, "MPU type: 0, there is no MPU.", access=Access.RO)
+    MPU_CTRL = Register(0xD94, Opaque, "MPU control.", modelled=False)
+    MPU_RNR = Register(0xD98, Opaque, "MPU region number.", modelled=False)
+    MPU_RBAR = Register(0xD9C, Opaque, "MPU region base address.", modelled=False)
+    MPU_RASR = Register(0xDA0, Opaque, "MPU region attributes and size.", modelled=False)
+    DHCSR = Register(0xDF0, Opaque, "Debug halting control: 0, no debugger is connected.", access=Access.RO)
+    DEMCR = Register(0xDFC, ExceptionMonitor)
+    FPCCR = Register(0xF34, LazyContext)
+    FPCAR = Register(0xF38, Opaque, "Floating-point context address.", modelled=False)
+    FPDSCR = Register(0xF3C, Opaque, "Default FPSCR of new contexts.", modelled=False)
+    MVFR0 = Register(0xF40, MediaFeatures0, access=Access.RO)
+    MVFR1 = Register(0xF44, MediaFeatures1, access=Access.RO)
+
+    def __init__(
+        self,
+        board: Board,
+        nvic: Nvic,
+        vector_table: int,
+        on_change: Callable[[], None],
+        on_reset_request: Callable[[], None],
+    ) -> None:
+        super().__init__("system_control", board, nvic)
+        self._vector_table, self._on_change, self._on_reset_request = vector_table, on_change, on_reset_request
+        self.VTOR = vector_table
+        self.on_trace_change: Callable[[], None] | None = None
+
+    def reset(self) -> None:
+        """Registers as after power-up."""
+        super().reset()
+        self.nvic.reset()
+        self.VTOR = self._vector_table
+
+    def changed(self) -> None:
+        """Make the core look at pending exceptions and trap conditions."""
+        self._on_change()
+
+    def record(self, status: int) -> None:
+        """Set bits of CFSR."""
+        self.CFSR |= status
+
+    @ICSR.on_read
+    def _read_interrupt_control(self) -> int:
+        nvic = self.nvic
+        return InterruptControl.pack(
+            VECTACTIVE=nvic.active[-1] if nvic.active else 0,
+            RETTOBASE=len(nvic.active) <= 1,
+            VECTPENDING=nvic.most_urgent() or 0,
+            ISRPENDING=nvic.pending >> FIRST_INPUT != 0,
+            PENDSTSET=nvic.pending >> Vector.SYS_TICK & 1,
+            PENDSVSET=nvic.pending >> Vector.PEND_SV & 1,
+            NMIPENDSET=nvic.pending >> Vector.NMI & 1,
+        )
+
+    @ICSR.on_write
+    def _write_interrupt_control(self, value: int) -> None:
+        self.ICSR = 0
+        for field, vector, pend in (
+            (InterruptControl.PENDSTSET, Vector.SYS_TICK, True),
+            (InterruptControl.PENDSTCLR, Vector.SYS_TICK, False),
+            (InterruptControl.PENDSVSET, Vector.PEND_SV, True),
+            (InterruptControl.PENDSVCLR, Vector.PEND_SV, False),
+            (InterruptControl.NMIPENDSET, Vector.NMI, True),
+        ):
+            if field.extract(value):
+                (self.nvic.pend if pend else self.nvic.unpend)(vector)
+        self.changed()
+
+    @AIRCR.on_write
+    def _write_reset_control(self, value: int) -> None:
+        if ResetControl.VECTKEY.extract(value) == VECTOR_KEY:
+            self.nvic.group_shift = ResetControl.PRIGROUP.extract(value)
+            if ResetControl.SYSRESETREQ.extract(value):
+                self._on_reset_request()
+            self.changed()
+        self.AIRCR = ResetControl.pack(PRIGROUP=self.nvic.group_shift, VECTKEY=VECTOR_KEY_STATUS)
+
+    @CCR.on_write
+    def _write_configuration(self, value: int) -> None:
+        self.changed()
+
+    @SHPR.on_write
+    def _write_handler_priority(self, index: int, value: int) -> None:
+        for lane in range(4):
+            self.nvic.set_priority(4 + 4 * index + lane, value >> 8 * lane & PRIORITY_MASK)
+        self.changed()
+
+    @SHCSR.on_read
+    def _read_handler_control(self) -> int:
+        active = sum(ACTIVE_FIELDS[Vector(n)].mask for n in self.nvic.active if n in ACTIVE_FIELDS)
+        return self.SHCSR | active
+
+    @SHCSR.on_write
+    def _write_handler_control(self, value: int) -> None:
+        for vector, field in (
+            (Vector.MEM_MANAGE, HandlerControl.MEMFAULTENA),
+            (Vector.BUS_FAULT, HandlerControl.BUSFAULTENA),
+            (Vector.USAGE_FAULT, HandlerControl.USGFAULTENA),
+        ):
+            bit = 1 << vector
+            self.nvic.enabled = self.nvic.enabled | bit if field.extract(value) else self.nvic.enabled & ~bit
+
+    @CPACR.on_write
+    def _write_coprocessor_access(self, value: int) -> None:
+        self.changed()
+
+    @DEMCR.on_write
+    def _write_monitor(self, value: int) -> None:
+        if self.on_trace_change is not None:
+            self.on_trace_change()
