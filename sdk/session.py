@@ -127,6 +127,12 @@ class Session:
             return dict(self.fault.registers)
         return self._core_state()
 
+    def main_registers(self) -> dict[str, int]:
+        """The registers that matter to people, in the order in which they expect them."""
+        names = dict.fromkeys((*self.host.registers, *self.host.status_registers))
+        values = self.registers()
+        return {name: values[name] for name in names if name in values and name != "zero"}
+
     def _core_state(self) -> dict[str, int]:
         core = self.machine.core
         return {"pc": core.pc} | {name: core.read_register(name) for name in core.register_names}

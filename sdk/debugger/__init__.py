@@ -1,0 +1,1 @@
+"""The debugger's screen: a thin view of `sdk.session.Session`."""
