@@ -161,12 +161,13 @@ def _report_end(runner: Runner, result: RunResult) -> None:
 
 def _summarise(result: RunResult) -> None:
     mega = result.machine.clock_hz / 1e6
+    commands = f"{len(result.commands):,} command{'' if len(result.commands) == 1 else 's'}"
     end = "" if result.exit_code is None else f"exit code {result.exit_code}, "
     lines = [
         f"{result.machine.name}: {end}{result.cycles:,} cycles, {_engineering(result.seconds, 's')} at {mega:g} MHz",
         f"host: {result.instructions:,} instructions, emulated in {result.wall_seconds:.2f} s, "
         f"{result.host_mips:.1f} MIPS",
-        f"NPU: {len(result.commands):,} commands, {_engineering(result.energy_pj * 1e-12, 'J')}",
+        f"NPU: {commands}, {_engineering(result.energy_pj * 1e-12, 'J')}",
     ]
     for line in lines:
         print(f"imnpu: {line}", file=sys.stderr)
