@@ -122,6 +122,11 @@ class Convolve(Command):
         kind = isa.KernelFormat.unpack(cluster.KERNEL_FORMAT)
         zeros = isa.Padding.unpack(cluster.PADDING)
         kernels = loaded_kernels(cluster)
+        kernels.check()
+        if kernels.count < 1:
+            raise RuleError(
+                Cause.kernels_not_loaded, "LOAD_COUNT is 0: load kernels after every change of topology or kernel"
+            )
         destination = Tensor.of_words(cluster.register_words(type(cluster).OUTPUT_ADDRESS, len(isa.TENSOR)))
         return cls(
             kernels,
@@ -147,7 +152,6 @@ class Convolve(Command):
         )
 
     def check(self, cluster: Cluster) -> None:
-        self.kernels.check()
         self._check_tiles(cluster)
         self._check_tensors()
         self.activation.check()
@@ -155,10 +159,6 @@ class Convolve(Command):
         cluster.bus.view(self.destination.address, self.destination.extent, write=True)
 
     def _check_tiles(self, cluster: Cluster) -> None:
-        if self.kernels.count < 1:
-            raise RuleError(
-                Cause.kernels_not_loaded, "LOAD_COUNT is 0: load kernels after every change of topology or kernel"
-            )
         for tile in cluster.tiles.tiles[: self.kernels.topology.tiles]:
             if not tile.compute:
                 raise RuleError(Cause.tile_mode, f"tile {tile.number} is in memory mode; set its bit in TILE_MODE")

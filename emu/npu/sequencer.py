@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 WORD_MASK = 0xFFFF_FFFF
 WORD_BYTES = 4
+IMMEDIATE_MASK = isa.Header.immediate.mask
 BURST = 64
 """Most instructions that are executed in one go: time passes even in a program that only jumps."""
 FETCH_BYTES = max(WORD_BYTES * (1 + len(kind.payload)) for kind in isa.INSTRUCTIONS.values())
@@ -186,7 +187,7 @@ class Sequencer:
         if count > len(words):
             raise RuleError(Cause.ran_past_end, f"the program ends inside the last instruction, {kind.mnemonic}")
         self._size = WORD_BYTES * count
-        return kind, words[0] & kind.immediate.mask(), words[1:count]
+        return kind, words[0] & IMMEDIATE_MASK, words[1:count]
 
     def _advance(self, size: int) -> None:
         """Go on behind an instruction, or back to the start of a loop that ends there."""

@@ -112,6 +112,8 @@ def test_reset_values() -> None:
         ({"OUTPUT_LINE_STRIDE": 79}, Cause.shape_mismatch, "line stride must be at least 80 bytes, not 79"),
         ({"TOPOLOGY": 0x111}, Cause.kernels_not_loaded, "LOAD_COUNT is 0"),
         ({"LOAD_COUNT": 33}, Cause.bad_field, "1 parallel chains hold at most 32 kernels, not 33"),
+        ({"TOPOLOGY": 0x111, "ACTIVATION_CONTROL": 0}, Cause.kernels_not_loaded, "LOAD_COUNT is 0"),
+        ({"LOAD_COUNT": 65535, "ACTIVATION_CONTROL": 0}, Cause.bad_field, "hold at most 32 kernels, not 65535"),
         ({"TILE_MODE": 0xFE}, Cause.tile_mode, "tile 0 is in memory mode; set its bit in TILE_MODE"),
         ({"TOPOLOGY": 0x114, "TILE_MODE": 0xF7, "LOAD_COUNT": 4}, Cause.tile_mode, "tile 3 is in memory mode"),
         ({"INPUT_ADDRESS": 0x1000}, Cause.bus_error, "read of 100 bytes at 0x00001000: nothing is mapped there"),

@@ -164,6 +164,23 @@ def test_an_endless_jump_lets_time_pass_and_can_be_aborted() -> None:
     assert machine.get("INTERRUPT_STATUS") == ERROR
 
 
+def test_abort_while_waiting_and_while_a_command_runs() -> None:
+    machine = SmallMachine()
+    machine.bus.write(SYSTEM, b"never!!!")
+    for instruction, state in ((wait(1), 0b0110), (copy(8000), 0b0011)):
+        machine.program(isa.Nop(), instruction, isa.Halt())
+        machine.set("CONTROL", 1)
+        machine.run(limit=machine.clock.now + 100)
+        assert machine.get("STATUS") == state
+        machine.set("CONTROL", 2)
+        assert machine.get("STATUS") == 0b1000
+        assert machine.error() == (Cause.aborted, BASE + 20, 0)
+        machine.set("EVENT_SET", 2)
+        machine.run()
+        assert machine.get("INTERRUPT_STATUS") == ERROR
+    assert machine.bus.read(SYSTEM + 0x8_0000, 8) == bytes(8)
+
+
 def test_interrupt_goes_on() -> None:
     machine = SmallMachine()
     machine.program(isa.Interrupt(isa.InterruptImmediate.pack(code=42)), *[isa.Nop()] * 100, isa.Halt())
