@@ -11,6 +11,8 @@ Inaccuracies: none.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,9 +20,9 @@ from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
 from emu.npu.native.processor import LANES, PIXELS
+from emu.npu.native.requantisation import Scaling
 
 FEW_PIXELS = PIXELS // 2
 BLOCK = 2 * LANES
@@ -28,7 +30,6 @@ BLOCK = 2 * LANES
 CHUNK_COLUMNS = 56
 CHUNK_PIXELS = 112
 """Psums of a chunk of the output stay in the first-level cache: 14 KiB."""
-PSUM_LOW, PSUM_HIGH = -(1 << 31), (1 << 31) - 1
 
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
 VECTOR = ir.VectorType(INT32, LANES)
@@ -53,41 +54,8 @@ class Window(NamedTuple):
     step_x: int
 
 
-class Scaling(NamedTuple):
-    """How psums become elements, for all kernels and as many more as fill a block.
-
-    Attributes:
-        table: int64, (4, kernels): bias, multiplier, shift, offset.
-        low, high: int64, (kernels,), bounds of the result, at most 255 apart.
-        low_bytes: uint8, (kernels,), the lowest byte of ``low``.
-        spans: float32, (kernels,), high - low.
-        scales, starts: float32, (kernels,), factors of `rescale_float`.
-        proven: bool, (blocks,), whether `rescale_float` is exact for all kernels of a block.
-    """
-
-    table: NDArray[np.int64]
-    low: NDArray[np.int64]
-    high: NDArray[np.int64]
-    low_bytes: NDArray[np.uint8]
-    spans: NDArray[np.float32]
-    scales: NDArray[np.float32]
-    starts: NDArray[np.float32]
-    proven: NDArray[np.bool_]
-
-
 NO_PSUMS = np.empty((0, 0, 0), np.int32)
 NO_ELEMENTS = np.empty((0, 0, 0), np.uint8)
-NO_SCALING = Scaling(
-    table=np.empty((4, 0), np.int64),
-    low=np.empty(0, np.int64),
-    high=np.empty(0, np.int64),
-    low_bytes=np.empty(0, np.uint8),
-    spans=np.empty(0, np.float32),
-    scales=np.empty(0, np.float32),
-    starts=np.empty(0, np.float32),
-    proven=np.empty(0, np.bool_),
-)
-"""For a convolution that gives only psums or only elements."""
 
 
 @intrinsic(prefer_literal=True)
@@ -113,31 +81,27 @@ def multiply(
     accumulate = _accumulate_fours if element_bytes == 1 else _accumulate_pairs
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        kinds = signature.args
-        sums, features, weights, places, initial = (
-            context.make_array(kinds[index])(context, builder, arguments[index]).data for index in (2, 3, 4, 5, 9)
+        sums, features, weights, places, rows, line, groups, initial = _unwrap(
+            context, builder, signature.args[2:], arguments[2:]
         )
-        rows, line, groups = (context.cast(builder, arguments[index], kinds[index], types.int64) for index in (6, 7, 8))
-
-        def vector_at(pointer: Any, index: Any) -> Any:
-            return builder.gep(builder.bitcast(pointer, VECTOR.as_pointer()), [index])
+        weights = builder.bitcast(weights, INT32.as_pointer())
 
         def constant(value: int) -> Any:
             return ir.Constant(INT64, value)
 
         psums = [[cgutils.alloca_once(builder, VECTOR) for _ in range(width)] for _ in range(count)]
-        for lane in range(width):
-            start = builder.load(vector_at(initial, constant(lane)), align=4)
+        for vector in range(width):
+            start = _load(builder, builder.gep(initial, [constant(vector * LANES)]))
             for pixel in range(count):
-                builder.store(start, psums[pixel][lane])
+                builder.store(start, psums[pixel][vector])
         windows = [
             builder.gep(features, [builder.load(builder.gep(places, [constant(pixel)]))]) for pixel in range(count)
         ]
         with cgutils.for_range(builder, rows) as row, cgutils.for_range(builder, groups) as group:
             step = builder.add(builder.mul(row.index, groups), group.index)
-            first = builder.mul(step, constant(width))
             kernels = [
-                builder.load(vector_at(weights, builder.add(first, constant(lane))), align=4) for lane in range(width)
+                _load(builder, builder.gep(weights, [builder.add(builder.mul(step, constant(width * LANES)), lane)]))
+                for lane in map(constant, range(0, width * LANES, LANES))
             ]
             offset = builder.add(
                 builder.mul(row.index, line), builder.mul(group.index, constant(GROUP_BYTES // element_bytes))
@@ -145,15 +109,104 @@ def multiply(
             for pixel in range(count):
                 address = builder.bitcast(builder.gep(windows[pixel], [offset]), INT32.as_pointer())
                 feature = _broadcast(builder, builder.load(address, align=1))
-                for lane in range(width):
-                    place = psums[pixel][lane]
-                    builder.store(accumulate(builder, builder.load(place), feature, kernels[lane]), place)
+                for place, weight in zip(psums[pixel], kernels, strict=True):
+                    builder.store(accumulate(builder, builder.load(place), feature, weight), place)
         for pixel in range(count):
-            for lane in range(width):
-                target = vector_at(sums, constant(pixel * (BLOCK // LANES) + lane))
-                builder.store(builder.load(psums[pixel][lane]), target, align=4)
+            for vector in range(width):
+                target = builder.gep(sums, [constant(pixel * BLOCK + vector * LANES)])
+                value = builder.load(psums[pixel][vector])
+                builder.store(value, builder.bitcast(target, VECTOR.as_pointer()), align=4)
 
     return signature, generate
+
+
+@intrinsic
+def requantise_pixels(
+    context: Any, target: Any, pitch: Any, psums: Any, count: Any, bias: Any, multiplier: Any, shift: Any, half: Any,
+    least: Any, most: Any, offset: Any,
+) -> Any:  # fmt: skip
+    """Elements of ``count`` pixels and `LANES` kernels. Nothing in it reaches 2^63.
+
+    Args of the compiled call:
+        target: uint8, written: the pixels are ``pitch`` apart.
+        psums: int32, the pixels are `BLOCK` apart.
+        bias, multiplier, shift, half, least, most, offset: of these kernels, as in `Scaling`.
+    """
+    parameters = (bias, multiplier, shift, half, least, most, offset)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        target, pitch, psums, count, *pointers = _unwrap(context, builder, signature.args, arguments)
+        bias, multiplier, shift, half, least, most, offset = (_load(builder, pointer) for pointer in pointers)
+        wide, narrow = shift.type, offset.type
+        multiplier = builder.sext(multiplier, wide)
+        with cgutils.for_range(builder, count) as pixel:
+            psum = _load(builder, builder.gep(psums, [builder.mul(pixel.index, ir.Constant(INT64, BLOCK))]))
+            product = builder.mul(builder.sext(_saturating_add(builder, psum, bias), wide), multiplier)
+            negative = builder.icmp_signed("<", product, ir.Constant(wide, None))
+            magnitude = builder.select(negative, builder.neg(product), product)
+            # Halves round away from zero: the magnitude is rounded up.
+            rounded = builder.lshr(builder.add(magnitude, half), shift)
+            value = builder.select(negative, builder.neg(rounded), rounded)
+            value = builder.select(builder.icmp_signed(">", value, least), value, least)
+            value = builder.select(builder.icmp_signed("<", value, most), value, most)
+            element = builder.add(builder.trunc(value, narrow), offset)
+            place = builder.gep(target, [builder.mul(pixel.index, pitch)])
+            builder.store(element, builder.bitcast(place, narrow.as_pointer()), align=1)
+
+    return types.void(target, pitch, psums, count, *parameters), generate
+
+
+def _saturating_add(builder: Any, left: Any, right: Any) -> Any:
+    """The sum, or the nearest number of 32 bits."""
+    kind = ir.FunctionType(VECTOR, [VECTOR] * 2)
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.sadd.sat.v{LANES}i32")
+    return builder.call(function, [left, right])
+
+
+@intrinsic
+def pool_row(context: Any, target: Any, upper: Any, lower: Any, columns: Any) -> Any:
+    """The largest psum of each 2 x 2 pixels of two rows of ``columns``; the last column may be alone.
+
+    All are int32, (pixels, BLOCK).
+    """
+    signature = types.void(target, upper, lower, columns)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        target, upper, lower, columns = _unwrap(context, builder, signature.args, arguments)
+        one, block = ir.Constant(INT64, 1), ir.Constant(INT64, BLOCK)
+        last = builder.sub(columns, one)
+        with cgutils.for_range(builder, builder.lshr(builder.add(columns, one), one)) as column:
+            left = builder.shl(column.index, one)
+            right = builder.add(left, one)
+            right = builder.select(builder.icmp_signed("<", right, last), right, last)
+            for first in range(0, BLOCK, LANES):
+                lane = ir.Constant(INT64, first)
+                four = [
+                    _load(builder, builder.gep(row, [builder.add(builder.mul(side, block), lane)]))
+                    for row in (upper, lower)
+                    for side in (left, right)
+                ]
+                largest = reduce(lambda a, b: builder.select(builder.icmp_signed(">", a, b), a, b), four)
+                place = builder.gep(target, [builder.add(builder.mul(column.index, block), lane)])
+                builder.store(largest, builder.bitcast(place, VECTOR.as_pointer()), align=4)
+
+    return signature, generate
+
+
+def _unwrap(context: Any, builder: Any, kinds: Sequence[Any], arguments: Sequence[Any]) -> list[Any]:
+    """Pointers to the first elements of arrays, integers with 64 bits."""
+    return [
+        context.make_array(kind)(context, builder, argument).data
+        if isinstance(kind, types.Array)
+        else context.cast(builder, argument, kind, types.int64)
+        for kind, argument in zip(kinds, arguments, strict=True)
+    ]
+
+
+def _load(builder: Any, pointer: Any) -> Any:
+    """`LANES` elements from an address of any alignment."""
+    vector = ir.VectorType(pointer.type.pointee, LANES)
+    return builder.load(builder.bitcast(pointer, vector.as_pointer()), align=1)
 
 
 def _broadcast(builder: Any, value: Any) -> Any:
@@ -224,18 +277,12 @@ def find_places(places: Any, top: int, rows: int, left: int, columns: int, windo
 
 
 @njit(**OPTIONS)
-def pool(sums: Any, rows: int, columns: int) -> None:
-    """The largest psum of each 2 x 2 pixels, in place; at the edges of those that exist."""
+def pool(pooled: Any, sums: Any, rows: int, columns: int) -> None:
+    """The largest psum of each 2 x 2 pixels; at the edges of those that exist."""
+    width = (columns + 1) // 2 * BLOCK
     for row in range(0, rows, 2):
         below = min(row + 1, rows - 1)
-        for column in range(0, columns, 2):
-            right = min(column + 1, columns - 1)
-            a, b = (row * columns + column) * BLOCK, (row * columns + right) * BLOCK
-            c, d = (below * columns + column) * BLOCK, (below * columns + right) * BLOCK
-            target = (row // 2 * ((columns + 1) // 2) + column // 2) * BLOCK
-            for kernel in range(BLOCK):
-                above = max(sums[a + kernel], sums[b + kernel])
-                sums[target + kernel] = max(above, max(sums[c + kernel], sums[d + kernel]))
+        pool_row(pooled[row // 2 * width :], sums[row * columns * BLOCK :], sums[below * columns * BLOCK :], columns)
 
 
 @njit(**OPTIONS)
@@ -247,105 +294,32 @@ def copy_psums(target: Any, sums: Any, rows: int, columns: int, kernel: int, wan
             target[row, column, kernel : kernel + wanted] = sums[first : first + wanted]
 
 
-@njit(inline="always")
-def rescale(psum: int, bias: int, multiplier: int, shift: int, offset: int, low: int, high: int) -> int:
-    """The activation unit in 64 bits: nothing in it reaches 2^63.
-
-    A negative product is moved down by one where it is shifted: halves round away from zero, shifts round down.
-    """
-    total = min(max(np.int64(psum) + bias, PSUM_LOW), PSUM_HIGH)
-    product = total * multiplier
-    half = (np.int64(1) << shift) >> 1
-    down = np.int64((product < 0) & (shift > 0))
-    return min(max(((product + half - down) >> shift) + offset, low), high)
-
-
-@njit(inline="always")
-def rescale_float(psum: int, scale: Any, start: Any, span: Any) -> int:
-    """What `rescale` gives, less the lowest result, in float32; `prove` finds out for which kernels."""
-    return np.int32(min(max(np.float32(psum) * scale + start, np.float32(0)), span))
-
-
 @njit(**OPTIONS)
-def threshold(value: int, first: int, last: int, entry: Any, low: int, high: int) -> int:
-    """The first psum in first..last that gives ``value`` or more; last + 1 if none does."""
-    after = last + 1
-    while first < after:
-        middle = (first + after) >> 1
-        if rescale(middle, entry[0], entry[1], entry[2], entry[3], low, high) >= value:
-            after = middle
-        else:
-            first = middle + 1
-    return after
-
-
-@njit(**OPTIONS)
-def prove(scaling: Scaling, bounds: Any, proven: Any) -> None:
-    """Finds the factors of `rescale_float` and whether they are exact for every psum that a kernel can have.
-
-    Both ways are staircases that never go down, of 255 steps at most: they are equal where every step lies between
-    the same two psums.
-
-    Args:
-        scaling: ``scales`` and ``starts`` are written.
-        bounds: int64, (kernels,), no psum is larger in magnitude.
-        proven: bool, (kernels,), written.
-    """
-    firsts = np.empty(256, np.int64)
-    for kernel in range(len(bounds)):
-        entry, bound = scaling.table[:, kernel], bounds[kernel]
-        low, high, span = scaling.low[kernel], scaling.high[kernel], scaling.spans[kernel]
-        scale = np.float32(entry[1] / np.float64(np.int64(1) << entry[2]))
-        smallest, largest = -np.inf, np.inf
-        first = -bound
-        for step in range(1, high - low + 1):
-            first = threshold(low + step, first, bound, entry, low, high)
-            firsts[step] = first
-            if first <= bound:
-                smallest = max(smallest, step - np.float64(scale) * first)
-            if first > -bound:
-                largest = min(largest, step - np.float64(scale) * (first - 1))
-        if np.isinf(smallest):
-            smallest = largest - 2 if np.isfinite(largest) else 0.0
-        if np.isinf(largest):
-            largest = smallest + 2
-        start = np.float32((smallest + largest) / 2)
-        good = True
-        for step in range(1, high - low + 1):
-            first = firsts[step]
-            if first <= bound:
-                good &= rescale_float(np.int32(first), scale, start, span) >= step
-            if first > -bound:
-                good &= rescale_float(np.int32(first - 1), scale, start, span) < step
-        scaling.scales[kernel], scaling.starts[kernel], proven[kernel] = scale, start, good
+def requantise_vector(target: Any, pitch: int, psums: Any, count: int, kernel: int, scaling: Scaling) -> None:
+    """Elements of the `LANES` kernels from ``kernel`` on."""
+    requantise_pixels(
+        target, pitch, psums, count, scaling.bias[kernel:], scaling.multiplier[kernel:], scaling.shift[kernel:],
+        scaling.half[kernel:], scaling.least[kernel:], scaling.most[kernel:], scaling.offset[kernel:],
+    )  # fmt: skip
 
 
 @njit(**OPTIONS)
 def requantise(elements: Any, sums: Any, rows: int, columns: int, kernel: int, wanted: int, scaling: Scaling) -> None:
     """Elements of a chunk of the output, (rows, columns, all kernels), from its psums for one block of kernels."""
-    if scaling.proven[kernel // BLOCK]:
-        scales, starts, spans = scaling.scales[kernel:], scaling.starts[kernel:], scaling.spans[kernel:]
-        lowest = scaling.low_bytes[kernel:]
-        for row in range(rows):
-            for column in range(columns):
-                psums = sums[(row * columns + column) * BLOCK :]
-                target = elements[row, column, kernel:]
-                for lane in range(wanted):
-                    step = rescale_float(psums[lane], scales[lane], starts[lane], spans[lane])
-                    target[lane] = np.uint8(step) + lowest[lane]
-        return
-    bias, multiplier, shift, offset = scaling.table[:, kernel:]
-    low, high = scaling.low[kernel:], scaling.high[kernel:]
+    narrow = np.empty(CHUNK_PIXELS * LANES, np.uint8)
+    pitch = elements.shape[2]
     for row in range(rows):
-        for column in range(columns):
-            psums = sums[(row * columns + column) * BLOCK :]
-            target = elements[row, column, kernel:]
-            for lane in range(wanted):
-                target[lane] = np.uint8(
-                    rescale(
-                        psums[lane], bias[lane], multiplier[lane], shift[lane], offset[lane], low[lane], high[lane]
-                    )
-                )
+        for first in range(0, wanted, LANES):
+            psums = sums[row * columns * BLOCK + first :]
+            lanes = min(LANES, wanted - first)
+            target = elements[row, 0, kernel + first :]
+            if lanes == LANES:
+                requantise_vector(target, pitch, psums, columns, kernel + first, scaling)
+            else:
+                requantise_vector(narrow, LANES, psums, columns, kernel + first, scaling)
+                for column in range(columns):
+                    source = narrow[column * LANES : column * LANES + lanes]
+                    elements[row, column, kernel + first : kernel + wanted] = source
 
 
 @njit(**OPTIONS)
@@ -366,6 +340,7 @@ def convolve(
     """
     height, width, kernels = shape
     sums = np.empty((CHUNK_PIXELS + PIXELS) * BLOCK, np.int32)
+    pooled_sums = np.empty(CHUNK_PIXELS * BLOCK, np.int32)
     places = np.empty(CHUNK_PIXELS + PIXELS, np.int64)
     chunk_columns = min(width, CHUNK_COLUMNS)
     chunk_rows = (CHUNK_PIXELS // chunk_columns) & ~1
@@ -377,13 +352,11 @@ def convolve(
             for left in range(0, width, chunk_columns):
                 columns = min(chunk_columns, width - left)
                 find_places(places, top, rows, left, columns, window)
-                block_sums(
-                    sums, features, weights[position:], places, rows * columns, window, initial[kernel:], wanted
-                )
+                block_sums(sums, features, weights[position:], places, rows * columns, window, initial[kernel:], wanted)
                 if pooled:
-                    pool(sums, rows, columns)
+                    pool(pooled_sums, sums, rows, columns)
                     part = elements[top // 2 :, left // 2 :]
-                    requantise(part, sums, (rows + 1) // 2, (columns + 1) // 2, kernel, wanted, scaling)
+                    requantise(part, pooled_sums, (rows + 1) // 2, (columns + 1) // 2, kernel, wanted, scaling)
                 elif len(elements):
                     requantise(elements[top:, left:], sums, rows, columns, kernel, wanted, scaling)
                 else:

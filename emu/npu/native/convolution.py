@@ -2,7 +2,7 @@
 
     kernels = prepare(weights)
     psums = convolve(features, kernels, padding=(1, 1, 1, 1))
-    requantisation = prepare_requantisation(kernels, table, low, high)
+    requantisation = prepare_requantisation(table, low, high)
     elements = convolve_requantise(features, kernels, requantisation, padding=(1, 1, 1, 1))
 
 What `prepare` and `prepare_requantisation` give depends on their arguments only and may be kept.
@@ -12,36 +12,17 @@ Inaccuracies: none. Psums that do not fit 32 bits wrap around: whoever calls kee
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emu.npu.formats import Integers
 from emu.npu.native.layout import Kernels, Way, pack_kernels, pad_features
+from emu.npu.native.requantisation import UNUSED, Requantisation
 
-if TYPE_CHECKING:
-    from emu.npu.native.compiled import Scaling
-
-LARGEST_FEATURE = 255
-PSUM_HIGH = (1 << 31) - 1
-MAX_SPAN = 255
 Pair = tuple[int, int]
 Padding = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Requantisation:
-    """The table and bounds of an activation unit, ready to use.
-
-    Attributes:
-        scaling: factors, bounds and proofs.
-        dtype: of the elements: int8 if one can be negative, else uint8.
-    """
-
-    scaling: Scaling
-    dtype: np.dtype[np.int8] | np.dtype[np.uint8]
 
 
 def ways() -> tuple[Way, ...]:
@@ -66,40 +47,6 @@ def prepare(weights: Integers, way: Way | None = None) -> Kernels:
     return pack_kernels(weights, way, LANES)
 
 
-def prepare_requantisation(
-    kernels: Kernels, table: NDArray[np.int32], low: int | Integers, high: int | Integers
-) -> Requantisation:
-    """Prepares what follows a convolution with these kernels.
-
-    Args:
-        table: (kernels, 4): bias, multiplier (at least 0), shift (0..62), offset.
-        low, high: bounds of the results, for all kernels or (kernels,); within -128..127 or 0..255, low <= high.
-    """
-    from emu.npu.native.compiled import BLOCK, Scaling, prove
-
-    count = kernels.shape[0]
-    filled = -(-count // BLOCK) * BLOCK
-    entries = np.zeros((4, filled), np.int64)
-    entries[:, :count] = table.T
-    lows, highs = np.zeros((2, filled), np.int64)
-    lows[:count], highs[:count] = low, high
-    proven = np.ones(filled, np.bool_)
-    bounds = np.minimum(kernels.magnitudes * LARGEST_FEATURE, PSUM_HIGH)
-    scaling = Scaling(
-        table=entries,
-        low=lows,
-        high=highs,
-        low_bytes=lows.astype(np.uint8),
-        spans=(highs - lows).astype(np.float32),
-        scales=np.zeros(filled, np.float32),
-        starts=np.zeros(filled, np.float32),
-        proven=np.ones(filled // BLOCK, np.bool_),
-    )
-    prove(scaling, bounds, proven)
-    scaling.proven[:] = proven.reshape(-1, BLOCK).all(axis=1)
-    return Requantisation(scaling, np.dtype(np.int8 if lows.min() < 0 else np.uint8))
-
-
 def convolve(
     features: Integers, kernels: Kernels, stride: Pair = (1, 1), padding: Padding = (0, 0, 0, 0)
 ) -> NDArray[np.int32]:
@@ -118,7 +65,7 @@ def convolve(
     shape = output_shape(features, kernels, stride, padding)
     psums = np.empty(shape, np.int32)
     operands = _operands(features, kernels, stride, padding)
-    compiled.convolve(psums, compiled.NO_ELEMENTS, *operands, shape, compiled.NO_SCALING, False)
+    compiled.convolve(psums, compiled.NO_ELEMENTS, *operands, shape, UNUSED, False)
     return psums
 
 
