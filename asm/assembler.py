@@ -137,8 +137,8 @@ class Assembler:
                     case syntax.Words():
                         self._emit_words(offset, statement)
                     case syntax.LoopOpen():
-                        encoded = encode_loop(statement, layout.ends.get(index, 0), self.scope)
-                        self._emit(offset, statement, encoded)
+                        if index in layout.ends:  # else it is not closed, which is reported
+                            self._emit(offset, statement, encode_loop(statement, layout.ends[index], self.scope))
                     case syntax.LoopClose():
                         self.state.end_loop()
                     case syntax.Operation():
@@ -151,7 +151,7 @@ class Assembler:
             Relocation(offset + 4 * (1 + index), symbol, addend) for index, symbol, addend in encoded.externs
         ]
         try:
-            self.state.apply(encoded.instruction)
+            self.state.apply(encoded.instruction, offset)
         except RuleError as error:
             if not statement.unchecked:
                 raise SourceError(statement.span, str(error)) from None

@@ -64,7 +64,7 @@ def disassemble(blob: bytes) -> list[Line]:
                 ends.append(end)
             else:
                 written = ""
-        written = _with_rules(written, instruction, state)
+        written = _with_rules(written, instruction, offset, state)
         words = tuple(instruction.encode())
         lines.append(Line(offset, words, written, labels.get(offset, ""), depth, closes, opens))
     return lines
@@ -122,13 +122,13 @@ def _close(ends: list[int], offset: int, state: ClusterState) -> int:
     return closes
 
 
-def _with_rules(written: str, instruction: isa.Instruction, state: ClusterState) -> str:
+def _with_rules(written: str, instruction: isa.Instruction, offset: int, state: ClusterState) -> str:
     """``written``, marked when a rule is broken; `words` when there is no text."""
     if not written:
         state.forget()
         return "words " + ", ".join(f"0x{word:08x}" for word in instruction.encode())
     try:
-        state.apply(instruction)
+        state.apply(instruction, offset)
     except RuleError:
         return f"unchecked {written}"
     return written

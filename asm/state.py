@@ -76,8 +76,8 @@ class ClusterState:
         """The body of a loop ends here."""
         self.loops -= 1
 
-    def apply(self, instruction: isa.Instruction) -> None:
-        """Goes past ``instruction``.
+    def apply(self, instruction: isa.Instruction, offset: int) -> None:
+        """Goes past ``instruction``, which lies at ``offset`` in the blob.
 
         Raises:
             RuleError: it breaks a rule. What it would have set is unknown then.
@@ -87,7 +87,7 @@ class ClusterState:
             case isa.Jump() | isa.Halt():
                 self.forget()
             case isa.Loop():
-                self._loop()
+                self._loop(words[1]["offset"], offset + instruction.size)
             case isa.SetTopology():
                 self._topology(**words[0])
             case isa.SetMode():
@@ -101,11 +101,15 @@ class ClusterState:
             case isa.Conv():
                 size = len(isa.TENSOR)
                 self._conv(_merged(words[:size]), _merged(words[size:]))
+            case isa.Copy():
+                _check_copy(words[2]["bytes"], [word["count"] for word in words if "count" in word])
 
-    def _loop(self) -> None:
+    def _loop(self, end: int, body: int) -> None:
         self.loops += 1
         if self.loops > LOOP_DEPTH:
             raise RuleError(Cause.loop_depth, f"loops nest at most {LOOP_DEPTH} deep")
+        if end <= body:
+            raise RuleError(Cause.bad_field, "the body of a loop needs at least one instruction")
 
     def _topology(self, chain: int, parallel: int, stripes: int) -> None:
         self.tiling, self.loaded = None, 0
@@ -189,6 +193,11 @@ def check_load(count: int, parallel: int) -> None:
             Cause.bad_field,
             f"one load brings 1..{limit} kernels ({KERNEL_ROWS} x parallel {parallel}), not {count}",
         )
+
+
+def _check_copy(length: int, counts: list[int]) -> None:
+    if min(length, *counts) < 1:
+        raise RuleError(Cause.bad_field, "a copy moves at least 1 byte, and repeats at least once")
 
 
 def element_format(number: int) -> ElementFormat:

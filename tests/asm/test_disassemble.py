@@ -32,7 +32,7 @@ at_10:
             conv tensor(u4[3, 4, 16] at 0x30000000, line=64, pixel=64), tensor(u4[4, 8, 1] at r0, line=4, pixel=4)
         }
         set r2, 0x5
-        loop 0 {
+        unchecked loop 0 {
         }
     }
     add r2, r2, -1

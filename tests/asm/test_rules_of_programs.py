@@ -74,13 +74,16 @@ def message_of(text: str) -> str:
             "kernel layer, features=u4, pad=1\nconv hidden, image",
             "no kernels are loaded since the last topology or kernel",
         ),
+        ("loop 3 { }", "the body of a loop needs at least one instruction"),
+        ("copy at 0, at 8, bytes=0", "a copy moves at least 1 byte, and repeats at least once"),
+        ("copy at 0, at 8, bytes=1, repeat=(0, 1, 1)", "a copy moves at least 1 byte, and repeats at least once"),
         ("loop 1 { loop 1 { loop 1 { loop 1 { loop 1 { nop } } } } }", "loops nest at most 4 deep"),
     ],
 )
 def test_a_broken_rule_is_an_error_unless_it_is_unchecked(line: str, message: str) -> None:
     assert message_of(SETUP + line) == message
     *before, last = line.split("\n")
-    unchecked = last.replace("{ loop 1 { nop", "{ unchecked loop 1 { nop") if "loop" in last else f"unchecked {last}"
+    unchecked = last.replace("{ loop 1 { nop", "{ unchecked loop 1 { nop") if "{ loop" in last else f"unchecked {last}"
     asm.assemble(SETUP + "\n".join([*before, unchecked]))
 
 
@@ -99,8 +102,8 @@ def test_nothing_is_known_at_the_start() -> None:
 
 
 def test_a_loop_more_is_known_after_it_is_closed() -> None:
-    text = "loop 1 {\n" * 4 + "}\n" * 2 + "loop 1 {\nloop 1 {\n" + "}\n" * 4
-    assert asm.assemble(text).size == 16 + 6 * 12
+    text = "loop 1 {\n" * 4 + "nop\n" + "}\n" * 2 + "loop 1 {\nloop 1 {\nnop\n" + "}\n" * 4
+    assert asm.assemble(text).size == 16 + 6 * 12 + 2 * 4
 
 
 def test_a_chain_makes_a_large_kernel_fit() -> None:
