@@ -98,7 +98,7 @@ def _tensor_unit(tensor: TensorFile, data: bytes, folder: Path) -> Unit:
     flags = '"aw"' if tensor.memory == "sysmem" else '"a"'
     source = binary.with_suffix(".S")
     lines = [
-        f'    .section {SECTIONS[tensor.memory]}.{tensor.symbol}, {flags}, %progbits',
+        f"    .section {SECTIONS[tensor.memory]}.{tensor.symbol}, {flags}, %progbits",
         f"    .balign {ALIGNMENT}",
         f"    .globl {tensor.symbol}",
         f"    .type {tensor.symbol}, %object",

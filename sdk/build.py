@@ -14,7 +14,7 @@ from sdk.compile import Compiler, Unit
 from sdk.library import Library
 from sdk.memory_usage import Usage, memory_usage, read_regions
 from sdk.project import Project
-from sdk.toolchain import TARGETS, Toolchain, find_toolchain
+from sdk.toolchain import TARGETS, Toolchain, find_toolchain, prefix_map
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,8 @@ def _project_options(project: Project, library: Library, optimisation: str, work
     """Options of the project's files. Of several prefix maps that fit, compilers take the last."""
     return [
         f"-O{optimisation}",
-        f"-ffile-prefix-map={project.root}=.",
-        f"-ffile-prefix-map={work}=build",
+        *prefix_map(project.root, "."),
+        *prefix_map(work, "build"),
         *library.path_options,
         *(f"-I{folder}" for folder in project.include),
         f"-I{work}",

@@ -61,9 +61,7 @@ class Compiler:
 
     def database(self, units: Iterable[Unit]) -> list[dict[str, Any]]:
         """Entries of ``compile_commands.json``."""
-        return [
-            {"directory": str(unit.folder), "file": unit.source, "arguments": self.command(unit)} for unit in units
-        ]
+        return [{"directory": str(unit.folder), "file": unit.source, "arguments": self.command(unit)} for unit in units]
 
     def compile(self, units: Sequence[Unit]) -> Compiled:
         """Brings the objects of all units up to date.

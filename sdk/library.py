@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdk.compile import Compiler, Unit
-from sdk.toolchain import Target, Toolchain
+from sdk.toolchain import Target, Toolchain, prefix_map
 
 HEADERS = ("include", "libc/include")
 """Folders of headers in ``firmware/``, beside that of the machine."""
@@ -47,7 +47,7 @@ class Library:
     @property
     def path_options(self) -> list[str]:
         """Options that make debug information say ``firmware/...``, wherever the library is."""
-        return [f"-ffile-prefix-map={self.folder}=firmware"]
+        return prefix_map(self.folder, "firmware")
 
     @property
     def sources(self) -> list[Path]:
@@ -101,8 +101,9 @@ class Library:
     def _key(self, toolchain: Toolchain, optimisation: str) -> str:
         """Hash of all files of the library and of how they are compiled, without absolute paths."""
         whole = hashlib.sha256()
-        command = toolchain.compile_command("", Path("o"), [f"-O{optimisation}"])[1:]
-        whole.update("\0".join([toolchain.identity, self.machine, *command]).encode())
+        command = self.compiler(toolchain, optimisation).command(Unit(self.folder, "", Path("o")))[1:]
+        options = [option.replace(str(self.folder), "firmware") for option in command]
+        whole.update("\0".join([toolchain.identity, self.machine, *options]).encode())
         for folder, names, files in os.walk(self.folder):
             names.sort()
             for name in sorted(files):

@@ -75,6 +75,14 @@ COMMON_FLAGS = (
 )  # fmt: skip
 
 
+def prefix_map(folder: Path, name: str) -> list[str]:
+    """Options that make outputs say ``name`` where the path of ``folder`` would be.
+
+    The second one is for GCC 12, which tells its assembler about no other.
+    """
+    return [f"-ffile-prefix-map={folder}={name}", f"-fdebug-prefix-map={folder}={name}"]
+
+
 class Toolchain(ABC):
     """One compiler for one host CPU."""
 

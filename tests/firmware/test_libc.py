@@ -19,6 +19,7 @@ LONG_MIN, LONG_MAX = -(1 << 31), (1 << 31) - 1
 BACKENDS: dict[str, Callable[..., Ran]] = {"qemu": run_on_qemu, "emulator": run_here}
 
 PROLOGUE = """\
+#pragma GCC diagnostic ignored "-Wformat"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,7 +102,7 @@ def host_snprintf(form: str, argument: Argument) -> str:
 
 def program(folder: Path, body: str) -> Path:
     source = folder / "main.c"
-    source.write_text(f"#pragma GCC diagnostic ignored \"-Wformat\"\n{PROLOGUE}int main(void) {{\n{body}\nreturn 0; }}\n")
+    source.write_text(f"{PROLOGUE}int main(void) {{\n{body}\nreturn 0; }}\n")
     return source
 
 

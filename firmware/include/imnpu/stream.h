@@ -29,10 +29,16 @@ int imnpu_stream_start(void *buffer, size_t bytes);
  */
 int imnpu_stream_wait(uint64_t timeout);
 
-/** Frames that were copied since reset. */
+/** Counts frames.
+ *
+ * @return frames that were copied since reset
+ */
 uint32_t imnpu_stream_frames(void);
 
-/** Bytes that are left in the stream. */
+/** Counts what is to come.
+ *
+ * @return bytes that are left in the stream
+ */
 uint32_t imnpu_stream_available(void);
 
 #endif

@@ -43,6 +43,7 @@ unsigned imnpu_format_bits(imnpu_format format);
  * @param height    rows
  * @param width     pixels of a row
  * @param channels  elements of a pixel
+ * @return the description
  */
 imnpu_tensor imnpu_tensor_packed(void *data, imnpu_format format, uint16_t height, uint16_t width, uint16_t channels);
 

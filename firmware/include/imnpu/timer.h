@@ -21,7 +21,10 @@ int imnpu_timer_start(uint32_t cycles, int periodic, imnpu_interrupt_handler han
 /** Stops the timer; the handler is not called any more. */
 void imnpu_timer_stop(void);
 
-/** Clock cycles until the timer expires, 0 when it is off. */
+/** Reads the timer.
+ *
+ * @return clock cycles until it expires, 0 when it is off
+ */
 uint32_t imnpu_timer_left(void);
 
 #endif
