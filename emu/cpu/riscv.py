@@ -244,7 +244,7 @@ class RiscV(Core):
         """wfi was executed; ``pc`` is behind it."""
         if self.state.privilege is Privilege.USER and Status.TW.extract(self.state.mstatus):
             self._engine.charge(-1)
-            self._illegal(WFI, pc - 4, "wfi is illegal in U-mode while mstatus.TW is set")
+            self._illegal(WFI, pc - 4, f"0x{WFI:08x}: wfi is illegal in U-mode while mstatus.TW is set")
         else:
             self._waiting = True
 
@@ -276,7 +276,7 @@ class RiscV(Core):
             self._repetitions = 0
             self._pc = self.state.leave()
         elif word == MRET:
-            self._illegal(word, pc, "mret is illegal in U-mode")
+            self._illegal(word, pc, f"0x{word:08x}: mret is illegal in U-mode")
         else:
             self._illegal(word, pc, why_illegal(word))
 
@@ -284,7 +284,7 @@ class RiscV(Core):
         try:
             csr = self.csr.find(access.csr, write=access.writes)
         except CsrError as error:
-            self._illegal(word, pc, f"illegal instruction 0x{word:08x}: {error}")
+            self._illegal(word, pc, f"0x{word:08x}: {error}")
             return
         old = csr.read()
         if access.writes and csr.write is not None:

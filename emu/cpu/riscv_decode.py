@@ -81,13 +81,13 @@ def reads_user_counter(word: int) -> bool:
 def why_illegal(word: int) -> str:
     """One line for people about an instruction that does not exist on RV32IMC."""
     if word & 3 != 3:
-        text = f"illegal instruction 0x{word:04x}"
+        text = f"0x{word:04x}"
         if word == 0:
             return f"{text}: all zeros, probably not code"
         if word & 1 == 0 and word >> 13 in MISSING_COMPRESSED:
             return f"{text}: {MISSING_COMPRESSED[word >> 13]} is not part of RV32IMC"
-        return text
-    text = f"illegal instruction 0x{word:08x}"
+        return f"{text}: not an RV32IMC instruction"
+    text = f"0x{word:08x}"
     if word == 0xFFFF_FFFF:
         return f"{text}: all ones, probably erased flash"
     if word & 0x7F in MISSING_EXTENSIONS:
@@ -96,4 +96,4 @@ def why_illegal(word: int) -> str:
         return f"{text}: {MISSING_SYSTEM[word]} is not modelled"
     if word & 0x7FFF == SYSTEM and word >> 25 == SFENCE_FUNCTION:
         return f"{text}: sfence.vma (S-mode) is not modelled"
-    return text
+    return f"{text}: not an RV32IMC instruction"

@@ -1,0 +1,476 @@
+"""The RV32IMC host against QEMU, against itself, and against the privileged specification."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from emu.cpu.core import FaultReport
+from emu.machine import Machine, StopReason
+from tests.emu.cpu.riscv_board import MAP, RAM, assemble, core, load, output, run_in_qemu, symbols
+
+TORTURE = Path(__file__).with_name("riscv_torture.S")
+Program = Callable[[str], Machine]
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    return lambda source: load(assemble(source, tmp_path))
+
+
+@pytest.fixture(scope="module")
+def torture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return assemble(TORTURE.read_text(), tmp_path_factory.mktemp("torture"))
+
+
+def faults(machine: Machine) -> list[FaultReport]:
+    """Reports of the faults from now on."""
+    reports: list[FaultReport] = []
+    machine.core.on_fault.append(reports.append)
+    return reports
+
+
+# The whole of it
+
+
+@pytest.mark.skipif(shutil.which("qemu-system-riscv32") is None, reason="needs QEMU: apt install qemu-system-misc")
+def test_traps_print_the_same_lines_as_in_qemu(torture: Path) -> None:
+    machine = load(torture)
+    stop = machine.run(1_000_000)
+    expected, exit_code = run_in_qemu(torture)
+    assert output(machine).splitlines() == expected.splitlines()
+    assert (stop.reason, stop.exit_code) == (StopReason.EXIT, exit_code)
+
+
+def outcome(machine: Machine) -> tuple[str, int, int, dict[str, int]]:
+    """Everything that must not depend on how a program was run."""
+    registers = {name: machine.core.read_register(name) for name in machine.core.register_names}
+    return output(machine), machine.clock.now, machine.core.instructions, registers
+
+
+@pytest.mark.parametrize("cycles", [1, 7, 1000])
+def test_slices_do_not_change_the_outcome(torture: Path, cycles: int) -> None:
+    straight, sliced = load(torture), load(torture)
+    straight.run(1_000_000)
+    while sliced.run(cycles).reason is StopReason.LIMIT:
+        straight.core.read_register("a0")
+    assert outcome(sliced) == outcome(straight)
+
+
+def test_two_machines_in_one_process_do_not_disturb_each_other(torture: Path) -> None:
+    first, second, alone = load(torture), load(torture), load(torture)
+    alone.run(1_000_000)
+    running = [first, second]
+    while running:
+        running = [machine for machine in running if machine.run(11).reason is StopReason.LIMIT]
+    assert outcome(first) == outcome(second) == outcome(alone)
+
+
+def test_reset_starts_again(torture: Path) -> None:
+    machine = load(torture)
+    machine.run(1_000_000)
+    once = output(machine)
+    machine.reset()
+    stop = machine.run(1_000_000)
+    assert stop.reason is StopReason.EXIT
+    assert output(machine) == once + once
+
+
+def test_single_steps_give_the_same_output(torture: Path) -> None:
+    straight, stepped = load(torture), load(torture)
+    straight.run(1_000_000)
+    while stepped.step().reason is StopReason.STEP:
+        assert stepped.clock.now < 1_000_000
+    assert output(stepped) == output(straight)
+    assert stepped.core.exit_code == 42
+
+
+# Interrupts
+
+
+def test_interrupts_are_taken_in_the_order_external_software_timer(program: Program) -> None:
+    machine = program("""
+        la t0, handler
+        csrw mtvec, t0
+        li t0, 0x888
+        csrw mie, t0
+        csrsi mstatus, 8
+        exit 0
+        .balign 4
+    handler:
+        csrr t0, mcause
+        slli s0, s0, 4
+        andi t0, t0, 15
+        or s0, s0, t0
+        li t1, 1
+        sll t1, t1, t0
+        csrc mie, t1
+        mret
+    """)
+    clint, plic = machine.devices["clint"], machine.devices["plic"]
+    clint.write(0x4004, 4, 0)
+    clint.write(0x4000, 4, 0)
+    clint.write(0x0000, 4, 1)
+    plic.write(4 * 5, 4, 1)
+    plic.write(0x2000, 4, 1 << 5)
+    machine.core.set_interrupt(4, True)
+    assert machine.core.read_register("mip") == 0x888
+    machine.run(1000)
+    assert machine.core.read_register("s0") == 0xB37
+
+
+def test_a_peripheral_on_input_n_is_source_n_plus_1(program: Program) -> None:
+    machine = program("""
+        li t0, PLIC + 4 * 4
+        li t1, 1
+        sw t1, 0(t0)
+        li t0, PLIC_ENABLE
+        li t1, 1 << 4
+        sw t1, 0(t0)
+        li t0, 0x800
+        csrw mie, t0
+        wfi
+        li t0, PLIC_CLAIM
+        lw s0, 0(t0)
+        exit 0
+    """)
+    assert machine.run().reason is StopReason.ASLEEP
+    machine.core.set_interrupt(3, True)
+    assert machine.run(1000).reason is StopReason.EXIT
+    assert machine.core.read_register("s0") == 4
+
+
+def test_an_interrupt_needs_a_plic(tmp_path: Path) -> None:
+    bare = dataclasses.replace(MAP, peripherals=())
+    machine = Machine(bare)
+    with pytest.raises(LookupError, match=r"^interrupt input 3 of rv32imc needs a Plic in the machine map$"):
+        machine.core.set_interrupt(3, True)
+
+
+def test_wfi_jumps_to_the_timer_and_continues_behind_it(program: Program) -> None:
+    machine = program("""
+        li t0, 0x80
+        csrw mie, t0
+        li t0, MTIMECMP
+        sw x0, 4(t0)
+        li t1, 5000
+        sw t1, 0(t0)
+        wfi
+    after:
+        li t0, MTIME
+        lw s0, 0(t0)
+        csrr s1, mip
+        exit 0
+    """)
+    stop = machine.run(100_000)
+    assert stop.reason is StopReason.EXIT
+    assert 5000 <= machine.core.read_register("s0") < 5010
+    assert machine.core.read_register("s1") == 0x80
+    assert machine.core.instructions < 40
+
+
+def test_wfi_with_nothing_to_wake_it_stops_the_machine(program: Program) -> None:
+    machine = program("csrw mie, x0\n wfi\n after: exit 0")
+    stop = machine.run()
+    assert (stop.reason, machine.core.instructions) == (StopReason.ASLEEP, 2)
+
+
+# Counters
+
+
+def test_minstret_counts_the_instructions_before_the_read(program: Program) -> None:
+    machine = program("""
+        la t0, handler                  # two instructions
+        csrw mtvec, t0
+        csrr s0, minstret               # 3
+        nop
+        j 1f
+        nop
+    1:  csrr s1, minstret               # 3 + csrr, nop, j = 6
+        ecall                           # does not retire; the handler executes 4
+        csrr s2, minstret               # 6 + csrr + 4 = 11
+        li t0, 0x60000000
+        nop
+        lw t1, 0(t0)                    # does not retire
+        csrr s3, minstret               # 11 + csrr, lui, nop + 4 = 18
+        rdinstret s4
+        csrwi minstret, 5
+        csrr s5, minstret
+        csrr s6, minstret
+        rdcycle s7
+        csrr s8, mcycle
+        exit 0
+        .balign 4
+    handler:
+        csrr t1, mepc
+        addi t1, t1, 4
+        csrw mepc, t1
+        mret
+    """)
+    machine.run(1000)
+    read = machine.core.read_register
+    assert [read(f"s{index}") for index in range(7)] == [3, 6, 11, 18, 19, 5, 6]
+    assert read("s8") == read("s7") + 1
+
+
+def test_counters_have_64_bits(program: Program) -> None:
+    machine = program("""
+        csrwi mcycleh, 7
+        li t0, -2
+        csrw mcycle, t0
+        csrr s0, mcycle
+        nop
+        csrr s1, mcycle
+        csrr s2, mcycleh
+        rdcycleh s3
+        exit 0
+    """)
+    machine.run(1000)
+    assert [machine.core.read_register(f"s{index}") for index in range(4)] == [0xFFFF_FFFE, 0, 8, 8]
+
+
+def test_user_counters_follow_mcounteren_and_time_is_mtime(program: Program) -> None:
+    machine = program("""
+        la t0, handler
+        csrw mtvec, t0
+        csrwi mcounteren, 2             # time only
+        la t0, 1f
+        csrw mepc, t0
+        mret
+        .balign 4
+    1:  rdtime s0
+        li t0, MTIME
+        lw s1, 0(t0)
+        rdcycle s2
+        .balign 4
+    handler:
+        csrr s3, mcause
+        exit 0
+    """)
+    reports = faults(machine)
+    machine.run(1000)
+    read = machine.core.read_register
+    assert 0 < read("s1") - read("s0") < 5
+    assert (read("s2"), read("s3")) == (0, 2)
+    assert [report.text for report in reports] == ["0xc0002973: csr cycle is not enabled for U-mode in mcounteren"]
+
+
+def test_identity_and_registers_that_have_fewer_bits(program: Program) -> None:
+    machine = program("""
+        csrr s0, misa
+        csrr s1, mvendorid
+        csrr s2, mhartid
+        li t0, -1
+        csrw mepc, t0
+        csrr s3, mepc
+        csrw mie, t0
+        csrr s4, mie
+        csrw misa, x0
+        csrr s5, misa
+        li t0, 0x0800
+        csrw mstatus, t0                # S-mode does not exist: MPP stays as it was
+        csrr s6, mstatus
+        exit 0
+    """)
+    machine.run(1000)
+    extensions = 1 << 30 | sum(1 << "ABCDEFGHIJKLMNOPQRSTU".index(letter) for letter in "IMCU")
+    expected = [extensions, 0, 0, 0xFFFF_FFFE, 0x888, extensions, 0]
+    assert [machine.core.read_register(f"s{index}") for index in range(7)] == expected
+
+
+# Faults
+
+
+@pytest.mark.parametrize(
+    ("instructions", "kind", "text", "address"),
+    [
+        ("li a0, 0x60000000\n lw a1, 6(a0)", "load access fault", "nothing is mapped at 0x60000006", 0x6000_0006),
+        ("li a0, ROM\n sb a0, 0x7d(a0)", "store access fault", "write to rom (read-only)", 0x9000_007D),
+        ("li a0, ROM - 2\n sw a0, 0(a0)", "store access fault", "nothing is mapped at 0x8ffffffe", 0x8FFF_FFFE),
+        ("li a0, DATA\n jr a0", "instruction access fault", "execute from data (not executable)", 0xA000_0000),
+        ("li a0, UART\n jr a0", "instruction access fault", "uart is a device, not code", 0x1000_0000),
+        (".word 0", "illegal instruction", "0x0000: all zeros, probably not code", None),
+        (".word 0x1005202f", "illegal instruction", "atomic instructions (A extension) are not part of RV32IMC", None),
+        (".word 0x12000073", "illegal instruction", "sfence.vma (S-mode) is not modelled", None),
+        (".half 0x6100", "illegal instruction", "0x6100: c.flw is not part of RV32IMC", None),
+        ("csrr a0, satp", "illegal instruction", "csr satp (0x180) does not exist on an RV32IMC hart", None),
+        ("csrr a0, 0x7c0", "illegal instruction", "0x7c002573: csr 0x7c0 does not exist", None),
+        ("csrwi mhartid, 1", "illegal instruction", "csr mhartid is read-only", None),
+        (".option norvc\n ebreak", "breakpoint", "no debugger handles it", None),
+    ],
+)
+def test_a_fault_names_the_rule_and_the_place(
+    program: Program, instructions: str, kind: str, text: str, address: int | None
+) -> None:
+    machine = program(f"""
+        la t0, handler
+        csrw mtvec, t0
+        li s0, 77
+        .option norvc
+        {instructions}
+        .option rvc
+        .balign 4
+    handler:
+        exit 3
+    """)
+    reports = faults(machine)
+    stop = machine.run(1000)
+    assert (stop.reason, stop.exit_code) == (StopReason.EXIT, 3)
+    (report,) = reports
+    assert (report.kind, report.address) == (kind, address)
+    assert text in report.text
+    assert report.registers["s0"] == 77
+    assert report.registers["pc"] == report.pc
+    assert machine.core.read_register("mepc") == report.pc
+    assert machine.core.last_fault is report
+
+
+def test_an_environment_call_is_not_reported_as_a_fault(program: Program) -> None:
+    machine = program("la t0, 1f\n csrw mtvec, t0\n ecall\n .balign 4\n 1: exit 0")
+    reports = faults(machine)
+    assert machine.run(100).reason is StopReason.EXIT
+    assert reports == []
+
+
+@pytest.mark.parametrize(
+    "setup",
+    [
+        "li t0, 0x60000000\n csrw mtvec, t0",
+        "csrw mtvec, x0",
+        "la t0, bad\n csrw mtvec, t0\n j start\n .balign 4\n bad: .word 0\n start:",
+        "la t0, bad\n csrw mtvec, t0\n j start\n .balign 4\n bad: addi sp, sp, -64\n sw ra, 0(sp)\n j bad\n start:",
+    ],
+    ids=["unmapped", "reset value", "illegal first instruction", "no stack"],
+)
+def test_a_fault_whose_handler_faults_for_ever_is_a_lockup(program: Program, setup: str) -> None:
+    machine = program(f"li sp, 0x60000000\n {setup}\n .word 0\n exit 0")
+    stop = machine.run(100_000)
+    assert stop.reason is StopReason.LOCKUP
+    assert machine.run(100_000).reason is StopReason.LOCKUP
+
+
+def test_what_is_not_modelled_says_its_name(program: Program) -> None:
+    machine = program("csrw pmpcfg0, x0\n csrr a0, mhpmcounter3\n exit 0")
+    machine.run(1000)
+    assert [message.text for message in machine.log.messages] == [
+        "csr pmpcfg0 is not modelled: it reads 0, writes do nothing",
+        "csr mhpmcounter3 is not modelled: it reads 0, writes do nothing",
+    ]
+
+
+def test_an_error_inside_a_device_reaches_the_caller(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = program("li t0, UART\n sb x0, 0(t0)\n 1: j 1b")
+
+    def fail(offset: int, size: int, value: int) -> None:
+        raise RuntimeError("the device failed")
+
+    monkeypatch.setattr(machine.devices["uart"], "write", fail)
+    with pytest.raises(RuntimeError, match=r"^the device failed$"):
+        machine.run(1000)
+
+
+# Semihosting
+
+
+def test_semihosting_prints_and_ends_with_the_code(program: Program) -> None:
+    machine = program("""
+        la a1, 1f
+        li a0, 0x04
+        host
+        exit 9
+    1:  .asciz "hello"
+    """)
+    printed: list[bytes] = []
+    core(machine).semihosting.console.append(printed.append)
+    stop = machine.run(1000)
+    assert (stop.reason, stop.exit_code, b"".join(printed)) == (StopReason.EXIT, 9, b"hello")
+    assert not machine.core.abnormal_exit
+
+
+def test_exit_by_a_run_time_error_is_abnormal(program: Program) -> None:
+    machine = program("la a1, 1f\n li a0, 0x20\n host\n .balign 4\n 1: .word 0x20023, 0")
+    assert machine.run(1000).reason is StopReason.EXIT
+    assert machine.core.abnormal_exit
+
+
+# Debugging
+
+
+def test_breakpoints_stop_before_the_instruction_and_run_leaves_them(tmp_path: Path) -> None:
+    elf = assemble("loop: addi s0, s0, 1\n addi s1, s1, 1\n inside: addi s2, s2, 1\n j loop", tmp_path)
+    machine, place = load(elf), symbols(elf)["inside"]
+    machine.core.add_breakpoint(place)
+    for turn in range(1, 4):
+        stop = machine.run(1000)
+        assert (stop.reason, stop.pc) == (StopReason.BREAKPOINT, place)
+        read = machine.core.read_register
+        assert [read("s0"), read("s1"), read("s2"), machine.core.instructions] == [turn, turn, turn - 1, 4 * turn - 2]
+    machine.core.remove_breakpoint(place)
+    assert machine.run(1000).reason is StopReason.LIMIT
+
+
+def test_a_breakpoint_on_a_handler_is_met(tmp_path: Path) -> None:
+    elf = assemble("la t0, handler\n csrw mtvec, t0\n ecall\n .balign 4\n handler: exit 0", tmp_path)
+    machine, place = load(elf), symbols(elf)["handler"]
+    machine.core.add_breakpoint(place)
+    assert machine.run(1000).pc == place
+    assert machine.run(1000).reason is StopReason.EXIT
+
+
+def test_a_step_executes_one_instruction_or_takes_one_trap(tmp_path: Path) -> None:
+    elf = assemble(
+        """
+        .option norvc
+        csrw mscratch, x0
+        rdinstret s0
+        li s1, 3
+        lw s2, 0(x0)
+        """,
+        tmp_path,
+    )
+    machine = load(elf)
+    pcs = [machine.step().pc - RAM for _ in range(3)]
+    assert pcs == [4, 8, 12]
+    assert [machine.core.read_register(name) for name in ("s0", "s1")] == [1, 3]
+    assert machine.core.instructions == 3
+    machine.core.write_register("mtvec", RAM + 0x100)
+    assert machine.step().pc == RAM + 0x100
+    assert machine.core.instructions == 3
+
+
+def test_registers_by_all_their_names(program: Program) -> None:
+    machine = program("nop")
+    host = machine.core
+    host.write_register("x8", 0x1_2345_6789)
+    assert [host.read_register(name) for name in ("s0", "fp", "x8")] == [0x2345_6789] * 3
+    host.write_register("zero", 5)
+    assert host.read_register("x0") == 0
+    host.write_register("mip", 0x888)
+    assert host.read_register("mip") == 0
+    host.write_register("pc", RAM + 2)
+    assert (host.pc, host.read_register("pc")) == (RAM + 2, RAM + 2)
+    assert len(host.register_names) == len(set(host.register_names)) == 43
+    with pytest.raises(KeyError, match="r15"):
+        host.read_register("r15")
+
+
+def test_a_stop_request_ends_the_run_at_a_block(program: Program) -> None:
+    machine = program("1: addi s0, s0, 1\n j 1b")
+    machine.clock.event("stop", machine.core.request_stop).at(1001)
+    assert machine.run(100_000).reason is StopReason.REQUEST
+    assert 1001 <= machine.clock.now <= 1003
+    assert machine.run(1000).reason is StopReason.LIMIT
+
+
+def test_code_written_by_the_host_replaces_translated_code(program: Program) -> None:
+    machine = program("1: addi s0, s0, 1\n j 1b")
+    machine.run(1000)
+    machine.bus.write(RAM, (0x0485).to_bytes(2, "little"))  # c.addi s1, 1
+    before = machine.core.read_register("s0")
+    machine.run(1000)
+    assert machine.core.read_register("s0") == before
+    assert machine.core.read_register("s1") > 0
