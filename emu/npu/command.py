@@ -1,8 +1,8 @@
 """What a cluster does over time: load kernels, convolve, copy.
 
 A command is made from the registers when it starts; later writes do not change it. It is checked at once, and
-carried out in one go when its time is over: inputs, kernels and tile modes are those of its end. Only the
-activation table is fetched at the start.
+carried out in one go when its time is over: inputs and kernels are those of its end. Only the activation table is
+fetched at the start.
 """
 
 from __future__ import annotations
@@ -187,7 +187,6 @@ class Convolve(Command):
         check_output("width", destination.width, source.width, left, right, shape.width, horizontal)
 
     def carry_out(self, cluster: Cluster) -> None:
-        self._check_tiles(cluster)
         self.kernels.describe(cluster.tiles)
         largest = max(-self.features.low, self.features.high)
         padded = pad(stream.read(cluster.bus, self.source), *self.padding)

@@ -66,6 +66,19 @@ def test_both_ways_at_the_edge_of_float64(shift: int) -> None:
         np.testing.assert_array_equal(made, expected)
 
 
+@pytest.mark.parametrize("shift", [20, 24, 26, 29, 30])
+@pytest.mark.parametrize("multiplier", [2**31 - 1, 1_234_567_891])
+def test_products_next_to_a_half(shift: int, multiplier: int) -> None:
+    """Products of more than 53 bits that miss a half by one: rounded to float64, they would hit it."""
+    inverse = pow(multiplier, -1, 2**shift)
+    values = [(2 ** (shift - 1) + miss) * inverse % 2**shift for miss in (-2, -1, 0, 1)]
+    psums = np.array([[sign * value] for value in values for sign in (1, -1)], np.int64)
+    made = activation([(0, multiplier, shift, 0)]).apply(psums, int(np.abs(psums).max()))
+    entry = np.array([(0, multiplier, shift, 0)], object)
+    expected = integer.requantise(psums, entry, False, integer.LOWEST, integer.HIGHEST)
+    np.testing.assert_array_equal(made, expected)
+
+
 @pytest.mark.parametrize(
     ("low", "high", "offset", "expected"),
     [

@@ -396,6 +396,55 @@ def test_observers_change_nothing() -> None:
     assert watched.bus.read(OUTPUT, 400) == alone.bus.read(OUTPUT, 400)
 
 
+def test_a_late_clock_does_not_slow_programs() -> None:
+    """The host's CPU stops at the end of a basic block, some cycles after an event is due."""
+    on_time, late = SmallMachine(), SmallMachine()
+    convolve = isa.Conv(NO_BASE, tensor_words(INPUT, "u4", (5, 5, 8)) + tensor_words(OUTPUT, "s32", (5, 5, 4)))
+    program = (isa.Nop(), isa.Load(NO_BASE, (SYSTEM, 4)), isa.Nop(), convolve, isa.Load(NO_BASE, (SYSTEM, 4)))
+    for machine in (on_time, late):
+        ready(machine)
+        machine.cluster.on_command.append(machine.records.append)
+        machine.program(*program, isa.Halt())
+        machine.set("CONTROL", 1)
+    on_time.run()
+    late.clock.dispatch()
+    while late.get("STATUS"):
+        late.clock.advance_to(late.clock.next_event + 5)
+        late.clock.dispatch()
+    assert len(late.records) == 3
+    assert late.records == on_time.records
+
+
+def test_the_same_bits_in_another_format() -> None:
+    """Kernels that were unpacked before are not taken for those of another format."""
+    machine = SmallMachine()
+    machine.bus.write(TILES, bytes([0x0F]))
+    machine.bus.write(INPUT, bytes([1]))
+    machine.set("TILE_MODE", 1)
+    for name, weight in (("u4", 15), ("s4", -1), ("u2", 3), ("s2", -1), ("u1", 1)):
+        machine.set("KERNEL_SHAPE", *kernel_words((1, 1, 1, 1), name, "u4", 1, (0, 0, 0, 0)))
+        machine.set("LOAD_COUNT", 1)
+        machine.set("INPUT_ADDRESS", *tensor_words(INPUT, "u4", (1, 1, 1)), *tensor_words(OUTPUT, "s32", (1, 1, 1)))
+        machine.command(CommandCode.convolve)
+        assert int.from_bytes(machine.bus.read(OUTPUT, 4), "little", signed=True) == weight
+
+
+def test_writes_are_announced() -> None:
+    """CPUs may hold translated code of memory that a cluster writes."""
+    machine = SmallMachine()
+    written: list[tuple[int, int]] = []
+    machine.bus.on_write.append(lambda address, count: written.append((address, count)))
+    ready(machine)
+    written.clear()
+    machine.command(CommandCode.load)
+    machine.command(CommandCode.convolve)
+    machine.set("COPY_SOURCE", SYSTEM, OUTPUT + 64, 8)
+    machine.set("COPY_COUNT", 3, 1, 1, 1)
+    machine.set("COPY_DESTINATION_STRIDE", -16)
+    machine.command(CommandCode.copy)
+    assert written == [(OUTPUT, 400), (OUTPUT + 32, 40)]
+
+
 def test_tiles_need_their_memory() -> None:
     machine = SmallMachine()
     board = Board(machine.clock, machine.bus, machine.log)
