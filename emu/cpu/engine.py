@@ -57,6 +57,7 @@ _start = ctypes.CFUNCTYPE(
 )(("uc_emu_start", uclib))
 _mmio_read = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p)
 _mmio_write = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64, ctypes.c_void_p)
+_interrupt = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
 
 
 @dataclass(frozen=True)
@@ -148,13 +149,21 @@ class Engine:
         uc: a fresh Unicorn instance with its CPU model chosen.
         board: the bus must be complete: later memories and devices are not seen.
         instruction_set: what differs between the hosts.
+        on_trap: called inside the run with the number of an exception of the instruction set; the run goes on at
+            `pc`, which it may set. Without it, `execute` halts with `Halt.TRAP`.
 
     Attributes:
         trap: number that came with `Halt.TRAP`.
         fault: what came with `Halt.FAULT`.
     """
 
-    def __init__(self, uc: Uc, board: Board, instruction_set: InstructionSet) -> None:
+    def __init__(
+        self,
+        uc: Uc,
+        board: Board,
+        instruction_set: InstructionSet,
+        on_trap: Callable[[int], None] | None = None,
+    ) -> None:
         self.uc, self.bus, self.clock = uc, board.bus, board.clock
         self.instruction_set = instruction_set
         self.trap = NO_TRAP
@@ -171,7 +180,7 @@ class Engine:
         self.state = self._make_state()
         uc.ctl_tlb_mode(unicorn_const.UC_TLB_VIRTUAL)
         uc.ctl_exits_enabled(True)
-        self._add_hooks()
+        self._add_hooks(on_trap)
         for memory in self.bus.memories:
             self._map_memory(memory)
         for base, device in self.bus.devices:
@@ -195,8 +204,10 @@ class Engine:
             state[slot] = ctypes.cast(function, ctypes.c_void_p).value or 0
         return state
 
-    def _add_hooks(self) -> None:
-        addresses = hook_addresses()
+    def _add_hooks(self, on_trap: Callable[[int], None] | None) -> None:
+        addresses = dict(hook_addresses())
+        if on_trap is not None:
+            addresses["trap"] = self._trap_callback(on_trap)
         hole_base, hole_size = self.instruction_set.hole
         everywhere, hole = (1, 0), (hole_base, hole_base + hole_size - 1)
         for kind, name, (low, high) in (
@@ -218,6 +229,19 @@ class Engine:
             )
             if status != unicorn_const.UC_ERR_OK:
                 raise UcError(status)
+
+    def _trap_callback(self, on_trap: Callable[[int], None]) -> int:
+        """Address of a UC_HOOK_INTR callback that calls ``on_trap``."""
+
+        def trap(_uc: int, number: int, _user: int) -> None:
+            try:
+                on_trap(number)
+            except BaseException as error:  # an exception must not unwind through native frames
+                self._catch(error)
+
+        callback = _interrupt(trap)
+        self._callbacks.append(callback)
+        return ctypes.cast(callback, ctypes.c_void_p).value or 0
 
     # Memories and devices
 
@@ -395,8 +419,12 @@ class Engine:
 
     @property
     def pc(self) -> int:
-        """The program counter without mode bit; stale inside device callbacks."""
+        """The program counter without mode bit; stale inside device callbacks. Inside ``on_trap`` it may be set."""
         return self._pc.read()[0] & ~1
+
+    @pc.setter
+    def pc(self, address: int) -> None:
+        self._pc.write(address)
 
     @property
     def sites(self) -> Site:

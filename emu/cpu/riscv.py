@@ -52,7 +52,7 @@ ABI_NAMES: Final = (
 CSR_NAMES: Final = ("mstatus", "mie", "mip", "mtvec", "mepc", "mcause", "mtval", "mscratch", "mcycle", "minstret")
 A0, A1 = 10, 11
 UNICORN_ILLEGAL, UNICORN_CALL = 2, 8
-"""Numbers that come with `Halt.TRAP`."""
+"""Unicorn's numbers of the exceptions that instructions cause."""
 TRAP_WIDTH = 4
 """Unicorn reports a trap this far behind its instruction, also behind compressed ones."""
 ENDLESS_FAULTS = 256
@@ -89,7 +89,7 @@ class RiscV(Core):
         super().__init__()
         self._board, self._reset_address = board, reset_address
         uc = make_unicorn()
-        self._engine = Engine(uc, board, RISCV_INSTRUCTIONS)
+        self._engine = Engine(uc, board, RISCV_INSTRUCTIONS, self._trap)
         self._engine.sites = Site.USER_COUNTER
         self._x = [self._engine.batch(riscv_const.UC_RISCV_REG_X0 + number) for number in range(32)]
         self._all_x = self._engine.batch(*(riscv_const.UC_RISCV_REG_X0 + number for number in range(32)))
@@ -219,10 +219,6 @@ class RiscV(Core):
         elif halt is Halt.SLEEP:
             self._engine.retract(pc)
             self._sleep(pc)
-        elif halt is Halt.TRAP:
-            pc = (pc - TRAP_WIDTH) & 0xFFFF_FFFF
-            self._engine.retract(pc)
-            self._trap(pc)
         elif halt is Halt.INVALID:
             self._engine.retract(pc)
             self._breakpoint(pc)
@@ -257,14 +253,22 @@ class RiscV(Core):
         except BusError:
             return 0
 
-    def _trap(self, pc: int) -> None:
-        if self._engine.trap == UNICORN_CALL:
+    def _trap(self, number: int) -> None:
+        """An instruction is not native; the run is not stopped for it, and goes on where this leaves the pc."""
+        behind = self._engine.pc
+        pc = (behind - TRAP_WIDTH) & 0xFFFF_FFFF
+        self._engine.retract(pc)
+        if number == UNICORN_CALL:
             user = self.state.privilege is Privilege.USER
             self._enter(Cause.CALL_FROM_USER if user else Cause.CALL_FROM_MACHINE, pc, 0)
-        elif self._engine.trap == UNICORN_ILLEGAL:
+        elif number == UNICORN_ILLEGAL:
             self._system(self._instruction(pc), pc)
         else:
-            raise NotImplementedError(f"Unicorn's exception {self._engine.trap} at 0x{pc:08x} is not expected")
+            raise NotImplementedError(f"Unicorn's exception {number} at 0x{pc:08x} is not expected")
+        if self._pc != behind:
+            self._engine.pc = self._pc
+        if self._ended is not None or self.state.pending_interrupt() is not None:
+            self._engine.request_stop()
 
     def _system(self, word: int, pc: int) -> None:
         """Carry out the instruction if it is a privileged one, else it is illegal."""
