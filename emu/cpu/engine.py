@@ -178,7 +178,7 @@ class Engine:
         self._pages = np.zeros(ADDRESS_SPACE >> PAGE_BITS, np.uint8)
         self._regions = np.array([(m.base, m.size, m.data.ctypes.data) for m in self.bus.memories], np.int64)
         self.state = self._make_state()
-        uc.ctl_tlb_mode(unicorn_const.UC_TLB_VIRTUAL)
+        uc.ctl_set_tlb_mode(unicorn_const.UC_TLB_VIRTUAL)
         uc.ctl_exits_enabled(True)
         self._add_hooks(on_trap)
         for memory in self.bus.memories:
