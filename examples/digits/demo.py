@@ -7,6 +7,7 @@ Run it with ``imnpu demo``. What the firmware prints is compared with ``referenc
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 import sys
@@ -160,9 +161,9 @@ def machine_table(report: dict[str, Any], wall: dict[str, Any]) -> Table:
     return table
 
 
-def main(output: Path) -> int:
+def main(output: Path, console: Console | None = None) -> int:
     """Build, run, show, and write ``report.json`` into ``output``; returns 0 if everything is as it must be."""
-    console = Console(highlight=False)
+    console = console or Console(highlight=False)
     started = time.perf_counter()
     images, labels = reference.load_images(FOLDER), reference.load_labels(FOLDER)
     output.mkdir(parents=True, exist_ok=True)
@@ -172,7 +173,7 @@ def main(output: Path) -> int:
         for machine in MACHINES:
             options = BuildOptions(machine, output=output / machine / "digits.elf")
             elves[machine] = build(project, options).elf
-    console.print(f"built {', '.join(str(elf) for elf in elves.values())}", soft_wrap=True)
+    console.print(f"built {', '.join(os.path.relpath(elf) for elf in elves.values())}", soft_wrap=True)
 
     runs: dict[str, MachineRun] = {}
     bar = (TextColumn("{task.description:9}"), BarColumn(), MofNCompleteColumn(), TextColumn("images"))
