@@ -20,8 +20,8 @@ CYCLES = 100_000_000
 
 
 def documented_output(folder: Path) -> str:
-    """The indented block behind "Output:" in the README."""
-    block = re.search(r"^Output:\n\n((?:    .*\n)+)", (folder / "README.md").read_text(), re.MULTILINE)
+    """The indented block behind "Output" in the README."""
+    block = re.search(r"^Output.*:\n\n((?:    .*\n)+)", (folder / "README.md").read_text(), re.MULTILINE)
     assert block is not None
     return re.sub(r"^    ", "", block[1], flags=re.MULTILINE)
 
@@ -49,10 +49,10 @@ def test_examples_are_uniform(name: str) -> None:
 
 
 def test_digits_on_both_hosts(tmp_path: Path) -> None:
-    """The firmware prints the same logits on both hosts; the demo's tests compare them with the reference."""
+    """The firmware prints what its README says; the demo's tests compare the logits with the reference."""
     folder = tmp_path / "digits"
     shutil.copytree(paths.examples() / "digits", folder, ignore=shutil.ignore_patterns("build"))
-    images = (folder / "images.bin").read_bytes()[: 5 * 32]
+    images = (folder / "images.bin").read_bytes()
     printed = []
     for machine in NAMES:
         made = build(open_project(folder), BuildOptions(machine=machine))
@@ -61,9 +61,12 @@ def test_digits_on_both_hosts(tmp_path: Path) -> None:
         printed.append(result.uart.decode())
     assert printed[0] == printed[1]
     lines = printed[0].splitlines()
-    assert [line.partition(":")[0] for line in lines[:5]] == [f"digit {number}" for number in range(5)]
-    for line in lines[:5]:
-        prediction, *logits = (int(word) for word in line.partition(":")[2].replace("logits", "").split())
+    first, last = documented_output(folder).split("...\n")
+    assert lines[:2] == first.splitlines()
+    assert lines[-3:] == last.splitlines()
+    for number, line in enumerate(lines[:-3]):
+        words = line.split()
+        assert words[:2] == ["digit", f"{number}:"]
+        logits = [int(word) for word in words[4:]]
         assert len(logits) == 10
-        assert prediction == logits.index(max(logits))
-    assert lines[5] == "images 5"
+        assert int(words[2]) == logits.index(max(logits))
