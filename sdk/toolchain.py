@@ -162,8 +162,13 @@ class Zig(Toolchain):
 
     @property
     def compiler(self) -> tuple[str, ...]:
-        """``zig cc``, without the checks that it adds by default, and with the assertions that it removes at -O."""
-        return (self._zig, "cc", *self.target.zig, *self.target.zig_abi, "-fno-sanitize=undefined", "-UNDEBUG")
+        """``zig cc``, without the checks that it adds by default, and with the assertions that it removes at -O.
+
+        Functions set up their frames at their beginning: where LLVM does it later, what it writes for Arm about
+        the frames is wrong, and backtraces lose a caller.
+        """
+        options = ("-fno-sanitize=undefined", "-UNDEBUG", "-mllvm", "-enable-shrink-wrap=false")
+        return (self._zig, "cc", *self.target.zig, *self.target.zig_abi, *options)
 
     def link_command(self, objects: Sequence[Path], script: Path, folder: Path, elf: Path) -> list[str]:
         """lld itself: ``zig cc`` as a linker knows no map file."""
