@@ -78,9 +78,9 @@ class Unwinder:
             # The address after a call may belong to the next function already, if the call does not return.
             instruction = pc if interrupted else pc - 1
             frames = self._frames(pc, instruction, stack, interrupted and not first)
-            if not frames and not first:
+            if not frames and not interrupted:
                 return
-            yield from frames or [Frame(pc, "?", None, stack)]
+            yield from frames or [Frame(pc, "?", None, stack, interrupted=not first)]
             try:
                 caller = self._caller(instruction, registers, traps, innermost=first)
             except (BusError, KeyError):
@@ -105,6 +105,8 @@ class Unwinder:
         """Registers and pc of the caller; None at the end of the chain."""
         rule = None if self.info.call_frames is None else self.info.call_frames.at(instruction)
         if rule is None:
+            if innermost and self._host.at_vector(instruction, state):
+                return Interrupted(registers, state["mepc"])
             if not innermost or self.info.is_loaded(instruction):
                 return None
             # A call went astray: nothing has executed there, the registers are still the caller's.

@@ -113,7 +113,8 @@ class DebugInfo:
         with self._decoding():
             described = [] if self.dwarf is None else read_functions(self.dwarf)
             known = [function for function in described if self.is_loaded(function.low)]
-            return FunctionTable(known + list(self._symbol_functions()))
+            functions = known + list(self._symbol_functions())
+            return FunctionTable(sorted(functions, key=lambda function: function.name in self._weak_names))
 
     @cached_property
     def call_frames(self) -> CallFrames | None:
@@ -196,6 +197,13 @@ class DebugInfo:
             function = kind == "STT_FUNC"
             thumb = 1 if function and self.architecture == "arm" else 0
             yield Symbol(item.name, item["st_value"] & ~thumb, item["st_size"]), function
+
+    @cached_property
+    def _weak_names(self) -> set[str]:
+        """Names that a program may define itself: of two names of the same code, the other one says more."""
+        table = self.elf.get_section_by_name(".symtab")
+        symbols = table.iter_symbols() if isinstance(table, SymbolTableSection) else ()
+        return {item.name for item in symbols if item["st_info"]["bind"] == "STB_WEAK"}
 
     def _symbol_functions(self) -> Iterator[Function]:
         """Functions of the symbol table; one without a size reaches to the next symbol or the end of its section."""

@@ -70,6 +70,11 @@ class LineTable:
         index = bisect_right(self._addresses, address) - 1
         return self.rows[index].place if index >= 0 else None
 
+    def near(self, address: int, low: int) -> Place | None:
+        """The line at ``address`` or, where the compiler names none, the last one before it from ``low`` on."""
+        rows = self.within(low, address + 1)
+        return self.at(address) or next((row.place for row in reversed(rows) if row.place), None)
+
     def within(self, low: int, high: int) -> list[Row]:
         """The rows with addresses ``low`` .. ``high - 1``."""
         return self.rows[bisect_left(self._addresses, low) : bisect_left(self._addresses, high)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from elftools.dwarf.descriptions import describe_form_class
@@ -48,15 +48,19 @@ class FunctionTable:
     """The functions of a program by address and by name.
 
     Args:
-        functions: where two overlap, the one that begins first counts; of two with the same beginning the
-            one that is listed first, and the name of the other is an alias.
+        functions: of two with the same beginning the one that is listed first counts, and the name of the other
+            is an alias. One that reaches into the next ends there: assemblers note sizes before the linker
+            shortens the code.
     """
 
     def __init__(self, functions: Iterable[Function] = ()) -> None:
         self._functions: list[Function] = []
         self._by_name: dict[str, Function] = {}
         for function in sorted(functions, key=lambda item: item.low):
-            if not self._functions or function.low >= self._functions[-1].high:
+            last = self._functions[-1] if self._functions else None
+            if last is None or function.low > last.low:
+                if last is not None and function.low < last.high:
+                    self._functions[-1] = replace(last, high=function.low)
                 self._functions.append(function)
             self._by_name.setdefault(function.name, function)
         self._lows = [function.low for function in self._functions]

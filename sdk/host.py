@@ -63,6 +63,10 @@ class Host(ABC):
             state: the machine's registers by name.
         """
 
+    def at_vector(self, pc: int, state: Mapping[str, int]) -> bool:
+        """Whether ``pc`` is an entry of a table of jumps that an exception has just entered."""
+        return False
+
     @abstractmethod
     def disassembler(self) -> Any:
         """A capstone disassembler."""
@@ -123,6 +127,7 @@ class RiscV(Host):
     relative_targets = True
 
     MRET = (0x3020_0073).to_bytes(4, "little")
+    VECTORED, VECTOR_TABLE_BYTES = 1, 4 * 32
 
     def instruction_size(self, first_halfword: int) -> int:
         return 4 if first_halfword & 3 == 3 else 2
@@ -134,6 +139,11 @@ class RiscV(Host):
         self, returns_to: int, caller: dict[int, int], code: bytes, state: Mapping[str, int], read: ReadMemory
     ) -> Interrupted | None:
         return Interrupted(caller, state.get("mepc", 0)) if self.MRET in code else None
+
+    def at_vector(self, pc: int, state: Mapping[str, int]) -> bool:
+        table = state.get("mtvec", 0)
+        size = self.VECTOR_TABLE_BYTES if table & self.VECTORED else 4
+        return table & ~3 <= pc < (table & ~3) + size
 
     def disassembler(self) -> Any:
         import capstone

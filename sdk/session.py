@@ -140,8 +140,10 @@ class Session:
     def where(self) -> HostPlace:
         """Where the host is; after a fault that ended the run, where the fault was."""
         pc = self.fault.pc if self.fault is not None else self.machine.core.pc
-        scopes = self.info.scopes(pc)
-        return HostPlace(pc, scopes[0].function, scopes[0].place) if scopes else HostPlace(pc, "?", None)
+        scopes, function = self.info.scopes(pc), self.info.functions.at(pc)
+        if function is None:
+            return HostPlace(pc, "?", None)
+        return HostPlace(pc, scopes[0].function, scopes[0].place or self.info.lines.near(pc, function.low))
 
     def accelerators(self) -> list[AcceleratorPlace]:
         """Where the clusters' programs are."""
