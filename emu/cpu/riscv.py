@@ -18,7 +18,6 @@ from typing import Final
 
 from unicorn import riscv_const
 
-from emu.bus import BusError
 from emu.cpu.core import Core, FaultReport, Pause
 from emu.cpu.encoding import riscv_width
 from emu.cpu.engine import Engine, Halt, InstructionSet
@@ -42,6 +41,7 @@ from emu.cpu.semihosting import Semihosting
 from emu.device import Board, Device
 from emu.devices.clint import Clint
 from emu.devices.plic import Plic
+from emu.memory import Memory
 
 ABI_NAMES: Final = (
     *("zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1"),
@@ -248,10 +248,14 @@ class RiscV(Core):
 
     def _instruction(self, pc: int) -> int:
         """The instruction at ``pc`` as 16 or 32 bits; 0 where no memory is."""
-        try:
-            return int.from_bytes(self._board.bus.read(pc, self._engine.width_at(pc)), "little")
-        except BusError:
+        found = self._board.bus.find(pc)
+        if found is None:
             return 0
+        base, region = found
+        if not isinstance(region, Memory):
+            return 0
+        word = int.from_bytes(region.data[pc - base : pc - base + 4].tobytes(), "little")
+        return word if word & 3 == 3 else word & 0xFFFF
 
     def _trap(self, number: int) -> None:
         """An instruction is not native; the run is not stopped for it, and goes on where this leaves the pc."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 EBREAK, COMPRESSED_EBREAK = 0x0010_0073, 0x9002
 MRET, WFI = 0x3020_0073, 0x1050_0073
@@ -64,6 +65,7 @@ class CsrInstruction:
         return old & ~operand if self.operation is CsrOperation.CLEAR else operand
 
 
+@lru_cache(maxsize=1024)
 def decode_csr(word: int) -> CsrInstruction | None:
     """The CSR instruction ``word``, None if it is another instruction."""
     function = word >> 12 & 7
