@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from emu.cpu.core import Core, FaultReport
-from sdk.backtrace import Unwinder, render_frames
+from sdk.backtrace import Frame, Unwinder, render_frames
 from sdk.debug_info import DebugInfo, DebugInfoError
 from sdk.dwarf import Place
 from sdk.host import HOSTS, ReadMemory
@@ -36,19 +36,24 @@ def render_place(core: Core, info: DebugInfo, read: ReadMemory) -> str:
 
 
 def _render(registers: Mapping[str, int], pc: int, facts: list[str], info: DebugInfo, read: ReadMemory) -> str:
-    head = f"  pc       0x{pc:08x}"
+    head = [f"  pc       0x{pc:08x}"]
     dump = _registers(registers, info.architecture)
     try:
-        scopes = info.scopes(pc)
-        source = ""
-        if scopes:
-            head += f" in {scopes[0].function}" + (f" at {scopes[0].place}" if scopes[0].place else "")
-            source = _source(info, scopes[0].place)
         frames = Unwinder(info, read).backtrace({**registers, "pc": pc})
+        known = next((frame for frame in frames if frame.function != "?"), None)
+        if known is frames[0]:
+            head[0] += f" in {_place(known)}"
+        elif known is not None:
+            head.append(f"  from     0x{known.pc:08x} in {_place(known)}")
+        source = _source(info, known.place) if known is not None else ""
         calls = f"backtrace:\n{render_frames(frames, info.sources)}"
     except DebugInfoError as error:
         source, calls = "", f"no backtrace: {error}"
-    return "\n\n".join(part for part in ("\n".join([head, *facts]), source, dump, calls) if part)
+    return "\n\n".join(part for part in ("\n".join([*head, *facts]), source, dump, calls) if part)
+
+
+def _place(frame: Frame) -> str:
+    return f"{frame.function} at {frame.place}" if frame.place else frame.function
 
 
 def _source(info: DebugInfo, place: Place | None) -> str:
