@@ -103,6 +103,12 @@ class Mover:
         """Go on until something stops the program, or for ``cycles``."""
         return (yield from self._go((), None, cycles))
 
+    def run_to(self, address: int) -> Motion:
+        """Go on to an address, or to what stops the program before; not at all if it is there already."""
+        if self._core.pc == address:
+            return self._halt(Reason.STEP)
+        return (yield from self._go({address}, None))
+
     def step_instruction(self) -> Motion:
         """Execute one instruction of the host."""
         yield from ()

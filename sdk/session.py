@@ -66,7 +66,7 @@ class Session:
         self.host = HOSTS[machine.core.architecture]
         self.clusters = runner.clusters
         self._disassembler = Disassembler(self.host, info.label)
-        finder = BreakpointFinder(info, self._disassembler, machine.bus.read)
+        self._finder = finder = BreakpointFinder(info, self._disassembler, machine.bus.read)
         self.breakpoints = Breakpoints(finder, machine.core, self.clusters)
         self._unwinder = Unwinder(info, machine.bus.read)
         self._mover = Mover(machine, finder, self.breakpoints, self._unwinder, self._core_state)
@@ -76,6 +76,11 @@ class Session:
     def run(self, cycles: int | None = None) -> Motion:
         """Go on until something stops the program, or for ``cycles``."""
         return self._mover.run(cycles)
+
+    def run_to_main(self) -> Motion:
+        """Go on to main(); not at all if there is none."""
+        function = self.info.functions.named("main")
+        return self._mover.run_to(self._finder.entry(function) if function else self.machine.core.pc)
 
     def step_instruction(self) -> Motion:
         """Execute one instruction of the host."""
