@@ -29,6 +29,7 @@ class Memory:
         self.name, self.base, self.size, self.access, self.doc = name, base, size, access, doc
         self.data: npt.NDArray[np.uint8] = np.frombuffer(mmap.mmap(-1, size), np.uint8)
         self.blocked = np.zeros(size // PAGE, bool)
+        self._any_blocked = False
         self.block_reason = ""
         self.on_block: list[Callable[[], None]] = []
 
@@ -48,9 +49,10 @@ class Memory:
     def block(self, first_page: int, pages: int, blocked: bool) -> None:
         """Make whole pages inaccessible from the bus, or accessible again."""
         self.blocked[first_page : first_page + pages] = blocked
+        self._any_blocked = bool(self.blocked.any())
         for listener in self.on_block:
             listener()
 
     def is_blocked(self, offset: int, count: int) -> bool:
         """Whether any byte of ``offset .. offset + count - 1`` lies in a blocked page."""
-        return bool(self.blocked[offset // PAGE : (offset + max(count, 1) - 1) // PAGE + 1].any())
+        return self._any_blocked and bool(self.blocked[offset // PAGE : (offset + max(count, 1) - 1) // PAGE + 1].any())

@@ -11,6 +11,7 @@ the time of the block's end, and deadlines are met late by at most one block. Co
 from __future__ import annotations
 
 import ctypes
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -118,27 +119,27 @@ class AccessFault:
 
 
 class RegisterBatch:
-    """A fixed list of registers, read or written with one native call.
-
-    ``values`` holds 64-bit words: read 32-bit registers with `read32`.
-    """
+    """A fixed list of 32-bit registers, read or written with one native call."""
 
     def __init__(self, uc: Uc, numbers: Sequence[int]) -> None:
         self._handle = uc._uch
         self._count = len(numbers)
         self._numbers = (ctypes.c_int * self._count)(*numbers)
-        self.values = (ctypes.c_uint64 * self._count)()
-        start = ctypes.addressof(self.values)
+        # Every register has room for 64 bits, of which Unicorn uses the lower half.
+        self._values = ctypes.create_string_buffer(8 * self._count)
+        start = ctypes.addressof(self._values)
         self._places = (ctypes.c_void_p * self._count)(*[start + 8 * index for index in range(self._count)])
+        self._unpack = struct.Struct("=" + "I4x" * self._count).unpack
+        self._pack_into = struct.Struct(f"={self._count}Q").pack_into
 
-    def read(self) -> list[int]:
-        """The registers' values as 32-bit unsigned integers."""
+    def read(self) -> tuple[int, ...]:
+        """The registers' values as unsigned integers."""
         _read_batch(self._handle, self._numbers, self._places, self._count)
-        return [value & 0xFFFF_FFFF for value in self.values]
+        return self._unpack(self._values)
 
     def write(self, *values: int) -> None:
         """Set all registers, in the order of the list."""
-        self.values[:] = list(values)
+        self._pack_into(self._values, 0, *values)
         _write_batch(self._handle, self._numbers, self._places, self._count)
 
 
