@@ -23,7 +23,7 @@ def draw_demo() -> None:
     sys.path.insert(0, str(DIGITS))
     import demo
 
-    console = Console(record=True, width=80, highlight=False, force_terminal=True)
+    console = Console(record=True, width=80, highlight=False, force_terminal=False)
     demo.main(Path("build/demo"), console)
     (DOCS / "demo.svg").write_text(without_remote_fonts(console.export_svg(title="imnpu demo")))
 
