@@ -76,6 +76,9 @@ class RiscV(Core):
         board: the bus must be complete.
         reset_address: of the first instruction.
 
+    Raises:
+        ValueError: something is mapped at `NARROW_HOLE`.
+
     Attributes:
         state: privilege and trap registers.
         csr: all control and status registers.
@@ -87,6 +90,9 @@ class RiscV(Core):
 
     def __init__(self, board: Board, reset_address: int) -> None:
         super().__init__()
+        taken = board.bus.find(NARROW_HOLE)
+        if taken is not None:
+            raise ValueError(f"{taken[1].name}: the page at 0x{NARROW_HOLE:08x} must stay free on an {self.name} host")
         self._board, self._reset_address = board, reset_address
         uc = make_unicorn()
         self._engine = Engine(uc, board, RISCV_INSTRUCTIONS, self._trap)
@@ -370,6 +376,7 @@ class RiscV(Core):
     @pc.setter
     def pc(self, address: int) -> None:
         self._pc = address & 0xFFFF_FFFE
+        self._waiting = False
 
     @property
     def register_names(self) -> Sequence[str]:

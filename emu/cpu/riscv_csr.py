@@ -3,9 +3,9 @@
 The list of `CsrFile` is the definition: a number that is not in it is an illegal instruction. Registers that
 exist, but do nothing here, read 0; touching them is reported by name.
 
-*Inaccuracies*: no memory protection (pmp registers read 0, which means no entries), no hardware performance
-counters, no debug triggers; mcountinhibit cannot stop a counter. The sixteen hpm and pmp registers that the
-specification lets an implementation hard-wire to 0 are exactly that.
+*Inaccuracies*: no memory protection, no hardware performance counters, no debug triggers: their registers are
+hard-wired to 0, which the specification allows. mcountinhibit cannot stop a counter. time, which small harts
+leave to a trap handler, reads the platform's mtime.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from emu.cpu.core import FaultReport
 from emu.machine import Machine, StopReason
 from tests.emu.cpu.riscv_board import MAP, RAM, assemble, core, load, output, run_in_qemu, symbols
 
@@ -25,13 +24,6 @@ def program(tmp_path: Path) -> Program:
 @pytest.fixture(scope="module")
 def torture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return assemble(TORTURE.read_text(), tmp_path_factory.mktemp("torture"))
-
-
-def faults(machine: Machine) -> list[FaultReport]:
-    """Reports of the faults from now on."""
-    reports: list[FaultReport] = []
-    machine.core.on_fault.append(reports.append)
-    return reports
 
 
 # The whole of it
@@ -251,12 +243,12 @@ def test_user_counters_follow_mcounteren_and_time_is_mtime(program: Program) -> 
         csrr s3, mcause
         exit 0
     """)
-    reports = faults(machine)
     machine.run(1000)
     read = machine.core.read_register
     assert 0 < read("s1") - read("s0") < 5
     assert (read("s2"), read("s3")) == (0, 2)
-    assert [report.text for report in reports] == ["0xc0002973: csr cycle is not enabled for U-mode in mcounteren"]
+    assert machine.core.last_fault is not None
+    assert machine.core.last_fault.text == "0xc0002973: csr cycle is not enabled for U-mode in mcounteren"
 
 
 def test_identity_and_registers_that_have_fewer_bits(program: Program) -> None:
@@ -280,97 +272,6 @@ def test_identity_and_registers_that_have_fewer_bits(program: Program) -> None:
     extensions = 1 << 30 | sum(1 << "ABCDEFGHIJKLMNOPQRSTU".index(letter) for letter in "IMCU")
     expected = [extensions, 0, 0, 0xFFFF_FFFE, 0x888, extensions, 0]
     assert [machine.core.read_register(f"s{index}") for index in range(7)] == expected
-
-
-# Faults
-
-
-@pytest.mark.parametrize(
-    ("instructions", "kind", "text", "address"),
-    [
-        ("li a0, 0x60000000\n lw a1, 6(a0)", "load access fault", "nothing is mapped at 0x60000006", 0x6000_0006),
-        ("li a0, ROM\n sb a0, 0x7d(a0)", "store access fault", "write to rom (read-only)", 0x9000_007D),
-        ("li a0, ROM - 2\n sw a0, 0(a0)", "store access fault", "nothing is mapped at 0x8ffffffe", 0x8FFF_FFFE),
-        ("li a0, DATA\n jr a0", "instruction access fault", "execute from data (not executable)", 0xA000_0000),
-        ("li a0, UART\n jr a0", "instruction access fault", "uart is a device, not code", 0x1000_0000),
-        (".word 0", "illegal instruction", "0x0000: all zeros, probably not code", None),
-        (".word 0x1005202f", "illegal instruction", "atomic instructions (A extension) are not part of RV32IMC", None),
-        (".word 0x12000073", "illegal instruction", "sfence.vma (S-mode) is not modelled", None),
-        (".half 0x6100", "illegal instruction", "0x6100: c.flw is not part of RV32IMC", None),
-        ("csrr a0, satp", "illegal instruction", "csr satp (0x180) does not exist on an RV32IMC hart", None),
-        ("csrr a0, 0x7c0", "illegal instruction", "0x7c002573: csr 0x7c0 does not exist", None),
-        ("csrwi mhartid, 1", "illegal instruction", "csr mhartid is read-only", None),
-        (".option norvc\n ebreak", "breakpoint", "no debugger handles it", None),
-    ],
-)
-def test_a_fault_names_the_rule_and_the_place(
-    program: Program, instructions: str, kind: str, text: str, address: int | None
-) -> None:
-    machine = program(f"""
-        la t0, handler
-        csrw mtvec, t0
-        li s0, 77
-        .option norvc
-        {instructions}
-        .option rvc
-        .balign 4
-    handler:
-        exit 3
-    """)
-    reports = faults(machine)
-    stop = machine.run(1000)
-    assert (stop.reason, stop.exit_code) == (StopReason.EXIT, 3)
-    (report,) = reports
-    assert (report.kind, report.address) == (kind, address)
-    assert text in report.text
-    assert report.registers["s0"] == 77
-    assert report.registers["pc"] == report.pc
-    assert machine.core.read_register("mepc") == report.pc
-    assert machine.core.last_fault is report
-
-
-def test_an_environment_call_is_not_reported_as_a_fault(program: Program) -> None:
-    machine = program("la t0, 1f\n csrw mtvec, t0\n ecall\n .balign 4\n 1: exit 0")
-    reports = faults(machine)
-    assert machine.run(100).reason is StopReason.EXIT
-    assert reports == []
-
-
-@pytest.mark.parametrize(
-    "setup",
-    [
-        "li t0, 0x60000000\n csrw mtvec, t0",
-        "csrw mtvec, x0",
-        "la t0, bad\n csrw mtvec, t0\n j start\n .balign 4\n bad: .word 0\n start:",
-        "la t0, bad\n csrw mtvec, t0\n j start\n .balign 4\n bad: addi sp, sp, -64\n sw ra, 0(sp)\n j bad\n start:",
-    ],
-    ids=["unmapped", "reset value", "illegal first instruction", "no stack"],
-)
-def test_a_fault_whose_handler_faults_for_ever_is_a_lockup(program: Program, setup: str) -> None:
-    machine = program(f"li sp, 0x60000000\n {setup}\n .word 0\n exit 0")
-    stop = machine.run(100_000)
-    assert stop.reason is StopReason.LOCKUP
-    assert machine.run(100_000).reason is StopReason.LOCKUP
-
-
-def test_what_is_not_modelled_says_its_name(program: Program) -> None:
-    machine = program("csrw pmpcfg0, x0\n csrr a0, mhpmcounter3\n exit 0")
-    machine.run(1000)
-    assert [message.text for message in machine.log.messages] == [
-        "csr pmpcfg0 is not modelled: it reads 0, writes do nothing",
-        "csr mhpmcounter3 is not modelled: it reads 0, writes do nothing",
-    ]
-
-
-def test_an_error_inside_a_device_reaches_the_caller(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = program("li t0, UART\n sb x0, 0(t0)\n 1: j 1b")
-
-    def fail(offset: int, size: int, value: int) -> None:
-        raise RuntimeError("the device failed")
-
-    monkeypatch.setattr(machine.devices["uart"], "write", fail)
-    with pytest.raises(RuntimeError, match=r"^the device failed$"):
-        machine.run(1000)
 
 
 # Semihosting
