@@ -1,4 +1,7 @@
-"""Convolution and requantisation as numba functions. This file alone holds compiled code: numba's cache follows it.
+"""Convolution and requantisation as numba functions.
+
+All that the compiled code depends on is in this file, because numba's cache follows one file. Importing it imports
+numba: wait until something is to be computed.
 
 Features and weights are multiplied in *groups* of 32 bits along the channels: four elements of 8 bits where the
 processor has VNNI, which multiplies unsigned features by signed weights, else two elements of 16 bits. The dtype of
@@ -19,11 +22,23 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
-from emu.npu.native.processor import LANES, PIXELS
-from emu.npu.native.requantisation import Scaling
 
+def _target_features() -> frozenset[str]:
+    """Instruction sets that numba compiles for: those of the host, unless numba's settings say otherwise."""
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return frozenset(feature[1:] for feature in features.split(",") if feature.startswith("+"))
+
+
+FEATURES = _target_features()
+LANES = 16 if "avx512bw" in FEATURES else 8
+"""32-bit numbers in a vector."""
+HAS_VNNI = ("avx512vnni" if LANES == 16 else "avxvnni") in FEATURES
+PIXELS = 14 if LANES == 16 else 6
+"""Pixels that are multiplied together: their psums, two vectors each, fill most of the registers."""
 FEW_PIXELS = PIXELS // 2
 BLOCK = 2 * LANES
 """Kernels that are multiplied together."""
@@ -54,6 +69,28 @@ class Window(NamedTuple):
     step_x: int
 
 
+class Scaling(NamedTuple):
+    """How psums become elements. Every array has an entry per kernel and as many more as fill a block.
+
+    Attributes:
+        bias, multiplier: int32, of the table.
+        shift: int64, of the table.
+        half: int64, half of 2^shift, rounded down.
+        least, most: int64, bounds of the result, less the offset.
+        offset: uint8, the lowest byte of the table's offset.
+    """
+
+    bias: NDArray[np.int32]
+    multiplier: NDArray[np.int32]
+    shift: NDArray[np.int64]
+    half: NDArray[np.int64]
+    least: NDArray[np.int64]
+    most: NDArray[np.int64]
+    offset: NDArray[np.uint8]
+
+
+_NONE, _NONE_WIDE = np.empty(0, np.int32), np.empty(0, np.int64)
+NO_SCALING = Scaling(_NONE, _NONE, _NONE_WIDE, _NONE_WIDE, _NONE_WIDE, _NONE_WIDE, np.empty(0, np.uint8))
 NO_PSUMS = np.empty((0, 0, 0), np.int32)
 NO_ELEMENTS = np.empty((0, 0, 0), np.uint8)
 

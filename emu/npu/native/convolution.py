@@ -7,7 +7,8 @@
 
 What `prepare` and `prepare_requantisation` give depends on their arguments only and may be kept.
 
-Inaccuracies: none. Psums that do not fit 32 bits wrap around: whoever calls keeps saturating convolutions away.
+Inaccuracies: none. Psums that do not fit 32 bits wrap around, they do not saturate: whoever calls checks that
+`Kernels.magnitudes` times the largest feature stays below 2^31.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from emu.npu.formats import Integers
 from emu.npu.native.layout import Kernels, Way, pack_kernels, pad_features
-from emu.npu.native.requantisation import UNUSED, Requantisation
+from emu.npu.native.requantisation import Requantisation
 
 Pair = tuple[int, int]
 Padding = tuple[int, int, int, int]
@@ -27,7 +28,7 @@ Padding = tuple[int, int, int, int]
 
 def ways() -> tuple[Way, ...]:
     """The ways that work on this processor, the fastest first."""
-    from emu.npu.native.processor import HAS_VNNI
+    from emu.npu.native.compiled import HAS_VNNI
 
     return (Way.VNNI, Way.GENERIC) if HAS_VNNI else (Way.GENERIC,)
 
@@ -36,13 +37,18 @@ def prepare(weights: Integers, way: Way | None = None) -> Kernels:
     """Orders weights, int8 or uint8, (kernels, height, width, channels).
 
     Args:
-        way: one of `ways()`; the fastest that the weights allow if None. VNNI takes weights up to 127 only.
-    """
-    from emu.npu.native.processor import LANES
+        way: one of `ways()`; if None, the fastest. Weights above 127, which VNNI does not take, are `Way.GENERIC`.
 
-    if way is None:
-        way = ways()[0]
-    if way is Way.VNNI and int(weights.max()) > np.iinfo(np.int8).max:
+    Raises:
+        ValueError: the processor does not have that way, or the weights have another dtype.
+    """
+    from emu.npu.native.compiled import LANES
+
+    _check_bytes("weights", weights)
+    way = way or ways()[0]
+    if way not in ways():
+        raise ValueError(f"this processor has no {way.name}; ways: {', '.join(way.name for way in ways())}")
+    if weights.dtype == np.uint8 and int(weights.max()) > np.iinfo(np.int8).max:
         way = Way.GENERIC
     return pack_kernels(weights, way, LANES)
 
@@ -59,13 +65,16 @@ def convolve(
 
     Returns:
         int32, (output height, output width, kernels).
+
+    Raises:
+        ValueError: the operands do not fit each other, or the features have another dtype.
     """
     from emu.npu.native import compiled
 
     shape = output_shape(features, kernels, stride, padding)
     psums = np.empty(shape, np.int32)
     operands = _operands(features, kernels, stride, padding)
-    compiled.convolve(psums, compiled.NO_ELEMENTS, *operands, shape, UNUSED, False)
+    compiled.convolve(psums, compiled.NO_ELEMENTS, *operands, shape, compiled.NO_SCALING, False)
     return psums
 
 
@@ -85,9 +94,14 @@ def convolve_requantise(
 
     Returns:
         `Requantisation.dtype`, (output height, output width, kernels); if pooled, half of that, rounded up.
+
+    Raises:
+        ValueError: the operands do not fit each other, or the features have another dtype.
     """
     from emu.npu.native import compiled
 
+    if requantisation.kernels != kernels.shape[0]:
+        raise ValueError(f"the table has {requantisation.kernels} entries for {kernels.shape[0]} kernels")
     height, width, count = shape = output_shape(features, kernels, stride, padding)
     elements = np.empty((-(-height // 2), -(-width // 2), count) if pooled else shape, np.uint8)
     operands = _operands(features, kernels, stride, padding)
@@ -96,21 +110,29 @@ def convolve_requantise(
 
 
 def output_shape(features: Integers, kernels: Kernels, stride: Pair, padding: Padding) -> tuple[int, int, int]:
-    """Height, width and kernels of the output before pooling."""
-    height, width, _ = features.shape
-    count, kernel_height, kernel_width, _ = kernels.shape
+    """Height, width and kernels of the output before pooling; `ValueError` if there is no output."""
+    count, kernel_height, kernel_width, channels = kernels.shape
     top, bottom, left, right = padding
-    return (
-        (top + height + bottom - kernel_height) // stride[0] + 1,
-        (left + width + right - kernel_width) // stride[1] + 1,
-        count,
-    )
+    height, width = top + features.shape[0] + bottom, left + features.shape[1] + right
+    if features.shape[2] != channels:
+        raise ValueError(f"the features have {features.shape[2]} channels, the kernels {channels}")
+    if height < kernel_height or width < kernel_width:
+        raise ValueError(
+            f"kernels of {kernel_height} x {kernel_width} do not fit features of {height} x {width} with their padding"
+        )
+    return (height - kernel_height) // stride[0] + 1, (width - kernel_width) // stride[1] + 1, count
+
+
+def _check_bytes(name: str, operand: Integers) -> None:
+    if operand.dtype not in (np.int8, np.uint8):
+        raise ValueError(f"{name} must be int8 or uint8, not {operand.dtype}")
 
 
 def _operands(features: Integers, kernels: Kernels, stride: Pair, padding: Padding) -> tuple[Any, ...]:
     """Arguments of the compiled convolution: features, weights, initial psums, window."""
     from emu.npu.native.compiled import Window
 
+    _check_bytes("features", features)
     _, _, left, right = padding
     _, width, channels = features.shape
     line = (left + width + right) * channels

@@ -86,7 +86,7 @@ def pack_kernels(weights: Integers, way: Way, lanes: int) -> Kernels:
     ]
     flat = weights.reshape(count, -1).astype(np.int64)
     corrections = np.zeros(2 * lanes * len(blocks), np.int32)
-    corrections[:count] = flat.sum(axis=1) * -SIGN_BIT
+    corrections[:count] = (flat.sum(axis=1) * -SIGN_BIT).astype(np.int32)  # wraps around, as psums do
     return Kernels(
         shape=(count, height, width, channels),
         way=way,
