@@ -59,6 +59,20 @@ def test_variables_have_their_first_values(machine: str, backend: str, toolchain
     assert ran == Ran(42, "77 0 5 cafe 0 4", "")
 
 
+@pytest.mark.parametrize("toolchain", ["zig", "gcc"])
+def test_variables_do_not_depend_on_what_was_in_memory(machine: str, toolchain: str, tmp_path: Path) -> None:
+    source = tmp_path / "main.c"
+    source.write_text(VARIABLES)
+    regions = {region.name: region for region in machine_map(machine).memories}
+    runner = Runner(load_elf(link(machine, source, tmp_path, toolchain)), machine_map(machine))
+    console = bytearray()
+    runner.machine.core.semihosting.console.append(console.extend)
+    for name in ("sram", "sysmem"):
+        runner.machine.bus.write(regions[name].base, b"\xa5" * regions[name].size)
+    assert runner.run(CYCLES).exit_code == 42
+    assert console == b"77 0 5 cafe 0 4"
+
+
 def run_code(machine: str, folder: Path, code: str) -> RunResult:
     source = folder / "main.c"
     source.write_text(code)
