@@ -56,6 +56,7 @@ class Topology(Layout):
     chain = Field(0, 4, "Tiles that add up one kernel.", reset=1)
     parallel = Field(4, 4, "Chains that hold different kernels.", reset=1)
     stripes = Field(8, 4, "Copies that work on different rows of the output.", reset=1)
+    interleave = Field(12, 1, "0: a stripe works on consecutive rows (striping), 1: on every n-th row (striding).")
 
 
 class TileMode(Layout):
@@ -78,6 +79,8 @@ class KernelFormat(Layout):
 
     weights = Field(0, 4, "Format of the weights in the tiles.", values=ElementFormat)
     features = Field(4, 4, "Format of the features.", values=ElementFormat)
+    depthwise = Field(8, 1, "1: kernel k convolves channel k alone, and has one channel.")
+    sparse = Field(9, 1, "1: of every four weights two are stored, with their places (2:4 structured sparsity).")
     channels = Field(16, 16, "Channels of the kernel, over the whole chain.", reset=1)
 
 
@@ -97,15 +100,19 @@ class Address(Layout):
 
 
 class LoadCount(Layout):
-    """How many kernels one load brings."""
+    """How many kernels one load brings, and how."""
 
     kernels = Field(0, 16, "1 .. 32 x parallel.")
+    compressed = Field(16, 1, "1: the kernels are compressed in memory (bit mask), decompressed on the way.")
+    overlap = Field(17, 1, "1: the load hides behind the convolution before it.")
+    clusters = Field(24, 8, "One bit a cluster that gets the same kernels (broadcast); 0: this one alone.")
 
 
 class TensorFormat(Layout):
     """Elements of a tensor and how many channels a pixel has."""
 
     format = Field(0, 4, "Element format.", values=ElementFormat)
+    compressed = Field(4, 1, "1: every row is a bit mask followed by its elements that are not 0.")
     channels = Field(16, 16, "Channels that are streamed (a slice of the pixel may be).")
 
 
@@ -137,6 +144,7 @@ class ActivationControl(Layout):
 
     bypass = Field(0, 1, "1: psums leave as they are (32 bit).", reset=1)
     relu = Field(1, 1, "1: values below the output offset become the output offset.")
+    lookup = Field(2, 1, "1: the clamped value's lower byte selects the output from the look-up table.")
 
 
 class ClampLow(Layout):
@@ -175,6 +183,45 @@ class CopyBytes(Layout):
     bytes = Field(0, 32, "Bytes.")
 
 
+class WrapBytes(Layout):
+    """A circular buffer: addresses of a copy wrap around."""
+
+    bytes = Field(0, 32, "Bytes of the buffer, which begins at the copy's address; 0: it does not wrap.")
+
+
+class PoolingMode(IntEnum):
+    """What a pooling window makes of its values."""
+
+    none = 0
+    max = 1
+    average = 2
+
+
+class Pooling(Layout):
+    """Pooling behind the activation. Windows that stick out at the bottom or right use what is there."""
+
+    mode = Field(0, 2, "What a window makes of its values.", values=PoolingMode)
+    height = Field(4, 4, "Rows of a window.", reset=1)
+    width = Field(8, 4, "Columns of a window.", reset=1)
+    stride_y = Field(12, 4, "Rows from window to window.", reset=1)
+    stride_x = Field(16, 4, "Columns from window to window.", reset=1)
+
+
+class Partition(Layout):
+    """Which part of the whole result one convolution makes, and how its input arrives."""
+
+    first_row = Field(0, 16, "First row of the result (behind pooling) that goes to the output tensor.")
+    unshared = Field(16, 1, "1: the whole input passes over one 64-bit stream, which begins with the load before.")
+    clusters = Field(24, 8, "One bit a cluster that takes its features from the same stream; 0: this one alone.")
+
+
+class OperandScale(Layout):
+    """Factors of the two inputs of `sum`, signed."""
+
+    first = Field(0, 16, "Factor of the first input, two's complement.", reset=1)
+    second = Field(16, 16, "Factor of the second input, two's complement.", reset=1)
+
+
 COPY_LOOPS = 4
 """Nested loops of the tensor DMA; unused ones have count 1."""
 
@@ -185,6 +232,10 @@ class CommandCode(IntEnum):
     load = 1
     convolve = 2
     copy = 3
+    fill = 4
+    accumulate = 5
+    sum = 6
+    product = 7
 
 
 # ---- words that only instructions have
@@ -215,10 +266,10 @@ class RegisterImmediate(Layout):
 
 
 class EventImmediate(Layout):
-    """Immediate of `wait` and `signal`."""
+    """Immediate of `wait`, `signal` and `barrier`."""
 
     event = Field(0, 5, "Event flag, 0..31.")
-    clusters = Field(8, 8, "`signal`: one bit a cluster that gets the event.")
+    clusters = Field(8, 8, "`signal`: one bit a cluster that gets the event; `barrier`: that takes part.")
 
 
 class BaseImmediate(Layout):
@@ -226,6 +277,7 @@ class BaseImmediate(Layout):
 
     first = Field(0, 5, "Base of the first address.")
     second = Field(5, 5, "Base of the second address.")
+    third = Field(10, 5, "Base of the third address.")
 
 
 class Offset(Layout):
@@ -384,6 +436,13 @@ class Signal(Instruction):
     immediate = EventImmediate
 
 
+class Barrier(Instruction):
+    """Waits until every cluster of a set has come to its `barrier` of the same set."""
+
+    opcode = 0x0A
+    immediate = EventImmediate
+
+
 # ---- set-up: the payload goes to registers
 
 
@@ -425,6 +484,53 @@ class SetActivation(Instruction):
     addresses = (1,)
 
 
+class SetPooling(Instruction):
+    """Says how results are pooled; stays until it is set again."""
+
+    mnemonic = "pool"
+    opcode = 0x14
+    payload = (Pooling,)
+    register = "POOLING"
+
+
+class SetPartition(Instruction):
+    """Says which part of a result the following convolutions make; stays until it is set again."""
+
+    mnemonic = "partition"
+    opcode = 0x15
+    payload = (Partition,)
+    register = "PARTITION"
+
+
+class SetLookup(Instruction):
+    """Says where the 256 bytes of the activation's look-up table are."""
+
+    mnemonic = "lookup"
+    opcode = 0x16
+    immediate = BaseImmediate
+    payload = (Address,)
+    register = "LOOKUP_TABLE"
+    addresses = (0,)
+
+
+class SetWrap(Instruction):
+    """Makes source or destination of the following copies a circular buffer; stays until it is set again."""
+
+    mnemonic = "wrap"
+    opcode = 0x17
+    payload = (WrapBytes, WrapBytes)
+    register = "COPY_SOURCE_WRAP"
+
+
+class SetScale(Instruction):
+    """Says by what `sum` multiplies its inputs; stays until it is set again."""
+
+    mnemonic = "scale"
+    opcode = 0x18
+    payload = (OperandScale,)
+    register = "OPERAND_SCALE"
+
+
 # ---- commands: the payload goes to registers, then a command starts
 
 
@@ -459,3 +565,47 @@ class Copy(Instruction):
     register = "COPY_SOURCE"
     command = CommandCode.copy
     addresses = (0, 1)
+
+
+class Fill(Instruction):
+    """Fills memory with a byte, with the loops of a copy: halos and padding."""
+
+    opcode = 0x23
+    immediate = BaseImmediate
+    payload = (Immediate32, Address, CopyBytes, *((Count, SourceStride, DestinationStride) * COPY_LOOPS))
+    register = "COPY_SOURCE"
+    command = CommandCode.fill
+    addresses = (1,)
+
+
+class Accumulate(Instruction):
+    """Like `conv`, with psums that start from a third tensor (s32 packed, psum64 unpacked) instead of 0."""
+
+    opcode = 0x24
+    immediate = BaseImmediate
+    payload = (*TENSOR, *TENSOR, *TENSOR)
+    register = "INPUT_ADDRESS"
+    command = CommandCode.accumulate
+    addresses = (0, len(TENSOR), 2 * len(TENSOR))
+
+
+class Sum(Instruction):
+    """Adds two tensors, element by element, through activation and pooling into an output tensor."""
+
+    opcode = 0x25
+    immediate = BaseImmediate
+    payload = (*TENSOR, *TENSOR, *TENSOR)
+    register = "INPUT_ADDRESS"
+    command = CommandCode.sum
+    addresses = (0, len(TENSOR), 2 * len(TENSOR))
+
+
+class Product(Instruction):
+    """Multiplies two tensors, element by element, through activation and pooling into an output tensor."""
+
+    opcode = 0x26
+    immediate = BaseImmediate
+    payload = (*TENSOR, *TENSOR, *TENSOR)
+    register = "INPUT_ADDRESS"
+    command = CommandCode.product
+    addresses = (0, len(TENSOR), 2 * len(TENSOR))

@@ -114,11 +114,16 @@ class Cluster(Device):
     OUTPUT_SHAPE = Register(0x148, isa.TensorShape)
     OUTPUT_LINE_STRIDE = Register(0x14C, isa.LineStride)
     OUTPUT_PIXEL_STRIDE = Register(0x150, isa.PixelStride)
-    COPY_SOURCE = Register(0x154, isa.Address, "First byte that a copy reads.")
-    COPY_DESTINATION = Register(0x158, isa.Address, "First byte that a copy writes.")
-    COPY_BYTES = Register(0x15C, isa.CopyBytes)
+    OPERAND_ADDRESS = Register(0x154, isa.Address, "First byte of the second input, or of the psums to start from.")
+    OPERAND_FORMAT = Register(0x158, isa.TensorFormat)
+    OPERAND_SHAPE = Register(0x15C, isa.TensorShape)
+    OPERAND_LINE_STRIDE = Register(0x160, isa.LineStride)
+    OPERAND_PIXEL_STRIDE = Register(0x164, isa.PixelStride)
+    COPY_SOURCE = Register(0x168, isa.Address, "First byte that a copy reads; the byte that a fill writes.")
+    COPY_DESTINATION = Register(0x16C, isa.Address, "First byte that a copy or fill writes.")
+    COPY_BYTES = Register(0x170, isa.CopyBytes)
     COPY_COUNT = RegisterArray(
-        0x160,
+        0x174,
         isa.Count,
         "Iterations of the copy's loops, outermost first; 1 or more.",
         count=isa.COPY_LOOPS,
@@ -126,12 +131,18 @@ class Cluster(Device):
         group="COPY_LOOP",
     )
     COPY_SOURCE_STRIDE = RegisterArray(
-        0x164, isa.SourceStride, count=isa.COPY_LOOPS, stride=COPY_LOOP_STRIDE, group="COPY_LOOP"
+        0x178, isa.SourceStride, count=isa.COPY_LOOPS, stride=COPY_LOOP_STRIDE, group="COPY_LOOP"
     )
     COPY_DESTINATION_STRIDE = RegisterArray(
-        0x168, isa.DestinationStride, count=isa.COPY_LOOPS, stride=COPY_LOOP_STRIDE, group="COPY_LOOP"
+        0x17C, isa.DestinationStride, count=isa.COPY_LOOPS, stride=COPY_LOOP_STRIDE, group="COPY_LOOP"
     )
-    COMMAND = Register(0x190, layouts.Command, access=Access.WO)
+    COPY_SOURCE_WRAP = Register(0x1A4, isa.WrapBytes)
+    COPY_DESTINATION_WRAP = Register(0x1A8, isa.WrapBytes)
+    POOLING = Register(0x1AC, isa.Pooling)
+    PARTITION = Register(0x1B0, isa.Partition)
+    LOOKUP_TABLE = Register(0x1B4, isa.Address, "256 bytes; the lower byte of the clamped value selects one.")
+    OPERAND_SCALE = Register(0x1B8, isa.OperandScale)
+    COMMAND = Register(0x1BC, layouts.Command, access=Access.WO)
 
     BUSY_CYCLES_LOW, BUSY_CYCLES_HIGH = counter(0x200, "busy_cycles", "Cycles in which a command was running.")
     LOAD_CYCLES_LOW, LOAD_CYCLES_HIGH = counter(0x208, "load_cycles", "Cycles of loading kernels.")
