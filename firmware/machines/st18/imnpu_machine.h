@@ -136,16 +136,27 @@ typedef struct {
     __IO uint32_t OUTPUT_SHAPE;              /**< 0x148 Rows and columns of a tensor. */
     __IO uint32_t OUTPUT_LINE_STRIDE;        /**< 0x14c Step from row to row. */
     __IO uint32_t OUTPUT_PIXEL_STRIDE;       /**< 0x150 Step from pixel to pixel. */
-    __IO uint32_t COPY_SOURCE;               /**< 0x154 First byte that a copy reads. */
-    __IO uint32_t COPY_DESTINATION;          /**< 0x158 First byte that a copy writes. */
-    __IO uint32_t COPY_BYTES;                /**< 0x15c Contiguous bytes that the innermost step of a copy moves. */
+    __IO uint32_t OPERAND_ADDRESS;           /**< 0x154 First byte of the second input, or of the psums to start from. */
+    __IO uint32_t OPERAND_FORMAT;            /**< 0x158 Elements of a tensor and how many channels a pixel has. */
+    __IO uint32_t OPERAND_SHAPE;             /**< 0x15c Rows and columns of a tensor. */
+    __IO uint32_t OPERAND_LINE_STRIDE;       /**< 0x160 Step from row to row. */
+    __IO uint32_t OPERAND_PIXEL_STRIDE;      /**< 0x164 Step from pixel to pixel. */
+    __IO uint32_t COPY_SOURCE;               /**< 0x168 First byte that a copy reads; the byte that a fill writes. */
+    __IO uint32_t COPY_DESTINATION;          /**< 0x16c First byte that a copy or fill writes. */
+    __IO uint32_t COPY_BYTES;                /**< 0x170 Contiguous bytes that the innermost step of a copy moves. */
     struct {
-        __IO uint32_t COUNT;                 /**< 0x160 Iterations of the copy's loops, outermost first; 1 or more. */
-        __IO uint32_t SOURCE_STRIDE;         /**< 0x164 Step of a copy loop in the source. */
-        __IO uint32_t DESTINATION_STRIDE;    /**< 0x168 Step of a copy loop in the destination. */
+        __IO uint32_t COUNT;                 /**< 0x174 Iterations of the copy's loops, outermost first; 1 or more. */
+        __IO uint32_t SOURCE_STRIDE;         /**< 0x178 Step of a copy loop in the source. */
+        __IO uint32_t DESTINATION_STRIDE;    /**< 0x17c Step of a copy loop in the destination. */
     } COPY_LOOP[4];
-    __O uint32_t COMMAND;                    /**< 0x190 Starts one command with the values in the registers. */
-    uint32_t RESERVED2[27];
+    __IO uint32_t COPY_SOURCE_WRAP;          /**< 0x1a4 A circular buffer: addresses of a copy wrap around. */
+    __IO uint32_t COPY_DESTINATION_WRAP;     /**< 0x1a8 A circular buffer: addresses of a copy wrap around. */
+    __IO uint32_t POOLING;                   /**< 0x1ac Pooling behind the activation. */
+    __IO uint32_t PARTITION;                 /**< 0x1b0 Which part of the whole result one convolution makes, and how its input arrives. */
+    __IO uint32_t LOOKUP_TABLE;              /**< 0x1b4 256 bytes; the lower byte of the clamped value selects one. */
+    __IO uint32_t OPERAND_SCALE;             /**< 0x1b8 Factors of the two inputs of `sum`, signed. */
+    __O uint32_t COMMAND;                    /**< 0x1bc Starts one command with the values in the registers. */
+    uint32_t RESERVED2[16];
     __I uint32_t BUSY_CYCLES_LOW;            /**< 0x200 Cycles in which a command was running. */
     __I uint32_t BUSY_CYCLES_HIGH;           /**< 0x204 Cycles in which a command was running. */
     __I uint32_t LOAD_CYCLES_LOW;            /**< 0x208 Cycles of loading kernels. */
@@ -309,6 +320,9 @@ typedef struct {
 /** Copies that work on different rows of the output. */
 #define CLUSTER_TOPOLOGY_STRIPES_Pos 8U
 #define CLUSTER_TOPOLOGY_STRIPES_Msk 0xf00UL
+/** 0: a stripe works on consecutive rows (striping), 1: on every n-th row (striding). */
+#define CLUSTER_TOPOLOGY_INTERLEAVE_Pos 12U
+#define CLUSTER_TOPOLOGY_INTERLEAVE_Msk 0x1000UL
 /** Rows of the kernel. */
 #define CLUSTER_KERNEL_SHAPE_HEIGHT_Pos 0U
 #define CLUSTER_KERNEL_SHAPE_HEIGHT_Msk 0xffUL
@@ -345,6 +359,12 @@ typedef struct {
 #define CLUSTER_KERNEL_FORMAT_FEATURES_U8 6UL
 #define CLUSTER_KERNEL_FORMAT_FEATURES_S8 7UL
 #define CLUSTER_KERNEL_FORMAT_FEATURES_S32 8UL
+/** 1: kernel k convolves channel k alone, and has one channel. */
+#define CLUSTER_KERNEL_FORMAT_DEPTHWISE_Pos 8U
+#define CLUSTER_KERNEL_FORMAT_DEPTHWISE_Msk 0x100UL
+/** 1: of every four weights two are stored, with their places (2:4 structured sparsity). */
+#define CLUSTER_KERNEL_FORMAT_SPARSE_Pos 9U
+#define CLUSTER_KERNEL_FORMAT_SPARSE_Msk 0x200UL
 /** Channels of the kernel, over the whole chain. */
 #define CLUSTER_KERNEL_FORMAT_CHANNELS_Pos 16U
 #define CLUSTER_KERNEL_FORMAT_CHANNELS_Msk 0xffff0000UL
@@ -366,9 +386,21 @@ typedef struct {
 /** 1: values below the output offset become the output offset. */
 #define CLUSTER_ACTIVATION_CONTROL_RELU_Pos 1U
 #define CLUSTER_ACTIVATION_CONTROL_RELU_Msk 0x2UL
+/** 1: the clamped value's lower byte selects the output from the look-up table. */
+#define CLUSTER_ACTIVATION_CONTROL_LOOKUP_Pos 2U
+#define CLUSTER_ACTIVATION_CONTROL_LOOKUP_Msk 0x4UL
 /** 1 .. 32 x parallel. */
 #define CLUSTER_LOAD_COUNT_KERNELS_Pos 0U
 #define CLUSTER_LOAD_COUNT_KERNELS_Msk 0xffffUL
+/** 1: the kernels are compressed in memory (bit mask), decompressed on the way. */
+#define CLUSTER_LOAD_COUNT_COMPRESSED_Pos 16U
+#define CLUSTER_LOAD_COUNT_COMPRESSED_Msk 0x10000UL
+/** 1: the load hides behind the convolution before it. */
+#define CLUSTER_LOAD_COUNT_OVERLAP_Pos 17U
+#define CLUSTER_LOAD_COUNT_OVERLAP_Msk 0x20000UL
+/** One bit a cluster that gets the same kernels (broadcast); 0: this one alone. */
+#define CLUSTER_LOAD_COUNT_CLUSTERS_Pos 24U
+#define CLUSTER_LOAD_COUNT_CLUSTERS_Msk 0xff000000UL
 /** Element format. */
 #define CLUSTER_INPUT_FORMAT_FORMAT_Pos 0U
 #define CLUSTER_INPUT_FORMAT_FORMAT_Msk 0xfUL
@@ -381,6 +413,9 @@ typedef struct {
 #define CLUSTER_INPUT_FORMAT_FORMAT_U8 6UL
 #define CLUSTER_INPUT_FORMAT_FORMAT_S8 7UL
 #define CLUSTER_INPUT_FORMAT_FORMAT_S32 8UL
+/** 1: every row is a bit mask followed by its elements that are not 0. */
+#define CLUSTER_INPUT_FORMAT_COMPRESSED_Pos 4U
+#define CLUSTER_INPUT_FORMAT_COMPRESSED_Msk 0x10UL
 /** Channels that are streamed (a slice of the pixel may be). */
 #define CLUSTER_INPUT_FORMAT_CHANNELS_Pos 16U
 #define CLUSTER_INPUT_FORMAT_CHANNELS_Msk 0xffff0000UL
@@ -402,6 +437,9 @@ typedef struct {
 #define CLUSTER_OUTPUT_FORMAT_FORMAT_U8 6UL
 #define CLUSTER_OUTPUT_FORMAT_FORMAT_S8 7UL
 #define CLUSTER_OUTPUT_FORMAT_FORMAT_S32 8UL
+/** 1: every row is a bit mask followed by its elements that are not 0. */
+#define CLUSTER_OUTPUT_FORMAT_COMPRESSED_Pos 4U
+#define CLUSTER_OUTPUT_FORMAT_COMPRESSED_Msk 0x10UL
 /** Channels that are streamed (a slice of the pixel may be). */
 #define CLUSTER_OUTPUT_FORMAT_CHANNELS_Pos 16U
 #define CLUSTER_OUTPUT_FORMAT_CHANNELS_Msk 0xffff0000UL
@@ -411,12 +449,73 @@ typedef struct {
 /** Columns. */
 #define CLUSTER_OUTPUT_SHAPE_WIDTH_Pos 16U
 #define CLUSTER_OUTPUT_SHAPE_WIDTH_Msk 0xffff0000UL
+/** Element format. */
+#define CLUSTER_OPERAND_FORMAT_FORMAT_Pos 0U
+#define CLUSTER_OPERAND_FORMAT_FORMAT_Msk 0xfUL
+#define CLUSTER_OPERAND_FORMAT_FORMAT_U1 0UL
+#define CLUSTER_OPERAND_FORMAT_FORMAT_S1 1UL
+#define CLUSTER_OPERAND_FORMAT_FORMAT_U2 2UL
+#define CLUSTER_OPERAND_FORMAT_FORMAT_S2 3UL
+#define CLUSTER_OPERAND_FORMAT_FORMAT_U4 4UL
+#define CLUSTER_OPERAND_FORMAT_FORMAT_S4 5UL
+#define CLUSTER_OPERAND_FORMAT_FORMAT_U8 6UL
+#define CLUSTER_OPERAND_FORMAT_FORMAT_S8 7UL
+#define CLUSTER_OPERAND_FORMAT_FORMAT_S32 8UL
+/** 1: every row is a bit mask followed by its elements that are not 0. */
+#define CLUSTER_OPERAND_FORMAT_COMPRESSED_Pos 4U
+#define CLUSTER_OPERAND_FORMAT_COMPRESSED_Msk 0x10UL
+/** Channels that are streamed (a slice of the pixel may be). */
+#define CLUSTER_OPERAND_FORMAT_CHANNELS_Pos 16U
+#define CLUSTER_OPERAND_FORMAT_CHANNELS_Msk 0xffff0000UL
+/** Rows. */
+#define CLUSTER_OPERAND_SHAPE_HEIGHT_Pos 0U
+#define CLUSTER_OPERAND_SHAPE_HEIGHT_Msk 0xffffUL
+/** Columns. */
+#define CLUSTER_OPERAND_SHAPE_WIDTH_Pos 16U
+#define CLUSTER_OPERAND_SHAPE_WIDTH_Msk 0xffff0000UL
+/** What a window makes of its values. */
+#define CLUSTER_POOLING_MODE_Pos 0U
+#define CLUSTER_POOLING_MODE_Msk 0x3UL
+#define CLUSTER_POOLING_MODE_NONE 0UL
+#define CLUSTER_POOLING_MODE_MAX 1UL
+#define CLUSTER_POOLING_MODE_AVERAGE 2UL
+/** Rows of a window. */
+#define CLUSTER_POOLING_HEIGHT_Pos 4U
+#define CLUSTER_POOLING_HEIGHT_Msk 0xf0UL
+/** Columns of a window. */
+#define CLUSTER_POOLING_WIDTH_Pos 8U
+#define CLUSTER_POOLING_WIDTH_Msk 0xf00UL
+/** Rows from window to window. */
+#define CLUSTER_POOLING_STRIDE_Y_Pos 12U
+#define CLUSTER_POOLING_STRIDE_Y_Msk 0xf000UL
+/** Columns from window to window. */
+#define CLUSTER_POOLING_STRIDE_X_Pos 16U
+#define CLUSTER_POOLING_STRIDE_X_Msk 0xf0000UL
+/** First row of the result (behind pooling) that goes to the output tensor. */
+#define CLUSTER_PARTITION_FIRST_ROW_Pos 0U
+#define CLUSTER_PARTITION_FIRST_ROW_Msk 0xffffUL
+/** 1: the whole input passes over one 64-bit stream, which begins with the load before. */
+#define CLUSTER_PARTITION_UNSHARED_Pos 16U
+#define CLUSTER_PARTITION_UNSHARED_Msk 0x10000UL
+/** One bit a cluster that takes its features from the same stream; 0: this one alone. */
+#define CLUSTER_PARTITION_CLUSTERS_Pos 24U
+#define CLUSTER_PARTITION_CLUSTERS_Msk 0xff000000UL
+/** Factor of the first input, two's complement. */
+#define CLUSTER_OPERAND_SCALE_FIRST_Pos 0U
+#define CLUSTER_OPERAND_SCALE_FIRST_Msk 0xffffUL
+/** Factor of the second input, two's complement. */
+#define CLUSTER_OPERAND_SCALE_SECOND_Pos 16U
+#define CLUSTER_OPERAND_SCALE_SECOND_Msk 0xffff0000UL
 /** Which command. */
 #define CLUSTER_COMMAND_CODE_Pos 0U
 #define CLUSTER_COMMAND_CODE_Msk 0xffUL
 #define CLUSTER_COMMAND_CODE_LOAD 1UL
 #define CLUSTER_COMMAND_CODE_CONVOLVE 2UL
 #define CLUSTER_COMMAND_CODE_COPY 3UL
+#define CLUSTER_COMMAND_CODE_FILL 4UL
+#define CLUSTER_COMMAND_CODE_ACCUMULATE 5UL
+#define CLUSTER_COMMAND_CODE_SUM 6UL
+#define CLUSTER_COMMAND_CODE_PRODUCT 7UL
 /** 1 sets all counters to 0. */
 #define CLUSTER_COUNTER_CONTROL_CLEAR_Pos 0U
 #define CLUSTER_COUNTER_CONTROL_CLEAR_Msk 0x1UL
@@ -479,13 +578,24 @@ IMNPU_AT(CLUSTER_Type, OUTPUT_FORMAT, 0x144);
 IMNPU_AT(CLUSTER_Type, OUTPUT_SHAPE, 0x148);
 IMNPU_AT(CLUSTER_Type, OUTPUT_LINE_STRIDE, 0x14c);
 IMNPU_AT(CLUSTER_Type, OUTPUT_PIXEL_STRIDE, 0x150);
-IMNPU_AT(CLUSTER_Type, COPY_SOURCE, 0x154);
-IMNPU_AT(CLUSTER_Type, COPY_DESTINATION, 0x158);
-IMNPU_AT(CLUSTER_Type, COPY_BYTES, 0x15c);
-IMNPU_AT(CLUSTER_Type, COPY_LOOP[3].COUNT, 0x184);
-IMNPU_AT(CLUSTER_Type, COPY_LOOP[3].SOURCE_STRIDE, 0x188);
-IMNPU_AT(CLUSTER_Type, COPY_LOOP[3].DESTINATION_STRIDE, 0x18c);
-IMNPU_AT(CLUSTER_Type, COMMAND, 0x190);
+IMNPU_AT(CLUSTER_Type, OPERAND_ADDRESS, 0x154);
+IMNPU_AT(CLUSTER_Type, OPERAND_FORMAT, 0x158);
+IMNPU_AT(CLUSTER_Type, OPERAND_SHAPE, 0x15c);
+IMNPU_AT(CLUSTER_Type, OPERAND_LINE_STRIDE, 0x160);
+IMNPU_AT(CLUSTER_Type, OPERAND_PIXEL_STRIDE, 0x164);
+IMNPU_AT(CLUSTER_Type, COPY_SOURCE, 0x168);
+IMNPU_AT(CLUSTER_Type, COPY_DESTINATION, 0x16c);
+IMNPU_AT(CLUSTER_Type, COPY_BYTES, 0x170);
+IMNPU_AT(CLUSTER_Type, COPY_LOOP[3].COUNT, 0x198);
+IMNPU_AT(CLUSTER_Type, COPY_LOOP[3].SOURCE_STRIDE, 0x19c);
+IMNPU_AT(CLUSTER_Type, COPY_LOOP[3].DESTINATION_STRIDE, 0x1a0);
+IMNPU_AT(CLUSTER_Type, COPY_SOURCE_WRAP, 0x1a4);
+IMNPU_AT(CLUSTER_Type, COPY_DESTINATION_WRAP, 0x1a8);
+IMNPU_AT(CLUSTER_Type, POOLING, 0x1ac);
+IMNPU_AT(CLUSTER_Type, PARTITION, 0x1b0);
+IMNPU_AT(CLUSTER_Type, LOOKUP_TABLE, 0x1b4);
+IMNPU_AT(CLUSTER_Type, OPERAND_SCALE, 0x1b8);
+IMNPU_AT(CLUSTER_Type, COMMAND, 0x1bc);
 IMNPU_AT(CLUSTER_Type, BUSY_CYCLES_LOW, 0x200);
 IMNPU_AT(CLUSTER_Type, BUSY_CYCLES_HIGH, 0x204);
 IMNPU_AT(CLUSTER_Type, LOAD_CYCLES_LOW, 0x208);
