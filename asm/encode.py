@@ -150,7 +150,8 @@ def _signal(operands: Operands, state: ClusterState) -> Encoded:
 
 @_encodes(isa.SetTopology)
 def _topology(operands: Operands, state: ClusterState) -> Encoded:
-    fields = {name: operands.integer(name, field.reset) for name, field in isa.Topology.fields.items()}
+    sizes = {name: operands.integer(name, isa.Topology.fields[name].reset) for name in ("chain", "parallel", "stripes")}
+    fields = {**sizes, "interleave": operands.flag("interleave")}
     return Encoded(isa.SetTopology(words=(pack(operands.span, isa.Topology, **fields),)))
 
 

@@ -35,7 +35,7 @@ RESERVED = {
     *FORMATS,
     *(f"r{number}" for number in range(REGISTERS)),
     *("program", "const", "tensor", "kernels", "requant", "words", "unchecked", "loop"),
-    *("at", "address", "of", "extern", "compute", "memory", "relu", "bypass"),
+    *("at", "address", "of", "extern", "compute", "memory", "relu", "bypass", "interleave"),
 }
 """Words with a meaning of their own: they cannot be declared."""
 

@@ -32,6 +32,7 @@ class Tiling:
     chain: int
     parallel: int
     stripes: int
+    interleave: bool
 
     @property
     def tiles(self) -> int:
@@ -111,10 +112,10 @@ class ClusterState:
         if end <= body:
             raise RuleError(Cause.bad_field, "the body of a loop needs at least one instruction")
 
-    def _topology(self, chain: int, parallel: int, stripes: int) -> None:
+    def _topology(self, chain: int, parallel: int, stripes: int, interleave: int) -> None:
         self.tiling, self.loaded = None, 0
         check_topology(chain, parallel, stripes)
-        self.tiling = Tiling(chain, parallel, stripes)
+        self.tiling = Tiling(chain, parallel, stripes, bool(interleave))
 
     def _kernel(self, shape: dict[str, int], formats: dict[str, int], padding: dict[str, int]) -> None:
         self.kernel, self.loaded = None, 0

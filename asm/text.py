@@ -144,7 +144,9 @@ def _signal(words: Words) -> str:
 
 @_prints(isa.SetTopology)
 def _topology(words: Words) -> str:
-    return "topology " + ", ".join(f"{name}={value}" for name, value in words.payload[0].items())
+    (fields,) = words.payload
+    sizes = ", ".join(f"{name}={fields[name]}" for name in ("chain", "parallel", "stripes"))
+    return f"topology {sizes}" + (", interleave" if fields["interleave"] else "")
 
 
 @_prints(isa.SetMode)

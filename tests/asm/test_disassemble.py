@@ -118,7 +118,7 @@ def test_bytes_behind_the_program_are_ignored() -> None:
         (blob_of(0x0601_0000), "at offset 0x10: the program ends within set"),
         (blob_of(0x0602_0000, 0, 0), "at offset 0x10: set has 1 payload words, the header says 2"),
         (blob_of(0x0100_0100), "at offset 0x10: halt has reserved bits set: 0x0100"),
-        (blob_of(0x1001_0000, 0xF111), "at offset 0x14: topology has reserved bits set: 0x0000f000 (Topology)"),
+        (blob_of(0x1001_0000, 0xF111), "at offset 0x14: topology has reserved bits set: 0x0000e000 (Topology)"),
     ],
 )
 def test_what_is_no_program(blob: bytes, message: str) -> None:

@@ -19,7 +19,10 @@ tensor odd2   : u4[3, 3, 1] at r5
 kernels layer : s4[K, 3, 3, 32] at extern weights - 8
 requant table[K] at r4
 """
-NO_BASE = 16 | 16 << 5
+NO_THIRD = 16 << 10
+"""What a base register field holds when the instruction has no such address, or an absolute one: 16."""
+NO_SECOND = 16 << 5 | NO_THIRD
+NO_BASE = 16 | NO_SECOND
 
 
 def words_of(text: str, declarations: str = DECLARATIONS) -> list[int]:
@@ -69,15 +72,15 @@ def test_every_instruction_has_a_form_in_both_directions() -> None:
             [0x1203_0000, 1 | 5 << 8 | 1 << 16 | 1 << 20, 1 | 1 << 4 | 7 << 16, 0x0202_0202],
         ),
         ("activation bypass", [0x1304_0000 | NO_BASE, 1, 0, 0x8000_0000, 0x7FFF_FFFF]),
-        ("activation table, relu, clamp=-8..7", [0x1304_0000 | 4 | 16 << 5, 2, 0, 0xFFFF_FFF8, 7]),
-        ("activation table[32:64]", [0x1304_0000 | 4 | 16 << 5, 0, 512, 0x8000_0000, 0x7FFF_FFFF]),
+        ("activation table, relu, clamp=-8..7", [0x1304_0000 | 4 | NO_SECOND, 2, 0, 0xFFFF_FFF8, 7]),
+        ("activation table[32:64]", [0x1304_0000 | 4 | NO_SECOND, 0, 512, 0x8000_0000, 0x7FFF_FFFF]),
         ("activation at 0x100", [0x1304_0000 | NO_BASE, 0, 0x100, 0x8000_0000, 0x7FFF_FFFF]),
         ("load layer", [0x2002_0000 | NO_BASE, 0xFFFF_FFF8, 64]),
-        ("load at r2 - 16, count=3", [0x2002_0000 | 2 | 16 << 5, 0xFFFF_FFF0, 3]),
+        ("load at r2 - 16, count=3", [0x2002_0000 | 2 | NO_SECOND, 0xFFFF_FFF0, 3]),
         (
             "conv hidden, image",
             [
-                0x210A_0000 | 0 | 16 << 5,
+                0x210A_0000 | 0 | NO_SECOND,
                 *(0x20, 4 | 3 << 16, 8 | 8 << 16, 12, 12),
                 *(0x3000_0000, 4 | 64 << 16, 8 | 6 << 16, 192, 256),
             ],
@@ -85,7 +88,7 @@ def test_every_instruction_has_a_form_in_both_directions() -> None:
         (
             "conv hidden[2:4, 1, 32:64], image[:, 0:2, :]",
             [
-                0x210A_0000 | 0 | 16 << 5,
+                0x210A_0000 | 0 | NO_SECOND,
                 *(0x20, 4 | 3 << 16, 8 | 2 << 16, 12, 12),
                 *(0x3000_0000 + 2 * 192 + 32 + 16, 4 | 32 << 16, 2 | 1 << 16, 192, 256),
             ],
@@ -93,7 +96,7 @@ def test_every_instruction_has_a_form_in_both_directions() -> None:
         (
             "conv tensor(s32[1, 2, 3] at r7), tensor(u1[4, 5, 6] at 0x10, line=9, pixel=8)",
             [
-                0x210A_0000 | 16 | 7 << 5,
+                0x210A_0000 | 16 | 7 << 5 | NO_THIRD,
                 *(0x10, 0 | 6 << 16, 4 | 5 << 16, 9, 8),
                 *(0, 8 | 3 << 16, 1 | 2 << 16, 24, 96),
             ],
@@ -104,7 +107,7 @@ def test_every_instruction_has_a_form_in_both_directions() -> None:
         ),
         (
             "copy odd2, odd",
-            [0x220F_0000 | 16 | 5 << 5, 0x3002_0000, 0, 6] + [1, 0, 0] * 4,
+            [0x220F_0000 | 16 | 5 << 5 | NO_THIRD, 0x3002_0000, 0, 6] + [1, 0, 0] * 4,
         ),
         (
             "copy other[:, 0:2, :], hidden[:, 2:4, :]",
@@ -116,7 +119,7 @@ def test_every_instruction_has_a_form_in_both_directions() -> None:
         ),
         (
             "copy at r1, at 0x40, bytes=12, repeat=(2, -4, 16), repeat=(3, 5, 6)",
-            [0x220F_0000 | 16 | 1 << 5, 0x40, 0, 12] + [2, 0xFFFF_FFFC, 16, 3, 5, 6] + [1, 0, 0] * 2,
+            [0x220F_0000 | 16 | 1 << 5 | NO_THIRD, 0x40, 0, 12] + [2, 0xFFFF_FFFC, 16, 3, 5, 6] + [1, 0, 0] * 2,
         ),
         ("words 1, -1, 0xdead_beef", [1, 0xFFFF_FFFF, 0xDEAD_BEEF]),
     ],
