@@ -21,8 +21,16 @@ LOOP_DEPTH = 4
 """How deep hardware loops nest."""
 
 
+PSUM_BITS = 32
+"""Bits of a psum lane."""
+
+
 class ElementFormat(IntEnum):
-    """How one element of a tensor is stored. `s1` is +-1 (a set bit is +1), the others two's complement."""
+    """How one element of a tensor is stored.
+
+    `s1` is +-1 (a set bit is +1), the others two's complement. `psum64` is a psum that has a 64-bit beat for
+    itself (*unpacked*): the lower 32 bits are the number, the upper ones its sign.
+    """
 
     u1 = 0
     s1 = 1
@@ -33,30 +41,39 @@ class ElementFormat(IntEnum):
     u8 = 6
     s8 = 7
     s32 = 8
+    psum64 = 9
 
     @property
     def bits(self) -> int:
         """Bits of one element."""
-        return 32 if self is ElementFormat.s32 else 1 << (self >> 1)
+        return _WIDE_BITS.get(self, 1 << (self >> 1))
+
+    @property
+    def value_bits(self) -> int:
+        """Bits of an element that count: a `psum64` is a number of 32 bits."""
+        return min(self.bits, PSUM_BITS)
 
     @property
     def signed(self) -> bool:
         """Whether negative values exist."""
-        return self is ElementFormat.s32 or bool(self & 1)
+        return self in _WIDE_BITS or bool(self & 1)
 
     @property
     def low(self) -> int:
         """Smallest value."""
         if self is ElementFormat.s1:
             return -1
-        return -(1 << (self.bits - 1)) if self.signed else 0
+        return -(1 << (self.value_bits - 1)) if self.signed else 0
 
     @property
     def high(self) -> int:
         """Largest value."""
         if self is ElementFormat.s1:
             return 1
-        return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
+        return (1 << (self.value_bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
+
+
+_WIDE_BITS = {ElementFormat.s32: 32, ElementFormat.psum64: 64}
 
 
 ARRAY_FORMATS = (
@@ -86,6 +103,9 @@ class Cause(IntEnum):
     aborted = 14
     busy = 15
     kernels_not_loaded = 16
+    deadlock = 17
+    voltage_too_low = 18
+    bad_encoding = 19
 
 
 CAUSE_TEXT: dict[Cause, str] = {
@@ -106,6 +126,9 @@ CAUSE_TEXT: dict[Cause, str] = {
     Cause.aborted: "the host stopped the program",
     Cause.busy: "a command was started while another one was running",
     Cause.kernels_not_loaded: "the tiles hold no kernels for this",
+    Cause.deadlock: "clusters wait for each other, and nothing else is going to happen",
+    Cause.voltage_too_low: "the clock is too fast for the voltage and the body bias",
+    Cause.bad_encoding: "compressed data are not what they must be",
 }
 
 
@@ -191,15 +214,19 @@ def output_size(size: int, before: int, after: int, kernel: int, stride: int) ->
     return (size + before + after - kernel) // stride + 1
 
 
-def check_output(what: str, declared: int, size: int, before: int, after: int, kernel: int, stride: int) -> None:
-    """Raises `RuleError` unless the output's ``what`` (height, width) is what the convolution makes."""
+def check_kernel_fits(what: str, padded: int, kernel: int, stride: int) -> None:
+    """Raises `RuleError` unless a kernel's ``what`` (height, width) finds a place in the padded input's."""
     if stride < 1:
         raise RuleError(Cause.bad_field, f"stride must be at least 1, not {stride}")
-    if size + before + after < kernel:
+    if padded < kernel:
         raise RuleError(
-            Cause.shape_mismatch,
-            f"the kernel's {what} {kernel} is larger than the padded input's {what} {size + before + after}",
+            Cause.shape_mismatch, f"the kernel's {what} {kernel} is larger than the padded input's {what} {padded}"
         )
+
+
+def check_output(what: str, declared: int, size: int, before: int, after: int, kernel: int, stride: int) -> None:
+    """Raises `RuleError` unless the output's ``what`` (height, width) is what the convolution makes."""
+    check_kernel_fits(what, size + before + after, kernel, stride)
     made = output_size(size, before, after, kernel, stride)
     if made != declared:
         raise RuleError(

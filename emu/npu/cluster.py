@@ -12,10 +12,11 @@ from asm.rules import CAUSE_TEXT, ROW_BITS, TILES, Cause, RuleError
 from emu.bus import BusError
 from emu.device import Board, Device
 from emu.npu import energy, layouts
-from emu.npu.command import Command, Convolve, LoadKernels
-from emu.npu.copy import CopyTensor
+from emu.npu.commands import Command, command_class
 from emu.npu.counters import Counters, counter
+from emu.npu.energy import Energy
 from emu.npu.kernels import KernelReader
+from emu.npu.power import PowerState
 from emu.npu.record import CommandRecord
 from emu.npu.sequencer import Sequencer
 from emu.npu.tile import TileArray
@@ -23,8 +24,6 @@ from emu.npu.timing import KERNEL_PORT_BITS, Cost, whole_cycles
 from emu.npu.topology import Topology
 from emu.registers import Access, Register, RegisterArray, Word
 
-COMMANDS: dict[int, type[Command]] = {kind.kind: kind for kind in (LoadKernels, Convolve, CopyTensor)}
-"""Commands by the code that starts them."""
 COPY_LOOP_STRIDE = 12
 """Bytes between two elements of COPY_COUNT, COPY_SOURCE_STRIDE and COPY_DESTINATION_STRIDE."""
 
@@ -58,6 +57,7 @@ class Cluster(Device):
         tiles: the tiles: mode, format of the weights, rows and bits in use.
         sequencer: position and state of the program.
         running: the command that is running, None if there is none.
+        power: voltage, body bias and clock.
         counters: the totals behind the counter registers.
         on_command: called with a `CommandRecord` when a command has ended without error.
 
@@ -171,7 +171,8 @@ class Cluster(Device):
         self.on_command: list[Callable[[CommandRecord], None]] = []
         self._end = self.event("command", self._finish)
         self._carried = 0
-        self._recorded = (0, 0)
+        self.power = PowerState()
+        self._recorded = (0, Energy())
 
     @property
     def topology(self) -> Topology:
@@ -188,6 +189,11 @@ class Cluster(Device):
         self.tiles.modes = 0
         for tile in self.tiles.tiles:
             tile.describe(None, 0, 0)
+
+    def peer(self, index: int) -> Cluster | None:
+        """The cluster of that number in the same machine, None if there is none."""
+        clusters = (device for _, device in self.bus.devices if isinstance(device, Cluster))
+        return next((cluster for cluster in clusters if cluster.index == index), None)
 
     def register_words(self, first: Register, count: int) -> tuple[int, ...]:
         """The stored words of ``count`` consecutive registers."""
@@ -206,7 +212,7 @@ class Cluster(Device):
             RuleError, BusError: it cannot be carried out; nothing has happened.
         """
         try:
-            command = COMMANDS[code].of_registers(self)
+            command = command_class(code).of_registers(self)
             command.check(self)
         except (RuleError, BusError):
             self._forget_kernels(code)
@@ -228,21 +234,21 @@ class Cluster(Device):
         assert running is not None
         self.running = None
         try:
-            running.command.carry_out(self)
+            cost = running.command.carry_out(self)
         except (RuleError, BusError) as error:
             self._forget_kernels(running.command.kind)
             self.sequencer.stop()
             self.report(error, pc=running.pc)
             return
-        self._count(running)
+        self._count(running, cost)
         if running.pc is None:
             self._raise(layouts.InterruptCauses.DONE)
         else:
             self.sequencer.command_ended(self._end.due)
 
-    def _count(self, running: Running) -> None:
-        """Add a command to the counters and tell the observers."""
-        counters, cost = self.counters, running.cost
+    def _count(self, running: Running, cost: Cost) -> None:
+        """Add a command to the counters and tell the observers; ``cost`` is what it really took."""
+        counters = self.counters
         cycles = running.load_cycles + running.work_cycles + cost.copy_cycles
         counters.load_cycles += running.load_cycles
         counters.work_cycles += running.work_cycles
@@ -251,11 +257,12 @@ class Cluster(Device):
         counters.kernel_bits += cost.kernel_bits
         counters.activation_bytes += cost.activation_bytes
         counters.commands += 1
-        counters.energy_fj += energy.work_energy(cost) + energy.leakage(cycles, self.clock.hertz)
+        leaked = energy.leakage(cycles, self.clock.hertz, self.power)
+        counters.energy += energy.work_energy(cost, self.power) + Energy(leakage=leaked)
         if not self.on_command:
             return
         control, spent = self._recorded
-        self._recorded = (counters.control_cycles, counters.energy_fj)
+        self._recorded = (counters.control_cycles, counters.energy)
         record = CommandRecord(
             cluster=self.index,
             kind=running.command.kind,
@@ -271,7 +278,7 @@ class Cluster(Device):
             tile_cycles=cost.row_bits / ROW_BITS,
             kernel_words=cost.kernel_bits / KERNEL_PORT_BITS,
             activation_bytes=cost.activation_bytes,
-            energy_fj=counters.energy_fj - spent,
+            energy=counters.energy - spent,
             utilisation=cost.utilisation,
         )
         for observer in self.on_command:
@@ -282,7 +289,7 @@ class Cluster(Device):
     def pass_control_cycles(self, cycles: int) -> None:
         """Count cycles of control and set-up instructions."""
         self.counters.control_cycles += cycles
-        self.counters.energy_fj += energy.leakage(cycles, self.clock.hertz)
+        self.counters.energy += Energy(leakage=energy.leakage(cycles, self.clock.hertz, self.power))
 
     def write_words(self, first: str, values: list[int]) -> None:
         """Write consecutive registers as the host would."""
@@ -301,11 +308,11 @@ class Cluster(Device):
 
     def signal(self, event: int, clusters: int) -> None:
         """Set an event flag in every cluster of a set (one bit each)."""
-        others = {device.index: device for _, device in self.bus.devices if isinstance(device, Cluster)}
         for index in range(TILES):
             if clusters >> index & 1:
-                if index in others:
-                    others[index].set_events(1 << event)
+                peer = self.peer(index)
+                if peer is not None:
+                    peer.set_events(1 << event)
                 else:
                     self.warn(f"signal of event {event} to cluster {index}, which this machine does not have")
 
@@ -342,7 +349,7 @@ class Cluster(Device):
 
     def _clear_counters(self) -> None:
         self.counters = Counters()
-        self._recorded = (0, 0)
+        self._recorded = (0, Energy())
 
     # ---- behaviour of the registers
 
@@ -382,9 +389,7 @@ class Cluster(Device):
             return
         self.ERROR_CAUSE = 0
         try:
-            if value not in COMMANDS:
-                raise RuleError(Cause.bad_field, f"{value} is not a command; commands are 1..{len(COMMANDS)}")
-            self.start(CommandCode(value), self.clock.now, None)
+            self.start(command_class(value).kind, self.clock.now, None)
         except (RuleError, BusError) as error:
             self.report(error)
 

@@ -72,10 +72,10 @@ def psums(
         padded: features with their padding, (height, width, channels).
         strides: vertical and horizontal step of the kernel.
         largest: no feature is larger in magnitude.
-        rows: rows of the output, consecutive.
+        rows: rows of the result.
 
     Yields:
-        First row and psums, (rows, columns, kernels).
+        Place of the first row in ``rows``, and psums, (rows, columns, kernels).
     """
     stride_y, stride_x = strides
     _, width, channels = padded.shape
@@ -84,7 +84,7 @@ def psums(
     windows = as_strided(
         padded[rows.start * stride_y :],
         (len(rows), columns, weights.height, weights.width * channels),
-        (step_y * stride_y, step_x * stride_x, step_y, step_c),
+        (step_y * stride_y * rows.step, step_x * stride_x, step_y, step_c),
         writeable=False,
     )
     depth, kernels = weights.matrix.shape
@@ -92,7 +92,7 @@ def psums(
     for first in range(0, len(rows), chunk):
         part = windows[first : first + chunk]
         sums = _window_sums(part.reshape(-1, depth), weights, largest)
-        yield rows.start + first, sums.reshape(len(part), columns, kernels)
+        yield first, sums.reshape(len(part), columns, kernels)
 
 
 def _window_sums(windows: NDArray[np.float32], weights: Weights, largest: int) -> Psums:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asm.rules import ElementFormat
+from asm.rules import PSUM_BITS, ElementFormat
 
 Integers = NDArray[np.integer[Any]]
 """An array of any integer dtype."""
@@ -30,8 +30,8 @@ def packed_bytes(count: int, element: ElementFormat) -> int:
 
 
 def element_dtype(element: ElementFormat) -> np.dtype[Any]:
-    """What `unpack` makes of a format: int32 for `s32`, else int8 (signed formats) or uint8 (unsigned ones)."""
-    if element is ElementFormat.s32:
+    """What `unpack` makes of a format: int32 for `s32` and `psum64`, else int8 (signed formats) or uint8."""
+    if element.bits >= PSUM_BITS:
         return np.dtype(np.int32)
     return np.dtype(np.int8 if element.signed else np.uint8)
 
@@ -47,8 +47,10 @@ def pack(values: Integers, element: ElementFormat) -> NDArray[np.uint8]:
     Returns:
         uint8, (..., packed_bytes(count, element)), a new C-contiguous array.
     """
-    if element.bits == 32:
-        return np.array(values, dtype="<i4", order="C").view(np.uint8)
+    if element is ElementFormat.psum64:
+        return values.astype(np.int32).astype("<i8", order="C").view(np.uint8)
+    if element is ElementFormat.s32:
+        return values.astype("<i4", order="C").view(np.uint8)
     if element.bits == BYTE_BITS:
         return values.astype(np.uint8, order="C")
     if element.bits == 1:
@@ -77,7 +79,9 @@ def unpack(data: NDArray[np.uint8], count: int, element: ElementFormat) -> Integ
         `element_dtype(element)`, (..., count), a new array.
     """
     used = np.ascontiguousarray(data[..., : packed_bytes(count, element)])
-    if element.bits == 32:
+    if element is ElementFormat.psum64:
+        return used.view("<i8").astype(np.int32)
+    if element is ElementFormat.s32:
         return used.view("<i4").astype(np.int32)
     if element.bits == BYTE_BITS:
         return used.view(element_dtype(element)).copy()

@@ -39,6 +39,8 @@ class LoadedKernels:
         wiring = Topology.of_word(topology)
         size, kind = isa.KernelShape.unpack(shape), isa.KernelFormat.unpack(layout)
         weights = element_format(kind["weights"])
+        if kind["depthwise"] or kind["sparse"]:
+            raise RuleError(Cause.bad_field, "kernels cannot be depthwise or sparse")
         geometry = KernelGeometry(size["height"], size["width"], kind["channels"], weights, wiring.chain)
         return cls(geometry, wiring, isa.LoadCount.unpack(count)["kernels"])
 

@@ -18,8 +18,8 @@ from asm.rules import Cause, ElementFormat, RuleError
 from emu.bus import Bus
 from emu.npu.formats import Integers, pack, unpack
 
-CODES = {1: ElementFormat.u1, 2: ElementFormat.u2, 4: ElementFormat.u4, 8: ElementFormat.u8, 32: ElementFormat.s32}
-"""The format that gives back the plain bits of elements of that many bits."""
+CODES = {1: ElementFormat.u1, 2: ElementFormat.u2, 4: ElementFormat.u4}
+"""The format that gives back the plain bits of elements that may share a byte."""
 
 
 def element_format(value: int) -> ElementFormat:
@@ -27,7 +27,7 @@ def element_format(value: int) -> ElementFormat:
     try:
         return ElementFormat(value)
     except ValueError:
-        raise RuleError(Cause.bad_field, f"{value} is not an element format; formats are 0..8") from None
+        raise RuleError(Cause.bad_field, f"{value} is not an element format; formats are 0..9") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,8 @@ class Tensor:
         """From the five words of `isa.TENSOR`. Raises `RuleError` if there is no such format."""
         address, layout, shape, line_stride, pixel_stride = words
         kind = isa.TensorFormat.unpack(layout)
+        if kind["compressed"]:
+            raise RuleError(Cause.bad_field, "tensors cannot be compressed")
         size = isa.TensorShape.unpack(shape)
         element = element_format(kind["format"])
         return cls(address, element, kind["channels"], size["height"], size["width"], line_stride, pixel_stride)
@@ -75,7 +77,11 @@ class Tensor:
     @property
     def stream_bytes(self) -> int:
         """Bytes of its elements alone, packed tightly."""
-        return -(-self.height * self.width * self.channels * self.element.bits // 8)
+        return self.bytes_of_rows(self.height)
+
+    def bytes_of_rows(self, rows: int) -> int:
+        """The same for some of its rows."""
+        return -(-rows * self.width * self.channels * self.element.bits // 8)
 
     def check(self, name: str) -> None:
         """Raises `RuleError` unless it has elements and whole elements from pixel to pixel."""
@@ -110,6 +116,11 @@ class Tensor:
         """The bytes of each row, (height, row_bytes), as a view of the ``extent`` bytes of the tensor."""
         return as_strided(block, (self.height, self.row_bytes), (self.line_stride, 1))
 
+    def pixel_bytes(self, block: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The bytes of each pixel, (height, width, bytes), of a tensor whose pixels are whole bytes, as a view."""
+        size = self.channels * self.element.bits // 8
+        return as_strided(block, (self.height, self.width, size), (self.line_stride, self.pixel_stride // 8, 1))
+
     def pixels(self, elements: NDArray[Any]) -> NDArray[Any]:
         """The tensor, (height, width, channels), as a view of the elements of its rows, (height, elements)."""
         row, element = elements.strides
@@ -123,7 +134,7 @@ def read(bus: Bus, tensor: Tensor) -> Integers:
     return tensor.pixels(unpack(rows, tensor.row_bits // tensor.element.bits, tensor.element))
 
 
-def write(bus: Bus, tensor: Tensor, values: NDArray[Any]) -> None:
+def write(bus: Bus, tensor: Tensor, values: Integers) -> None:
     """Store elements; bits between and behind them keep their values.
 
     Args:
@@ -133,16 +144,15 @@ def write(bus: Bus, tensor: Tensor, values: NDArray[Any]) -> None:
     Raises:
         BusError: not writable memory; nothing is written then.
     """
-    rows = tensor.rows(bus.view(tensor.address, tensor.extent, write=True))
-    element = tensor.element
-    if tensor.row_bits == 8 * tensor.row_bytes == tensor.width * tensor.channels * element.bits:
-        rows[:] = pack(values.astype(np.int64).reshape(tensor.height, -1), element)
+    block = bus.view(tensor.address, tensor.extent, write=True)
+    element, run = tensor.element, tensor.channels * tensor.element.bits
+    if tensor.row_bits == 8 * tensor.row_bytes == tensor.width * run:
+        tensor.rows(block)[:] = pack(values.reshape(tensor.height, -1), element)
+    elif tensor.pixel_stride % 8 == 0 == run % 8:
+        tensor.pixel_bytes(block)[:] = pack(values, element)
     else:
-        codes = CODES[element.bits]
+        rows, codes = tensor.rows(block), CODES[element.bits]
         elements = unpack(rows, 8 * tensor.row_bytes // element.bits, codes)
-        if element is ElementFormat.s1:
-            tensor.pixels(elements)[:] = values > 0
-        else:
-            tensor.pixels(elements)[:] = values.astype(np.int64) & ((1 << element.bits) - 1)
+        tensor.pixels(elements)[:] = values > 0 if element is ElementFormat.s1 else values & ((1 << element.bits) - 1)
         rows[:] = pack(elements, codes)
     bus.written(tensor.address, tensor.extent)

@@ -34,11 +34,24 @@ class Cost:
     Attributes:
         kernel_bits: useful weight bits loaded.
         macs: multiply-accumulates, those with padding included.
-        bits: bits of the wider operand.
+        bits: tile-row bits that one multiply-accumulate takes: those of the wider operand, over all its passes.
         tiles: tiles at work, at least 1.
         copy_cycles: cycles of the tensor DMA.
-        activation_bytes: bytes of input and output tensors.
+        activation_bytes: bytes of input and output tensors; the output counts before pooling.
         utilisation: share of the cluster's array that a convolution reads in a cycle, 0..1.
+        array_bits: bits that the array multiplies in one pass, 1, 2 or 4.
+        load_bytes: bytes that pass the kernel port, with the padding of slices.
+        rows: rows of the largest stripe, before pooling.
+        columns: columns of the result, before pooling.
+        kernels: kernels on the fullest chain.
+        slice_bits: tile-row bits of one kernel's largest slice, over all passes.
+        input_bytes: bytes of input tensors that are streamed.
+        output_bytes: bytes of the output tensor, behind pooling.
+        psum_bytes: bytes of psums that are streamed in.
+        table_bytes: bytes of the activation table and the look-up table.
+        unshared_bytes: bytes of the stream that began with the load before and must end first; 0: there is none.
+        clusters: numbers of the other clusters of a broadcast: that get the same kernels, or the same features.
+        overlap: the load hides behind the convolution before it.
     """
 
     kernel_bits: int = 0
@@ -48,6 +61,19 @@ class Cost:
     copy_cycles: int = 0
     activation_bytes: int = 0
     utilisation: float = 0.0
+    array_bits: int = 4
+    load_bytes: int = 0
+    rows: int = 0
+    columns: int = 0
+    kernels: int = 0
+    slice_bits: int = 0
+    input_bytes: int = 0
+    output_bytes: int = 0
+    psum_bytes: int = 0
+    table_bytes: int = 0
+    unshared_bytes: int = 0
+    clusters: tuple[int, ...] = ()
+    overlap: bool = False
 
     @property
     def row_bits(self) -> int:

@@ -10,11 +10,15 @@ from asm.rules import KERNEL_ROWS, check_topology
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """``stripes`` copies of ``parallel`` chains of ``chain`` tiles."""
+    """``stripes`` copies of ``parallel`` chains of ``chain`` tiles.
+
+    ``interleave``: 0, a stripe works on consecutive rows (striping); 1, on every n-th row (striding).
+    """
 
     chain: int = 1
     parallel: int = 1
     stripes: int = 1
+    interleave: int = 0
 
     @classmethod
     def of_word(cls, word: int) -> Topology:
@@ -44,6 +48,8 @@ class Topology:
         return min(max(count - parallel * KERNEL_ROWS, 0), KERNEL_ROWS)
 
     def rows_of(self, stripe: int, height: int) -> range:
-        """Rows of an output of ``height`` rows that a stripe works on."""
+        """Rows of a result of ``height`` rows that a stripe works on."""
+        if self.interleave:
+            return range(min(stripe, height), height, self.stripes)
         rows = -(-height // self.stripes)
         return range(min(stripe * rows, height), min((stripe + 1) * rows, height))

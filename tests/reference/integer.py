@@ -92,7 +92,7 @@ def requantise(psums: Integers, table: Integers, relu: bool, low: int, high: int
 
 def element_bits(name: str) -> int:
     """Bits of one element: the number in the format's name."""
-    return int(name[1:])
+    return int(name.lstrip("psum"))
 
 
 def pack(elements: Sequence[int] | Integers, name: str) -> bytes:
@@ -114,6 +114,8 @@ def unpack(data: bytes, count: int, name: str) -> list[int]:
         code = (number >> (place * bits)) % 2**bits
         if name == "s1":
             code = 1 if code else -1
+        elif name == "psum64":
+            code = saturate32((code + 2**31) % 2**32 - 2**31)
         elif name[0] == "s" and code >= 2 ** (bits - 1):
             code -= 2**bits
         elements.append(code)

@@ -39,13 +39,13 @@ def test_the_type_and_the_order_of_values_do_not_matter(element: ElementFormat) 
 
 @ALL_FORMATS
 def test_results_share_no_memory(element: ElementFormat) -> None:
-    memory = np.zeros(8, np.uint8)
+    memory = np.zeros(16, np.uint8)
     unpacked = formats.unpack(memory, 2, element)
     before = unpacked.tolist()
     packed = formats.pack(unpacked, element)
     memory[:] = 255
     unpacked[:] = 1
-    assert before == integer.unpack(bytes(8), 2, element.name)
+    assert before == integer.unpack(bytes(16), 2, element.name)
     assert packed.tobytes() == integer.pack(before, element.name)
 
 

@@ -325,7 +325,7 @@ def test_programs_at_impossible_addresses(address: int, cause: Cause, text: str)
         ((0x0301_0000, 0x15), Cause.ran_past_end, "0x300f0015 is not in the code"),
         ((0x0301_0000,), Cause.ran_past_end, "the program ends inside the last instruction, jump"),
         ((0x0000_0000,), Cause.ran_past_end, "0x300f0018 is not in the code"),
-        ((0x1001_0000, 0x1000), Cause.bad_field, "topology has reserved bits 0x00001000 of Topology set"),
+        ((0x1001_0000, 0x2000), Cause.bad_field, "topology has reserved bits 0x00002000 of Topology set"),
         ((0x2002_0011, SYSTEM, 1), Cause.bad_field, "a base register must be 0..15, or 16 for none, not 17"),
         ((0x0502_0000, 3, 0x10), Cause.bad_field, "a loop must end behind its first instruction"),
         ((0x0502_0000, 3, 0x100), Cause.bad_field, "inside the program, not at offset 0x100"),

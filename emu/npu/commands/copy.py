@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from asm import isa
 from asm.isa import CommandCode
 from asm.rules import Cause, RuleError
-from emu.npu.command import Command, signed
+from emu.npu.commands.command import Command, signed
 from emu.npu.timing import BEAT_BYTES, Cost
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class CopyTensor(Command):
 
     @classmethod
     def of_registers(cls, cluster: Cluster) -> CopyTensor:
+        if cluster.COPY_SOURCE_WRAP or cluster.COPY_DESTINATION_WRAP:
+            raise RuleError(Cause.bad_field, "copies cannot wrap")
         return cls(
             cluster.COPY_SOURCE,
             cluster.COPY_DESTINATION,
@@ -82,12 +84,13 @@ class CopyTensor(Command):
                 )
             written += step * (count - 1)
 
-    def carry_out(self, cluster: Cluster) -> None:
+    def carry_out(self, cluster: Cluster) -> Cost:
         source = self._view(cluster, self.source, self.source_strides, write=False)
         destination = self._view(cluster, self.destination, self.destination_strides, write=True)
         np.copyto(destination, source)
         low, extent = self._span(self.destination, self.destination_strides)
         cluster.bus.written(low, extent)
+        return self.cost
 
     def _span(self, address: int, strides: tuple[int, ...]) -> tuple[int, int]:
         """Lowest address and number of bytes up to the highest one."""

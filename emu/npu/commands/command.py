@@ -1,0 +1,79 @@
+"""What every command has in common.
+
+A command is made from the registers when it starts; later writes do not change it. It is checked at once, and
+carried out in one go when its time is over: inputs and kernels are those of its end. Only the activation table
+and the look-up table are fetched at the start.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from asm import isa
+from asm.isa import CommandCode
+from asm.rules import Cause, RuleError
+from emu.npu.stream import Tensor
+from emu.npu.timing import Cost
+from emu.registers import Register
+
+if TYPE_CHECKING:
+    from emu.npu.cluster import Cluster
+
+
+class Command(ABC):
+    """One command with all its values.
+
+    Attributes:
+        kind: its number in COMMAND.
+    """
+
+    kind: ClassVar[CommandCode]
+
+    @classmethod
+    @abstractmethod
+    def of_registers(cls, cluster: Cluster) -> Command:
+        """The command that the registers describe. Raises `RuleError`, `BusError`."""
+
+    @property
+    @abstractmethod
+    def cost(self) -> Cost:
+        """What time depends on, as far as it is known at the start."""
+
+    @abstractmethod
+    def check(self, cluster: Cluster) -> None:
+        """Raises `RuleError` or `BusError` if it cannot be carried out now."""
+
+    @abstractmethod
+    def carry_out(self, cluster: Cluster) -> Cost:
+        """The effect, all of it.
+
+        Returns:
+            What counters and energy depend on: `cost`, with the bytes that compressed tensors really had.
+
+        Raises:
+            RuleError: what lies in memory is not what it must be; nothing is written then.
+            BusError: memory went away in the meantime; nothing is written then.
+        """
+
+
+def signed(word: int, bits: int = 32) -> int:
+    """The lower ``bits`` bits of a word as two's complement."""
+    word &= (1 << bits) - 1
+    return word - (1 << bits) if word >> (bits - 1) else word
+
+
+def tensor_of_registers(cluster: Cluster, first: Register) -> Tensor:
+    """The tensor that five registers describe. Raises `RuleError`."""
+    return Tensor.of_words(cluster.register_words(first, len(isa.TENSOR)))
+
+
+def other_clusters(cluster: Cluster, bits: int) -> tuple[int, ...]:
+    """Numbers of a set of clusters without this one. Raises `RuleError` if the machine does not have one of them."""
+    numbers = tuple(number for number in range(bits.bit_length()) if bits >> number & 1 and number != cluster.index)
+    for number in numbers:
+        if cluster.peer(number) is None:
+            raise RuleError(
+                Cause.bad_field, f"cluster {number} is in the set of clusters, but this machine does not have it"
+            )
+    return numbers

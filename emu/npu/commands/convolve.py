@@ -1,0 +1,179 @@
+"""Convolves a tensor with the loaded kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asm import isa
+from asm.isa import CommandCode
+from asm.rules import ARRAY_FORMATS, ROW_BITS, TILES, Cause, ElementFormat, RuleError, check_kernel_fits, output_size
+from emu.npu import stream
+from emu.npu.commands.command import Command, tensor_of_registers
+from emu.npu.commands.load import loaded_kernels
+from emu.npu.commands.results import Partition, output_stage
+from emu.npu.convolution import PSUM_HIGH, Weights, pad, psums
+from emu.npu.kernels import LoadedKernels
+from emu.npu.output_stage import OutputStage
+from emu.npu.stream import Tensor, element_format
+from emu.npu.timing import Cost
+
+if TYPE_CHECKING:
+    from emu.npu.cluster import Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Convolve(Command):
+    """The input through the loaded kernels and the output stage into the output.
+
+    Input and padding are those of the whole layer; a partition makes a band of the result's rows.
+
+    Attributes:
+        features: format that the tiles expect.
+        strides: vertical, horizontal.
+        padding: top, bottom, left, right.
+    """
+
+    kind = CommandCode.convolve
+
+    kernels: LoadedKernels
+    features: ElementFormat
+    strides: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    partition: Partition
+    source: Tensor
+    output: OutputStage
+
+    @classmethod
+    def of_registers(cls, cluster: Cluster) -> Convolve:
+        shape = isa.KernelShape.unpack(cluster.KERNEL_SHAPE)
+        kind = isa.KernelFormat.unpack(cluster.KERNEL_FORMAT)
+        zeros = isa.Padding.unpack(cluster.PADDING)
+        kernels = loaded_kernels(cluster)
+        kernels.check()
+        if kernels.count < 1:
+            raise RuleError(
+                Cause.kernels_not_loaded, "LOAD_COUNT is 0: load kernels after every change of topology or kernel"
+            )
+        return cls(
+            kernels,
+            element_format(kind["features"]),
+            (shape["stride_y"], shape["stride_x"]),
+            (zeros["top"], zeros["bottom"], zeros["left"], zeros["right"]),
+            Partition.of_registers(cluster),
+            tensor_of_registers(cluster, type(cluster).INPUT_ADDRESS),
+            output_stage(cluster, kernels.count),
+        )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the whole result before pooling."""
+        top, bottom, left, right = self.padding
+        vertical, horizontal = self.strides
+        shape = self.kernels.geometry
+        return (
+            output_size(self.source.height, top, bottom, shape.height, vertical),
+            output_size(self.source.width, left, right, shape.width, horizontal),
+        )
+
+    @property
+    def rows(self) -> range:
+        """Rows of the result before pooling that this command makes."""
+        return self.output.rows(self.size[0])
+
+    @property
+    def input_bytes(self) -> int:
+        """Bytes of the rows of the input that it needs."""
+        rows, (vertical, _), (top, _, _, _) = self.rows, self.strides, self.padding
+        first = max(rows.start * vertical - top, 0)
+        last = min((rows.stop - 1) * vertical - top + self.kernels.geometry.height, self.source.height)
+        return self.source.bytes_of_rows(max(last - first, 0))
+
+    @property
+    def cost(self) -> Cost:
+        shape, wiring, output = self.kernels.geometry, self.kernels.topology, self.output
+        weights = shape.height * shape.width * shape.channels
+        bits = max(shape.weights.bits, self.features.bits)
+        chains = wiring.parallel * wiring.stripes
+        rows, columns = len(self.rows), self.size[1]
+        return Cost(
+            macs=rows * columns * self.kernels.count * weights,
+            bits=bits,
+            tiles=wiring.tiles,
+            activation_bytes=self.input_bytes + output.activated_bytes(rows, columns),
+            utilisation=weights * shape.weights.bits * chains / (TILES * ROW_BITS),
+            rows=len(wiring.rows_of(0, rows)),
+            columns=columns,
+            kernels=wiring.kernels_of(0, self.kernels.count),
+            slice_bits=shape.slice_bits // shape.weights.bits * bits,
+            input_bytes=self.input_bytes,
+            output_bytes=output.destination.stream_bytes,
+            table_bytes=len(output.activation.table),
+            unshared_bytes=self.source.stream_bytes if self.partition.unshared else 0,
+            clusters=self.partition.clusters,
+        )
+
+    def check(self, cluster: Cluster) -> None:
+        self._check_tiles(cluster)
+        self._check_tensors()
+        cluster.bus.view(self.source.address, self.source.extent)
+        cluster.bus.view(self.output.destination.address, self.output.destination.extent, write=True)
+
+    def _check_tiles(self, cluster: Cluster) -> None:
+        for tile in cluster.tiles.tiles[: self.kernels.topology.tiles]:
+            if not tile.compute:
+                raise RuleError(Cause.tile_mode, f"tile {tile.number} is in memory mode; set its bit in TILE_MODE")
+
+    def _check_tensors(self) -> None:
+        source, destination, shape = self.source, self.output.destination, self.kernels.geometry
+        if self.features not in ARRAY_FORMATS:
+            raise RuleError(Cause.bad_field, f"features must be u1, s1, u2, s2, u4 or s4, not {self.features.name}")
+        if source.element is not self.features:
+            raise RuleError(
+                Cause.bad_field,
+                f"the input's format must be that of the features, {self.features.name}, not {source.element.name}",
+            )
+        source.check("input")
+        for what, made, needed in (
+            ("input's channels must be those of the kernels", source.channels, shape.channels),
+            ("output's channels must be the loaded kernels", destination.channels, self.kernels.count),
+        ):
+            if made != needed:
+                raise RuleError(Cause.shape_mismatch, f"the {what}, {needed}, not {made}")
+        top, bottom, left, right = self.padding
+        vertical, horizontal = self.strides
+        check_kernel_fits("height", source.height + top + bottom, shape.height, vertical)
+        check_kernel_fits("width", source.width + left + right, shape.width, horizontal)
+        self.output.check(*self.size)
+
+    def carry_out(self, cluster: Cluster) -> Cost:
+        self.kernels.describe(cluster.tiles)
+        largest = max(-self.features.low, self.features.high)
+        padded = pad(stream.read(cluster.bus, self.source), *self.padding)
+        wanted = self.rows
+        activated = self.output.empty(len(wanted), self.size[1])
+        for places, weights in self._bands(cluster):
+            bound = min(weights.magnitude * largest, PSUM_HIGH + 1)
+            made = activated[places.start : places.stop : places.step]
+            for first, sums in psums(padded, weights, self.strides, largest, wanted[slice_of(places)]):
+                made[first : first + len(sums)] = self.output.activate(sums, bound)
+        self.output.store(cluster.bus, activated)
+        return self.cost
+
+    def _bands(self, cluster: Cluster) -> Iterator[tuple[range, Weights]]:
+        """Places in `rows` with the kernels that make them. Stripes that hold the same kernels are one band."""
+        height, wiring = len(self.rows), self.kernels.topology
+        held = [cluster.kernel_reader.read(cluster.tiles, self.kernels, stripe) for stripe in range(wiring.stripes)]
+        if all(weights is held[0] for weights in held):
+            yield range(height), held[0]
+            return
+        for stripe, weights in enumerate(held):
+            rows = wiring.rows_of(stripe, height)
+            if rows:
+                yield rows, weights
+
+
+def slice_of(places: range) -> slice:
+    """The slice that selects ``places``, which rise."""
+    return slice(places.start, places.stop, places.step)

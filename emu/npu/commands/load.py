@@ -1,0 +1,100 @@
+"""Loads kernels into the tiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asm import isa
+from asm.isa import CommandCode
+from asm.rules import LOAD_BYTES, Cause, RuleError
+from emu.npu.commands.command import Command, other_clusters
+from emu.npu.kernels import LoadedKernels
+from emu.npu.timing import Cost
+
+if TYPE_CHECKING:
+    from emu.npu.cluster import Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class LoadKernels(Command):
+    """From memory into the rows of the tiles, in any mode: the kernel port is not the bus.
+
+    Attributes:
+        address: of the first slice.
+        clusters: numbers of the other clusters that get the same kernels.
+        overlap: the load hides behind the convolution before it.
+    """
+
+    kind = CommandCode.load
+
+    kernels: LoadedKernels
+    address: int
+    clusters: tuple[int, ...]
+    overlap: bool
+
+    @classmethod
+    def of_registers(cls, cluster: Cluster) -> LoadKernels:
+        how = isa.LoadCount.unpack(cluster.LOAD_COUNT)
+        if how["compressed"]:
+            raise RuleError(Cause.bad_field, "compressed kernels cannot be loaded")
+        others = other_clusters(cluster, how["clusters"])
+        return cls(loaded_kernels(cluster), cluster.LOAD_ADDRESS, others, bool(how["overlap"]))
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(
+            kernel_bits=self.kernels.weight_bits,
+            tiles=self.kernels.topology.tiles,
+            load_bytes=self.kernels.memory_bytes,
+            clusters=self.clusters,
+            overlap=self.overlap,
+        )
+
+    def check(self, cluster: Cluster) -> None:
+        self.kernels.check()
+        if self.kernels.count < 1:
+            raise RuleError(Cause.bad_field, "LOAD_COUNT must be at least 1, not 0")
+        if self.address % LOAD_BYTES:
+            raise RuleError(
+                Cause.misaligned, f"kernels must lie at a multiple of {LOAD_BYTES}, not at 0x{self.address:08x}"
+            )
+        cluster.bus.view(self.address, self.kernels.memory_bytes)
+        for number in self.clusters:
+            self._check_other(cluster, number)
+
+    def _check_other(self, cluster: Cluster, number: int) -> None:
+        """Raises `RuleError` unless a cluster of the broadcast can take the kernels."""
+        other = self._other(cluster, number)
+        if other.running is not None:
+            raise RuleError(Cause.busy, f"the load is also for cluster {number}, which is working")
+        for name in ("TOPOLOGY", "KERNEL_SHAPE", "KERNEL_FORMAT"):
+            own, its = getattr(cluster, name), getattr(other, name)
+            if own != its:
+                raise RuleError(
+                    Cause.shape_mismatch,
+                    f"cluster {number} must have the same {name} as cluster {cluster.index} to get the same kernels: "
+                    f"0x{own:08x}, not 0x{its:08x}",
+                )
+
+    def carry_out(self, cluster: Cluster) -> Cost:
+        data = cluster.bus.view(self.address, self.kernels.memory_bytes)
+        for number in self.clusters:
+            self._check_other(cluster, number)
+        for tiles in (cluster.tiles, *(self._other(cluster, number).tiles for number in self.clusters)):
+            self.kernels.store(tiles, data)
+            self.kernels.describe(tiles)
+        for number in self.clusters:
+            self._other(cluster, number).LOAD_COUNT = self.kernels.count
+        return self.cost
+
+    @staticmethod
+    def _other(cluster: Cluster, number: int) -> Cluster:
+        other = cluster.peer(number)
+        assert other is not None
+        return other
+
+
+def loaded_kernels(cluster: Cluster) -> LoadedKernels:
+    """What the registers say about the kernels in the tiles. Raises `RuleError`."""
+    return LoadedKernels.of_words(cluster.TOPOLOGY, cluster.KERNEL_SHAPE, cluster.KERNEL_FORMAT, cluster.LOAD_COUNT)
