@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from asm.rules import ROW_BITS
-from emu.npu.energy import FEMTO_PER_PICO
+from emu.npu.energy import FEMTO_PER_PICO, Energy
 from emu.npu.timing import KERNEL_PORT_BITS
 from emu.registers import Access, Register, Word
 
@@ -26,7 +26,7 @@ class Counters:
         kernel_bits: useful weight bits that were loaded.
         activation_bytes: bytes of tensors streamed in and out.
         commands: commands that ended without error.
-        energy_fj: energy in femtojoules.
+        energy: femtojoules by component, leakage included.
         latch: upper half of the counter whose lower half was read last.
     """
 
@@ -38,7 +38,7 @@ class Counters:
     kernel_bits: int = 0
     activation_bytes: int = 0
     commands: int = 0
-    energy_fj: int = 0
+    energy: Energy = field(default_factory=Energy)
     latch: int = 0
 
     @property
@@ -55,6 +55,11 @@ class Counters:
     def kernel_words(self) -> int:
         """Words of weights that the kernel port brought."""
         return self.kernel_bits // KERNEL_PORT_BITS
+
+    @property
+    def energy_fj(self) -> int:
+        """Energy in femtojoules."""
+        return self.energy.total
 
     @property
     def energy_pj(self) -> int:

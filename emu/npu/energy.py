@@ -1,40 +1,101 @@
 """Energy of a cluster: a fit of a few constants to published efficiencies.
 
-    E = tile-cycles x (array + overhead) + kernel words x load + activation bytes x stream + time x leakage
+    E = (V / 0.525 V)^2 x (tile-cycles x (array + overhead) + kernel words x load + activation bytes x stream
+                           + time x leakage(body bias))
+    leakage(bias) = 40 uW x 135 ^ (bias / 1.5 V)
 
-Everything is an integer number of femtojoules, so that sums do not depend on their order.
+Everything is an integer number of femtojoules, rounded down for each component of each command, so that sums do not
+depend on their order.
 
-*Inaccuracies*: a fit, not a measurement. Fitted to the published figures at 0.525 V, 600 MHz and 1.5 V forward
-body bias, with kernels of which half the weights are 0; other voltages, biases and sparsities are not modelled.
-Published are 1-bit and 4-bit arrays: 2 bits are interpolated linearly, and the wider operand decides. Copies
-and control instructions cost only the leakage of their time; a cluster that is idle between commands costs
-nothing here (it is taken to be gated).
+*Inaccuracies*: a fit, not a measurement; `docs/energy.md` has the residuals. Fitted to published figures at 0.525 V,
+with kernels of which half the weights are 0: other sparsities cost the same here. That energy and leakage go with
+the square of the voltage is our choice; nothing published tests it. Published are 1-bit and 4-bit arrays: 2 bits are
+interpolated linearly, the wider operand decides, and 8 bits are passes of 4. Control instructions, copies and
+tensor arithmetic cost the bytes that they stream as activations, if any, and the leakage of their time. A cluster that
+is idle between commands costs nothing here (it is taken to be gated).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from asm.rules import ROW_BITS
+from emu.npu.power import BODY_BIAS_MV, REFERENCE_VOLTAGE_MV, PowerState
 from emu.npu.timing import KERNEL_PORT_BITS, Cost
 
 FEMTO_PER_PICO = 1000
 ARRAY_FJ = {1: 2660, 2: 2743, 4: 2910}
-"""Array of one tile, a cycle, by bits of the wider operand."""
+"""Array of one tile, a cycle, by the bits that it multiplies in one pass."""
 OVERHEAD_FJ = 3850
 """Everything around one busy tile, a cycle."""
 KERNEL_WORD_FJ = 56_000
 """Loading one 64-bit kernel word."""
 ACTIVATION_BYTE_FJ = 630
 """Streaming one byte of features or outputs."""
-LEAKAGE_FJ_PER_SECOND = 5_400_000_000_000
-"""5.4 mW a cluster at 1.5 V forward body bias."""
+LEAKAGE_NW = 40_000
+"""A cluster's leakage without body bias: 40 uW."""
+LEAKAGE_RATIO = 135
+"""Leakage at 1.5 V body bias (5.4 mW) over that without: 0.70 V a decade."""
+FEMTO_PER_NANO = 1_000_000
 
 
-def work_energy(cost: Cost) -> int:
-    """Femtojoules of what a command does; the leakage of its time is not in it."""
-    tiles = cost.row_bits * (ARRAY_FJ[cost.bits] + OVERHEAD_FJ) // ROW_BITS
-    return tiles + cost.kernel_bits * KERNEL_WORD_FJ // KERNEL_PORT_BITS + cost.activation_bytes * ACTIVATION_BYTE_FJ
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """Femtojoules by where they go.
+
+    Attributes:
+        array: reading and multiplying in the tiles.
+        overhead: everything around busy tiles.
+        kernels: loading weights.
+        activations: streaming features and outputs.
+        leakage: of the time that passed.
+    """
+
+    array: int = 0
+    overhead: int = 0
+    kernels: int = 0
+    activations: int = 0
+    leakage: int = 0
+
+    @property
+    def total(self) -> int:
+        """The sum of all components."""
+        return self.array + self.overhead + self.kernels + self.activations + self.leakage
+
+    def __add__(self, other: Energy) -> Energy:
+        return Energy(
+            self.array + other.array,
+            self.overhead + other.overhead,
+            self.kernels + other.kernels,
+            self.activations + other.activations,
+            self.leakage + other.leakage,
+        )
+
+    def __sub__(self, other: Energy) -> Energy:
+        return Energy(
+            self.array - other.array,
+            self.overhead - other.overhead,
+            self.kernels - other.kernels,
+            self.activations - other.activations,
+            self.leakage - other.leakage,
+        )
 
 
-def leakage(cycles: int, hertz: int) -> int:
-    """Femtojoules that one cluster leaks in ``cycles`` of a clock of ``hertz``."""
-    return cycles * LEAKAGE_FJ_PER_SECOND // hertz
+def work_energy(cost: Cost, power: PowerState) -> Energy:
+    """What a command does costs this; the leakage of its time is not in it."""
+
+    def scaled(femtojoules: int, divisor: int = 1) -> int:
+        return femtojoules * power.voltage_mv**2 // (divisor * REFERENCE_VOLTAGE_MV**2)
+
+    return Energy(
+        array=scaled(cost.row_bits * ARRAY_FJ[cost.array_bits], ROW_BITS),
+        overhead=scaled(cost.row_bits * OVERHEAD_FJ, ROW_BITS),
+        kernels=scaled(cost.kernel_bits * KERNEL_WORD_FJ, KERNEL_PORT_BITS),
+        activations=scaled(cost.activation_bytes * ACTIVATION_BYTE_FJ),
+    )
+
+
+def leakage(ticks: int, hertz: int, power: PowerState) -> int:
+    """Femtojoules that one cluster leaks in ``ticks`` of a clock of ``hertz``."""
+    nanowatts = round(LEAKAGE_NW * LEAKAGE_RATIO ** (power.body_bias_mv / BODY_BIAS_MV))
+    return ticks * nanowatts * FEMTO_PER_NANO * power.voltage_mv**2 // (hertz * REFERENCE_VOLTAGE_MV**2)

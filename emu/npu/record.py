@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from asm.isa import CommandCode
+from emu.npu.energy import Energy
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class CommandRecord:
         tile_cycles: full rows of 1024 bits that they worked through.
         kernel_words: 64-bit words of weights.
         activation_bytes: bytes of tensors in and out.
-        energy_fj: femtojoules, leakage included.
+        energy: femtojoules by component, leakage included.
         utilisation: share of the cluster's array that was read in each cycle of work, 0..1.
     """
 
@@ -41,5 +42,10 @@ class CommandRecord:
     tile_cycles: float
     kernel_words: float
     activation_bytes: int
-    energy_fj: int
+    energy: Energy
     utilisation: float
+
+    @property
+    def energy_fj(self) -> int:
+        """Energy in femtojoules."""
+        return self.energy.total

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from asm.isa import CommandCode
+from emu.npu.energy import Energy
 from emu.npu.record import CommandRecord
 from sdk.layers import HOST, layers
 from sdk.loader import Image
@@ -14,7 +15,7 @@ def record(pc: int | None, kind: CommandCode, load: int = 0, work: int = 0, util
     return CommandRecord(
         cluster=0, kind=kind, pc=pc, start=0, end=load + work, load_cycles=load, work_cycles=work, copy_cycles=0,
         control_cycles=2, macs=10 * work, tiles=8, tile_cycles=8.0 * work, kernel_words=float(load),
-        activation_bytes=4, energy_fj=1000, utilisation=utilisation,
+        activation_bytes=4, energy=Energy(array=1000), utilisation=utilisation,
     )  # fmt: skip
 
 

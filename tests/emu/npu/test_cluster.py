@@ -11,6 +11,7 @@ from asm.rules import Cause, ElementFormat
 from emu.bus import BusError
 from emu.device import Board
 from emu.npu.cluster import Cluster
+from emu.npu.energy import Energy
 from emu.npu.record import CommandRecord
 from tests.emu.npu.small_machine import (
     DONE,
@@ -365,13 +366,14 @@ def test_counters() -> None:
     assert machine.counter("COMMANDS") == 2
     cycles = weight_bits // 64 + macs * 4 // 1024
     assert machine.counter("BUSY_CYCLES") == cycles == machine.clock.now
-    femtojoules = weight_bits * 56_000 // 64 + macs * 4 * 6760 // 1024 + activation * 630 + cycles * 9000
+    tiles = macs * 4 * 2910 // 1024 + macs * 4 * 3850 // 1024
+    femtojoules = weight_bits * 56_000 // 64 + tiles + activation * 630 + cycles * 9000
     assert machine.counter("ENERGY_PJ") == femtojoules // 1000
     first, second = machine.records
     assert first == CommandRecord(
         cluster=0, kind=CommandCode.load, pc=None, start=0, end=18, load_cycles=18, work_cycles=0, copy_cycles=0,
         control_cycles=0, macs=0, tiles=1, tile_cycles=0.0, kernel_words=18.0, activation_bytes=0,
-        energy_fj=18 * 65_000, utilisation=0.0,
+        energy=Energy(kernels=18 * 56_000, leakage=18 * 9_000), utilisation=0.0,
     )  # fmt: skip
     assert (second.start, second.end, second.macs, second.tiles) == (18, cycles, macs, 1)
     assert second.utilisation == 72 * 4 / 8192

@@ -11,6 +11,7 @@ import pytest
 from asm import isa
 from asm.rules import KERNEL_ROWS, KernelGeometry
 from emu.npu import energy
+from emu.npu.power import PowerState
 from emu.npu.timing import UNITS, Cost, whole_cycles
 from emu.npu.topology import Topology
 from tests.emu.npu.small_machine import NO_BASE, SYSTEM, SmallMachine, kernel_words, tensor_words
@@ -139,10 +140,10 @@ def test_published_efficiency_of_vgg16() -> None:
             for units in (cost.load_units, cost.work_units):
                 passed, carried = whole_cycles(units, carried)
                 cycles += passed
-            spent += energy.work_energy(cost)
+            spent += energy.work_energy(cost, PowerState()).total
         output_bytes = row["h"] * row["w"] * row["kernels"] * row["feature_bits"] // 8
-        spent += energy.work_energy(Cost(activation_bytes=row["activation_bytes"] + output_bytes))
-        spent += energy.leakage(cycles, CLOCK_HZ)
+        spent += energy.work_energy(Cost(activation_bytes=row["activation_bytes"] + output_bytes), PowerState()).total
+        spent += energy.leakage(cycles, CLOCK_HZ, PowerState())
     operations = 2 * sum(macs(numbers(layer)) for layer in layers())
     assert operations / spent * 1e15 / 1e12 == pytest.approx(46.8, abs=0.1)
 
@@ -153,7 +154,7 @@ def test_published_peak_efficiency(bits: int, tile: float, cluster: float) -> No
     cycles = 1000
     operations = 2 * 1024 // bits * 8 * cycles
     array = energy.ARRAY_FJ[bits] * 8 * cycles
-    work = Cost(macs=1024 // bits * 8 * cycles, bits=bits, tiles=8)
+    work = Cost(macs=1024 // bits * 8 * cycles, bits=bits, array_bits=bits, tiles=8)
     assert operations / array * 1000 == pytest.approx(tile, rel=0.01)
-    without_leakage = energy.work_energy(work)
+    without_leakage = energy.work_energy(work, PowerState()).total
     assert operations / without_leakage * 1000 == pytest.approx(cluster, rel=0.02)
