@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from asm import syntax
 from asm.bits import Field, Layout
 from asm.errors import AlreadyReportedError, SourceError, Span, did_you_mean
@@ -70,7 +72,7 @@ class Operands:
         raise SourceError(operand.span, f"{self.mnemonic} needs {what}, a tensor, here")
 
     def _literal(self, literal: syntax.TensorLiteral) -> Tensor:
-        packed = self.scope.tensor(literal.type, literal.address)
+        packed = self.scope.tensor(literal.type, literal.address, literal.compressed)
         strides = {"line": packed.line_bytes, "pixel": packed.pixel_bits}
         for setting in literal.settings:
             name = setting.name.text
@@ -81,16 +83,7 @@ class Operands:
             assert isinstance(setting.value, syntax.Expression)
             strides[name] = self.scope.integer(setting.value)
         default = strides == {"line": packed.line_bytes, "pixel": packed.pixel_bits}
-        return Tensor(
-            packed.format,
-            packed.height,
-            packed.width,
-            packed.channels,
-            packed.address,
-            strides["line"],
-            strides["pixel"],
-            whole_rows=default,
-        )
+        return replace(packed, line_bytes=strides["line"], pixel_bits=strides["pixel"], whole_rows=default)
 
     # ---- by name
 

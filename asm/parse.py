@@ -19,6 +19,8 @@ from asm.isa import MNEMONICS
 MAX_OPERATORS = 150
 """Operators and brackets of a line: bounds how deep an expression nests, so that plain recursion can evaluate it."""
 
+MAX_WINDOW_DIGITS = 16
+"""Characters of a window such as `2x2`."""
 DECLARATIONS = ("program", "const", "tensor", "kernels", "requant")
 """Words that begin a declaration."""
 STATEMENTS = (*DECLARATIONS, "words", "unchecked", *MNEMONICS)
@@ -152,10 +154,12 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
         return syntax.Const(self._span(meta), self._name(children[0]), children[1])
 
     def tensor(self, meta: Meta, children: list[Any]) -> syntax.Declaration:
-        return syntax.Declaration(self._span(meta), "tensor", self._name(children[0]), children[1], children[2])
+        name, kind, compressed, address = children
+        return syntax.Declaration(self._span(meta), "tensor", self._name(name), kind, compressed is not None, address)
 
     def kernels(self, meta: Meta, children: list[Any]) -> syntax.Declaration:
-        return syntax.Declaration(self._span(meta), "kernels", self._name(children[0]), children[1], children[2])
+        name, kind, address = children
+        return syntax.Declaration(self._span(meta), "kernels", self._name(name), kind, False, address)
 
     def requant(self, meta: Meta, children: list[Any]) -> syntax.Requant:
         return syntax.Requant(self._span(meta), children[0], children[1])
@@ -182,8 +186,15 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
         return syntax.Tiles(self._span(meta), str(children[0]), children[1])
 
     def literal(self, meta: Meta, children: list[Any]) -> syntax.TensorLiteral:
-        kind, address, *settings = children
-        return syntax.TensorLiteral(self._span(meta), kind, address, tuple(settings))
+        kind, compressed, address, *settings = children
+        return syntax.TensorLiteral(self._span(meta), kind, compressed is not None, address, tuple(settings))
+
+    def window(self, meta: Meta, children: list[Any]) -> syntax.Window:
+        mode, size = children
+        height, width = str(size).split("x")
+        if len(size) > MAX_WINDOW_DIGITS:
+            raise SourceError(self._span(meta), f"a window of {size[:MAX_WINDOW_DIGITS]}... is too large")
+        return syntax.Window(self._span(meta), self._name(mode), int(height), int(width))
 
     def range(self, meta: Meta, children: list[Any]) -> syntax.Range:
         return syntax.Range(self._span(meta), *children)

@@ -35,7 +35,8 @@ RESERVED = {
     *FORMATS,
     *(f"r{number}" for number in range(REGISTERS)),
     *("program", "const", "tensor", "kernels", "requant", "words", "unchecked", "loop"),
-    *("at", "address", "of", "extern", "compute", "memory", "relu", "bypass", "interleave"),
+    *("at", "address", "of", "extern", "compute", "memory", "relu", "bypass", "lookup"),
+    *("interleave", "depthwise", "sparse", "compressed", "overlap", "unshared"),
 }
 """Words with a meaning of their own: they cannot be declared."""
 
@@ -69,6 +70,7 @@ class Tensor:
         line_bytes: from one row to the next.
         pixel_bits: from one pixel to the next.
         whole_rows: whether each row is all of the row that lies in memory, its padding included.
+        compressed: whether each row is a bit mask followed by the elements that are not 0.
     """
 
     format: ElementFormat
@@ -79,18 +81,23 @@ class Tensor:
     line_bytes: int
     pixel_bits: int
     whole_rows: bool = True
+    compressed: bool = False
 
     @classmethod
-    def packed(cls, form: ElementFormat, shape: tuple[int, int, int], address: Value) -> Tensor:
-        """A tensor whose pixels are packed and whose rows start at whole bytes."""
+    def packed(
+        cls, form: ElementFormat, shape: tuple[int, int, int], address: Value, compressed: bool = False
+    ) -> Tensor:
+        """A tensor whose pixels are packed and whose rows start at whole bytes, with room for the worst case."""
         height, width, channels = shape
         pixel_bits = channels * form.bits
-        return cls(form, height, width, channels, address, -(-width * pixel_bits // 8), pixel_bits)
+        row_bytes = -(-width * pixel_bits // 8) + (-(-width * channels // 8) if compressed else 0)
+        return cls(form, height, width, channels, address, row_bytes, pixel_bits, compressed=compressed)
 
     @property
     def shape_text(self) -> str:
         """Format and shape as they are written."""
-        return f"{self.format.name}[{self.height}, {self.width}, {self.channels}]"
+        text = f"{self.format.name}[{self.height}, {self.width}, {self.channels}]"
+        return f"{text} compressed" if self.compressed else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +171,7 @@ class Scope:
 
     def _declaration(self, statement: syntax.Declaration) -> Tensor | Kernels:
         if statement.what == "tensor":
-            return self.tensor(statement.type, statement.address)
+            return self.tensor(statement.type, statement.address, statement.compressed)
         form, (count, height, width, channels) = self.typed(statement.type, ("kernels", "height", "width", "channels"))
         address = self.evaluate(statement.address)
         return Kernels(form, count, height, width, channels, self.address(address, statement.address.span))
@@ -178,10 +185,11 @@ class Scope:
         _check_size("entries", entries, LoadCount.kernels.limit, items[0].span)
         return Table(entries, self.address(self.evaluate(statement.address), statement.address.span))
 
-    def tensor(self, kind: syntax.Reference, address: syntax.Expression) -> Tensor:
+    def tensor(self, kind: syntax.Reference, address: syntax.Expression, compressed: bool) -> Tensor:
         """The packed tensor of type ``kind`` at ``address``."""
         form, (height, width, channels) = self.typed(kind, ("height", "width", "channels"))
-        return Tensor.packed(form, (height, width, channels), self.address(self.evaluate(address), address.span))
+        place = self.address(self.evaluate(address), address.span)
+        return Tensor.packed(form, (height, width, channels), place, compressed)
 
     def typed(self, kind: syntax.Reference, sizes: tuple[str, ...]) -> tuple[ElementFormat, list[int]]:
         """Format and sizes of a type such as ``u4[8, 8, 16]``, whose sizes are called ``sizes``."""
@@ -241,6 +249,9 @@ class Scope:
             )
         ]
         (row, row_end), (column, column_end), (channel, channel_end) = bounds
+        whole_rows = (column_end - column, channel_end - channel) == (tensor.width, tensor.channels)
+        if tensor.compressed and not whole_rows:
+            raise SourceError(reference.span, "a slice of a compressed tensor has whole rows", "write [rows, :, :]")
         bits = column * tensor.pixel_bits + channel * tensor.format.bits
         if bits % 8:
             raise SourceError(
@@ -254,7 +265,7 @@ class Scope:
             width=column_end - column,
             channels=channel_end - channel,
             address=tensor.address.plus(row * tensor.line_bytes + bits // 8),
-            whole_rows=(column_end - column, channel_end - channel) == (tensor.width, tensor.channels),
+            whole_rows=whole_rows,
         )
 
     def bounds(self, item: syntax.Index | syntax.Slice, size: int, what: str) -> tuple[int, int]:

@@ -214,6 +214,13 @@ def output_size(size: int, before: int, after: int, kernel: int, stride: int) ->
     return (size + before + after - kernel) // stride + 1
 
 
+def window_counts(size: int, window: int, stride: int) -> tuple[int, int]:
+    """Pooling windows that lie inside of ``size`` rows, and with those that stick out but still hold something."""
+    inside = max(size - window, -stride) // stride + 1
+    with_values = -(-size // stride)
+    return inside, min(max(-(-(size - window) // stride), 0) + 1, with_values)
+
+
 def check_kernel_fits(what: str, padded: int, kernel: int, stride: int) -> None:
     """Raises `RuleError` unless a kernel's ``what`` (height, width) finds a place in the padded input's."""
     if stride < 1:

@@ -1,7 +1,8 @@
 """What a cluster's set-up is known to be at a place in a program, followed along its text.
 
 The assembler uses it to report broken rules early, the disassembler to mark them. It starts at *unknown*:
-the host may have set anything before it started the program.
+the host may have set anything before it started the program. Only pooling and partition, which a host hardly
+sets for a program, are taken to be off until the program says something about them.
 
 *Inaccuracies*: the state at a label is that of the text above it, whoever else jumps there; the body of a
 loop is seen once, as its first iteration. After a jump or halt everything is unknown.
@@ -9,7 +10,7 @@ loop is seen once, as its first iteration. After a jump or halt everything is un
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asm import isa
 from asm.rules import (
@@ -20,9 +21,15 @@ from asm.rules import (
     ElementFormat,
     KernelGeometry,
     RuleError,
+    check_kernel_fits,
     check_output,
     check_topology,
+    output_size,
 )
+from asm.shapes import AFTER_RESET, UNKNOWN, OutputSetup, PoolingSetup
+
+PSUM_FORMATS = (ElementFormat.s32, ElementFormat.psum64)
+"""Formats that psums have in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,8 @@ class KernelSetup:
     stride_x: int
     weights: ElementFormat
     features: ElementFormat
+    depthwise: bool
+    sparse: bool
     channels: int
     padding: dict[str, int]
 
@@ -57,13 +66,74 @@ class KernelSetup:
         """The kernel over a chain of this length."""
         return KernelGeometry(self.height, self.width, self.channels, self.weights, chain)
 
+    def result_size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the result of an input of this height and width."""
+        pad = self.padding
+        return (
+            output_size(height, pad["top"], pad["bottom"], self.height, self.stride_y),
+            output_size(width, pad["left"], pad["right"], self.width, self.stride_x),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TensorWords:
+    """A tensor as the words of an instruction describe it."""
+
+    format: ElementFormat
+    height: int
+    width: int
+    channels: int
+
+    @classmethod
+    def of_words(cls, name: str, words: list[dict[str, int]]) -> TensorWords:
+        """From unpacked words, called ``name`` in messages; raises `RuleError`."""
+        fields = {name: value for word in words for name, value in word.items()}
+        form = element_format(fields["format"])
+        if fields["bits"] % form.bits:
+            raise RuleError(
+                Cause.bad_field,
+                f"the {name}'s pixel stride must be a multiple of {form.bits} bits, not {fields['bits']}",
+            )
+        tensor = cls(form, fields["height"], fields["width"], fields["channels"])
+        if fields["compressed"]:
+            tensor._check_compressed(name, fields["bytes"], fields["bits"])
+        return tensor
+
+    def _check_compressed(self, name: str, line_bytes: int, pixel_bits: int) -> None:
+        tight = self.channels * self.format.bits
+        if pixel_bits != tight:
+            raise RuleError(
+                Cause.bad_field,
+                f"the {name} is compressed: its pixel stride must be {tight} bits, not {pixel_bits}",
+            )
+        elements = self.width * self.channels
+        worst = -(-elements // 8) + -(-elements * self.format.bits // 8)
+        if line_bytes < worst:
+            raise RuleError(
+                Cause.bad_field,
+                f"the {name} is compressed: its line stride must be at least {worst} bytes, for a row without zeros, "
+                f"not {line_bytes}",
+            )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.height, self.width
+
+    @property
+    def shape(self) -> str:
+        """Height, width and channels, as they are written."""
+        return f"{self.height} x {self.width} x {self.channels}"
+
 
 class ClusterState:
     """The known part of a cluster's set-up; None means unknown."""
 
     def __init__(self) -> None:
         self.loops = 0
+        self.output: OutputSetup
         self.forget()
+        self.output = AFTER_RESET
 
     def forget(self) -> None:
         """Everything could have changed, apart from the loops around this place."""
@@ -72,6 +142,7 @@ class ClusterState:
         self.kernel: KernelSetup | None = None
         self.loaded: int | None = None
         self.bypass: bool | None = None
+        self.output = UNKNOWN
 
     def end_loop(self) -> None:
         """The body of a loop ends here."""
@@ -97,13 +168,29 @@ class ClusterState:
                 self._kernel(*words)
             case isa.SetActivation():
                 self.bypass = bool(words[0]["bypass"])
+            case isa.SetPooling():
+                self._pooling(**words[0])
+            case isa.SetPartition():
+                self.output = replace(self.output, first_row=words[0]["first_row"], whole=False)
             case isa.Load():
                 self._load(words[1]["kernels"])
             case isa.Conv():
-                size = len(isa.TENSOR)
-                self._conv(_merged(words[:size]), _merged(words[size:]))
-            case isa.Copy():
-                _check_copy(words[2]["bytes"], [word["count"] for word in words if "count" in word])
+                source, target = _tensors(words, "input", "output")
+                self._conv(source, target)
+            case isa.Accumulate():
+                source, target, psums = _tensors(words, "input", "output", "psums")
+                self._conv(source, target)
+                self._psums(source, target, psums)
+            case isa.Sum() | isa.Product():
+                first, target, second = _tensors(words, "first input", "output", "second input")
+                self._element_wise(first, second, target)
+            case isa.Copy() | isa.Fill():
+                counts = [word["count"] for word in words if "count" in word]
+                if min(words[2]["bytes"], *counts) < 1:
+                    raise RuleError(
+                        Cause.bad_field,
+                        f"a {instruction.mnemonic} moves at least 1 byte, and repeats at least once",
+                    )
 
     def _loop(self, end: int, body: int) -> None:
         self.loops += 1
@@ -111,6 +198,8 @@ class ClusterState:
             raise RuleError(Cause.loop_depth, f"loops nest at most {LOOP_DEPTH} deep")
         if end <= body:
             raise RuleError(Cause.bad_field, "the body of a loop needs at least one instruction")
+
+    # ---- set-up
 
     def _topology(self, chain: int, parallel: int, stripes: int, interleave: int) -> None:
         self.tiling, self.loaded = None, 0
@@ -122,14 +211,31 @@ class ClusterState:
         weights, features = element_format(formats["weights"]), element_format(formats["features"])
         for name, form in (("weights", weights), ("features", features)):
             if form not in ARRAY_FORMATS:
-                raise RuleError(Cause.bad_field, f"{name} must be u1, s1, u2, s2, u4 or s4, not {form.name}")
+                *others, last = (known.name for known in ARRAY_FORMATS)
+                raise RuleError(Cause.bad_field, f"{name} must be {', '.join(others)} or {last}, not {form.name}")
         for stride in ("stride_y", "stride_x"):
             if shape[stride] < 1:
                 raise RuleError(Cause.bad_field, "stride must be at least 1, not 0")
-        kernel = KernelSetup(**shape, weights=weights, features=features, channels=formats["channels"], padding=padding)
+        kernel = KernelSetup(
+            **shape,
+            weights=weights,
+            features=features,
+            depthwise=bool(formats["depthwise"]),
+            sparse=bool(formats["sparse"]),
+            channels=formats["channels"],
+            padding=padding,
+        )
+        if kernel.depthwise and kernel.channels != 1:
+            raise RuleError(Cause.bad_field, f"a depthwise kernel has 1 channel, not {kernel.channels}")
         if self.tiling is not None:
             kernel.geometry(self.tiling.chain).check()
         self.kernel = kernel
+
+    def _pooling(self, **fields: int) -> None:
+        self.output = replace(self.output, pooling=None)
+        self.output = replace(self.output, pooling=PoolingSetup.of_fields(**fields))
+
+    # ---- commands
 
     def _load(self, count: int) -> None:
         self.loaded = None
@@ -139,51 +245,83 @@ class ClusterState:
                 self.kernel.geometry(self.tiling.chain).check()
         self.loaded = count
 
-    def _conv(self, source: dict[str, int], target: dict[str, int]) -> None:
-        formats = {}
-        for name, tensor in (("input", source), ("output", target)):
-            formats[name] = form = element_format(tensor["format"])
-            if tensor["bits"] % form.bits:
-                raise RuleError(
-                    Cause.bad_field,
-                    f"the {name}'s pixel stride must be a multiple of {form.bits} bits, not {tensor['bits']}",
-                )
+    def _conv(self, source: TensorWords, target: TensorWords) -> None:
         if self.tiling is not None and self.compute is not None:
             _check_mode(self.tiling.tiles, self.compute)
         if self.loaded == 0:
             raise RuleError(Cause.kernels_not_loaded, "no kernels are loaded since the last topology or kernel")
         if self.kernel is not None:
-            self._check_shapes(self.kernel, source, target, formats["input"])
-        if self.loaded is not None and target["channels"] != self.loaded:
+            self._check_input(self.kernel, source)
+            self._check_output(self.kernel, source, target)
+        if self.loaded is not None and target.channels != self.loaded:
             raise RuleError(
                 Cause.shape_mismatch,
-                f"the output must have {self.loaded} channels, one for each loaded kernel, not {target['channels']}",
+                f"the output must have {self.loaded} channels, one for each loaded kernel, not {target.channels}",
             )
-        if self.bypass and formats["output"] is not ElementFormat.s32:
-            raise RuleError(
-                Cause.bad_field, f"with activation bypass the output must be s32, not {formats['output'].name}"
-            )
+        self._check_bypass(target)
 
-    def _check_shapes(
-        self, kernel: KernelSetup, source: dict[str, int], target: dict[str, int], features: ElementFormat
-    ) -> None:
-        if features is not kernel.features:
+    def _check_input(self, kernel: KernelSetup, source: TensorWords) -> None:
+        if source.format is not kernel.features:
             raise RuleError(
                 Cause.bad_field,
-                f"the input must be {kernel.features.name}, as the kernel's features, not {features.name}",
+                f"the input must be {kernel.features.name}, as the kernel's features, not {source.format.name}",
             )
-        if source["channels"] != kernel.channels:
+        if not kernel.depthwise:
+            if source.channels != kernel.channels:
+                raise RuleError(
+                    Cause.shape_mismatch,
+                    f"the input must have {kernel.channels} channels, as the kernel, not {source.channels}",
+                )
+        elif self.loaded is not None and source.channels != self.loaded:
             raise RuleError(
                 Cause.shape_mismatch,
-                f"the input must have {kernel.channels} channels, as the kernel, not {source['channels']}",
+                f"the input must have {self.loaded} channels, one for each depthwise kernel, not {source.channels}",
             )
-        pad = kernel.padding
-        check_output(
-            "height", target["height"], source["height"], pad["top"], pad["bottom"], kernel.height, kernel.stride_y
-        )
-        check_output(
-            "width", target["width"], source["width"], pad["left"], pad["right"], kernel.width, kernel.stride_x
-        )
+
+    def _check_output(self, kernel: KernelSetup, source: TensorWords, target: TensorWords) -> None:
+        top, bottom, left, right = kernel.padding.values()
+        if self.output == AFTER_RESET:
+            check_output("height", target.height, source.height, top, bottom, kernel.height, kernel.stride_y)
+            check_output("width", target.width, source.width, left, right, kernel.width, kernel.stride_x)
+        else:
+            check_kernel_fits("height", source.height + top + bottom, kernel.height, kernel.stride_y)
+            check_kernel_fits("width", source.width + left + right, kernel.width, kernel.stride_x)
+            self.output.check(kernel.result_size(*source.size), target.size, target.format)
+
+    def _check_bypass(self, target: TensorWords) -> None:
+        if self.bypass and target.format not in PSUM_FORMATS:
+            raise RuleError(
+                Cause.bad_field, f"with activation bypass the output must be s32 or psum64, not {target.format.name}"
+            )
+
+    def _psums(self, source: TensorWords, target: TensorWords, psums: TensorWords) -> None:
+        if psums.format not in PSUM_FORMATS:
+            raise RuleError(Cause.bad_field, f"psums must be s32 or psum64, not {psums.format.name}")
+        if psums.channels != target.channels:
+            raise RuleError(
+                Cause.shape_mismatch,
+                f"the psums must have {target.channels} channels, as the output, not {psums.channels}",
+            )
+        if self.kernel is not None and self.output.whole:
+            height, width = self.kernel.result_size(*source.size)
+            if psums.size != (height, width):
+                raise RuleError(
+                    Cause.shape_mismatch,
+                    f"the psums must be {height} x {width}, as the convolution, not {psums.height} x {psums.width}",
+                )
+
+    def _element_wise(self, first: TensorWords, second: TensorWords, target: TensorWords) -> None:
+        if first.shape != second.shape:
+            raise RuleError(
+                Cause.shape_mismatch, f"the inputs must have one shape, not {first.shape} and {second.shape}"
+            )
+        if target.channels != first.channels:
+            raise RuleError(
+                Cause.shape_mismatch,
+                f"the output must have {first.channels} channels, as the inputs, not {target.channels}",
+            )
+        self.output.check(first.size, target.size, target.format)
+        self._check_bypass(target)
 
 
 def check_load(count: int, parallel: int) -> None:
@@ -194,11 +332,6 @@ def check_load(count: int, parallel: int) -> None:
             Cause.bad_field,
             f"one load brings 1..{limit} kernels ({KERNEL_ROWS} x parallel {parallel}), not {count}",
         )
-
-
-def _check_copy(length: int, counts: list[int]) -> None:
-    if min(length, *counts) < 1:
-        raise RuleError(Cause.bad_field, "a copy moves at least 1 byte, and repeats at least once")
 
 
 def element_format(number: int) -> ElementFormat:
@@ -218,6 +351,7 @@ def _check_mode(tiles: int, compute: int) -> None:
         )
 
 
-def _merged(words: list[dict[str, int]]) -> dict[str, int]:
-    """The fields of a tensor's words in one dictionary; their names differ."""
-    return {name: value for word in words for name, value in word.items()}
+def _tensors(words: list[dict[str, int]], *names: str) -> list[TensorWords]:
+    """The tensors of an instruction, called ``names`` in messages; raises `RuleError`."""
+    size = len(isa.TENSOR)
+    return [TensorWords.of_words(name, words[index * size : (index + 1) * size]) for index, name in enumerate(names)]

@@ -140,16 +140,27 @@ class Tiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """``max 2x2``: what to make of a window, its height and width."""
+
+    span: Span
+    mode: Name
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
 class TensorLiteral:
-    """``tensor(format[height, width, channels] at address, line=bytes, pixel=bits)``."""
+    """``tensor(format[height, width, channels] compressed at address, line=bytes, pixel=bits)``."""
 
     span: Span
     type: Reference
+    compressed: bool
     address: Expression
     settings: tuple[Named, ...]
 
 
-Operand = Value | Named | Place | Tiles | TensorLiteral
+Operand = Value | Named | Place | Tiles | Window | TensorLiteral
 
 
 # ---- statements
@@ -174,12 +185,13 @@ class Const:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """``tensor`` or ``kernels`` (`what`), a name, a type and an address."""
+    """``tensor`` or ``kernels`` (`what`), a name, a type and an address; a tensor may be compressed."""
 
     span: Span
     what: str
     name: Name
     type: Reference
+    compressed: bool
     address: Expression
 
 

@@ -34,8 +34,9 @@ class Words:
         """The tensor in the words from ``index`` on."""
         fields = {name: value for word in self.payload[index : index + len(isa.TENSOR)] for name, value in word.items()}
         shape = f"{fields['height']}, {fields['width']}, {fields['channels']}"
+        compressed = " compressed" if fields["compressed"] else ""
         return (
-            f"tensor({ElementFormat(fields['format']).name}[{shape}] {self.place(index, base)}, "
+            f"tensor({ElementFormat(fields['format']).name}[{shape}]{compressed} {self.place(index, base)}, "
             f"line={fields['bytes']}, pixel={fields['bits']})"
         )
 
@@ -78,9 +79,19 @@ def _encoded(written: str, instruction: isa.Instruction, labels: dict[int, str])
     return encode(statement, scope, ClusterState()).instruction
 
 
-def _signed(number: int) -> int:
-    """A 32-bit word as two's complement."""
-    return number - (1 << 32) if number >> 31 else number
+def _signed(number: int, bits: int = 32) -> int:
+    """A word of so many bits as two's complement."""
+    return number - (1 << bits) if number >> (bits - 1) else number
+
+
+def _flags(fields: dict[str, int], *names: str) -> str:
+    """The names of the fields that are set, as operands."""
+    return "".join(f", {name}" for name in names if fields[name])
+
+
+def _clusters(fields: dict[str, int]) -> str:
+    """The set of clusters as an operand, nothing if it is empty."""
+    return f", clusters=0x{fields['clusters']:02x}" if fields["clusters"] else ""
 
 
 # ---- control
@@ -139,6 +150,11 @@ def _signal(words: Words) -> str:
     return f"signal {words.immediate['event']}, clusters=0x{words.immediate['clusters']:02x}"
 
 
+@_prints(isa.Barrier)
+def _barrier(words: Words) -> str:
+    return f"barrier {words.immediate['event']}, clusters=0x{words.immediate['clusters']:02x}"
+
+
 # ---- set-up
 
 
@@ -146,7 +162,7 @@ def _signal(words: Words) -> str:
 def _topology(words: Words) -> str:
     (fields,) = words.payload
     sizes = ", ".join(f"{name}={fields[name]}" for name in ("chain", "parallel", "stripes"))
-    return f"topology {sizes}" + (", interleave" if fields["interleave"] else "")
+    return f"topology {sizes}{_flags(fields, 'interleave')}"
 
 
 @_prints(isa.SetMode)
@@ -162,15 +178,50 @@ def _kernel(words: Words) -> str:
     return (
         f"kernel {weights.name}[{shape['height']}, {shape['width']}, {formats['channels']}], "
         f"features={features.name}, stride=({shape['stride_y']}, {shape['stride_x']}), pad=({sides})"
+        f"{_flags(formats, 'depthwise', 'sparse')}"
     )
 
 
 @_prints(isa.SetActivation)
 def _activation(words: Words) -> str:
     control, _, low, high = words.payload
-    flags = "".join(f", {name}" for name in ("bypass", "relu") if control[name])
     clamp = f"{_signed(low['value'])}..{_signed(high['value'])}"
-    return f"activation {words.place(1, 'first')}{flags}, clamp={clamp}"
+    return f"activation {words.place(1, 'first')}{_flags(control, *control)}, clamp={clamp}"
+
+
+@_prints(isa.SetLookup)
+def _lookup(words: Words) -> str:
+    return f"lookup {words.place(0, 'first')}"
+
+
+@_prints(isa.SetPooling)
+def _pool(words: Words) -> str:
+    (fields,) = words.payload
+    mode = isa.PoolingMode(fields["mode"])
+    if mode is isa.PoolingMode.none:
+        return "pool none"
+    window = f"{fields['height']}x{fields['width']}"
+    return f"pool {mode.name} {window}, stride=({fields['stride_y']}, {fields['stride_x']})"
+
+
+@_prints(isa.SetPartition)
+def _partition(words: Words) -> str:
+    (fields,) = words.payload
+    if not any(fields.values()):
+        return "partition none"
+    return f"partition first={fields['first_row']}{_flags(fields, 'unshared')}{_clusters(fields)}"
+
+
+@_prints(isa.SetWrap)
+def _wrap(words: Words) -> str:
+    source, destination = (word["bytes"] for word in words.payload)
+    return f"wrap source={source}, destination={destination}" if source or destination else "wrap none"
+
+
+@_prints(isa.SetScale)
+def _scale(words: Words) -> str:
+    (fields,) = words.payload
+    return f"scale {_signed(fields['first'], 16)}, {_signed(fields['second'], 16)}"
 
 
 # ---- commands
@@ -178,16 +229,57 @@ def _activation(words: Words) -> str:
 
 @_prints(isa.Load)
 def _load(words: Words) -> str:
-    return f"load {words.place(0, 'first')}, count={words.payload[1]['kernels']}"
+    how = words.payload[1]
+    flags = _flags(how, "compressed", "overlap")
+    return f"load {words.place(0, 'first')}, count={how['kernels']}{flags}{_clusters(how)}"
 
 
 @_prints(isa.Conv)
 def _conv(words: Words) -> str:
-    return f"conv {words.tensor(len(isa.TENSOR), 'second')}, {words.tensor(0, 'first')}"
+    return _on_tensors("conv", words)
+
+
+@_prints(isa.Accumulate)
+def _accumulate(words: Words) -> str:
+    return _on_tensors("accumulate", words)
+
+
+@_prints(isa.Sum)
+def _sum(words: Words) -> str:
+    return _on_tensors("sum", words)
+
+
+@_prints(isa.Product)
+def _product(words: Words) -> str:
+    return _on_tensors("product", words)
+
+
+def _on_tensors(mnemonic: str, words: Words) -> str:
+    """An instruction with an input, an output, and perhaps another input, which are written output first."""
+    size = len(isa.TENSOR)
+    source, target, *others = (
+        words.tensor(index * size, base)
+        for index, base in zip(range(len(words.payload) // size), isa.BaseImmediate.fields, strict=False)
+    )
+    return f"{mnemonic} {', '.join((target, source, *others))}"
 
 
 @_prints(isa.Copy)
 def _copy(words: Words) -> str:
+    size, loops = _loops(words)
+    repeats = "".join(f", repeat=({count}, {source}, {target})" for count, source, target in loops)
+    return f"copy {words.place(1, 'second')}, {words.place(0, 'first')}, bytes={size}{repeats}"
+
+
+@_prints(isa.Fill)
+def _fill(words: Words) -> str:
+    size, loops = _loops(words)
+    repeats = "".join(f", repeat=({count}, {target})" for count, _, target in loops)
+    return f"fill {words.place(1, 'first')}, 0x{words.payload[0]['value']:02x}, bytes={size}{repeats}"
+
+
+def _loops(words: Words) -> tuple[int, list[tuple[int, int, int]]]:
+    """Contiguous bytes and loops (count, source step, destination step) of a copy or fill, without unused ones."""
     size, *steps = words.payload[2:]
     loops = []
     for index in range(0, len(steps), 3):
@@ -195,5 +287,4 @@ def _copy(words: Words) -> str:
         loops.append((count["count"], _signed(source["bytes"]), _signed(target["bytes"])))
     while loops and loops[-1] == (1, 0, 0):
         loops.pop()
-    repeats = "".join(f", repeat=({count}, {source}, {target})" for count, source, target in loops)
-    return f"copy {words.place(1, 'second')}, {words.place(0, 'first')}, bytes={size['bytes']}{repeats}"
+    return size["bytes"], loops

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from asm import isa
 from asm.isa import PoolingMode
-from asm.rules import Cause, ElementFormat, RuleError
+from asm.rules import Cause, ElementFormat, RuleError, window_counts
 from emu.npu.formats import Integers
 
 
@@ -59,11 +59,11 @@ class Pooling:
 
     def heights(self, height: int) -> tuple[int, int]:
         """Pooled rows of whole windows, and with the windows that stick out."""
-        return _windows(height, self.height, self.stride_y)
+        return window_counts(height, self.height, self.stride_y)
 
     def widths(self, width: int) -> tuple[int, int]:
         """The same for columns."""
-        return _windows(width, self.width, self.stride_x)
+        return window_counts(width, self.width, self.stride_x)
 
     def apply(self, values: Integers, height: int, width: int) -> Integers:
         """Pooled values.
@@ -104,10 +104,3 @@ class Pooling:
         count = np.multiply.outer(rows, columns)[:, :, None]
         rounded: NDArray[np.int64] = np.sign(total) * ((2 * np.abs(total) + count) // (2 * count))
         return rounded
-
-
-def _windows(size: int, window: int, stride: int) -> tuple[int, int]:
-    """Windows that fit, and windows with those that stick out but still hold something."""
-    whole = max(size - window, -stride) // stride + 1
-    all_with_values = -(-size // stride)
-    return whole, min(max(-(-(size - window) // stride), 0) + 1, all_with_values)

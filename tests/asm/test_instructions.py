@@ -130,8 +130,8 @@ def test_words(text: str, expected: list[int]) -> None:
 
 def test_part_of_kernels_is_addressed_by_whole_chunks_of_the_topology() -> None:
     """3 x 3 x 16 x 4 bits are 72 bytes a tile, 144 bytes a kernel over a chain of 2."""
-    text = "topology chain=2, stripes=4\nload layer[32:64]"
-    assert words_of(text)[2:] == [0x2002_0000 | NO_BASE, 32 * 144 - 8, 32]
+    text = "topology chain=2, stripes=4\nkernel layer, features=u4\nload layer[32:64]"
+    assert words_of(text)[6:] == [0x2002_0000 | NO_BASE, 32 * 144 - 8, 32]
 
 
 def test_relocations_hold_symbol_and_addend() -> None:

@@ -67,7 +67,7 @@ def message_of(text: str) -> str:
             "conv tensor(u4[8, 8, 32] at r1, pixel=130), image",
             "the output's pixel stride must be a multiple of 4 bits, not 130",
         ),
-        ("activation bypass\nconv hidden, image", "with activation bypass the output must be s32, not u4"),
+        ("activation bypass\nconv hidden, image", "with activation bypass the output must be s32 or psum64, not u4"),
         ("mode compute 0..6\nconv hidden, image", "the topology uses tiles 0..7, but tile 7 is in memory mode"),
         ("topology stripes=8\nconv hidden, image", "no kernels are loaded since the last topology or kernel"),
         (
