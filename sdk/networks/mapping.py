@@ -5,7 +5,7 @@
     one cluster:      cycles = load + work
     more clusters:    cycles = load / rounds + work / (rounds x s),  s = floor(clusters / rounds), 1 below 8 rows
 
-A *round* is the kernels that the tiles hold at a time. With several clusters each round has a group of ``s`` clusters of
+A *round* is the kernels that the tiles hold at a time. With several clusters each round has a group of ``s`` of them of
 its own, which share its rows and get the kernels by broadcast.
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from asm.rules import KERNEL_ROWS, ROW_BITS, TILES, KernelGeometry, RuleError, check_topology
 from sdk.networks.network import NetworkError, Workload
@@ -57,7 +58,7 @@ class Mapping:
         kernels, rounds = workload.layer.kernels, self.rounds(workload)
         units = -(-kernels // unit)
         edges = [min(place * units // rounds * unit, kernels) for place in range(rounds + 1)]
-        return [range(first, last) for first, last in zip(edges, edges[1:], strict=False)]
+        return [range(first, last) for first, last in pairwise(edges)]
 
     def utilisation(self, workload: Workload) -> float:
         """Share of the cluster's array that is read in a cycle of work, 0..1."""

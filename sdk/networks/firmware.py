@@ -1,0 +1,172 @@
+"""A network as a project: accelerator programs, packed kernels and tables, a C main.
+
+The firmware reads the input from the input stream, starts all clusters, prints after each layer what every cluster's
+counters say, and ends. Every tensor stays in system memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdk.networks.network import Layer
+from sdk.networks.parameters import Parameters
+from sdk.networks.plan import LayerPlan, Plan
+from sdk.networks.program import (
+    GO_ON,
+    cluster_program,
+    features_symbol,
+    input_symbol,
+    kernels_symbol,
+    program_name,
+    table_symbol,
+)
+from sdk.project import FILE_NAME
+from sdk.tensors import pack_kernels, pack_requant, pack_tensor
+
+COUNTERS = ("load_cycles", "work_cycles", "control_cycles", "tile_cycles", "kernel_words", "activation_bytes",
+            "energy_pj")  # fmt: skip
+"""Counters that the firmware prints, in this order."""
+
+MAIN = """\
+/* Runs the {title} on {clusters} cluster{plural}, layer after layer. Written by sdk/networks/firmware.py. */
+#include <stdint.h>
+#include <stdio.h>
+
+#include <imnpu/imnpu.h>
+
+#include "project_data.h"
+
+#define CLUSTERS {clusters}
+#define LAYERS {layers}
+
+{arrays}
+
+static void print_counters(int layer)
+{{
+    for (int cluster = 0; cluster < CLUSTERS; ++cluster) {{
+        imnpu_counters counters;
+        IMNPU_CHECK(imnpu_counters_read(cluster, &counters));
+        printf("counters %d %d", layer, cluster);
+{prints}
+        printf("\\n");
+    }}
+}}
+
+int main(void)
+{{
+    static const struct {{
+        const uint32_t *code;
+        size_t bytes;
+    }} programs[CLUSTERS] = {{
+{programs}
+    }};
+    IMNPU_CHECK(imnpu_init());
+    for (int cluster = 0; cluster < CLUSTERS; ++cluster) {{
+        IMNPU_CHECK(imnpu_cluster_claim_number(cluster));
+    }}
+    IMNPU_CHECK(imnpu_stream_start({input}, sizeof {input}));
+    IMNPU_CHECK(imnpu_stream_wait(IMNPU_FOREVER));
+
+    for (int cluster = CLUSTERS - 1; cluster >= 0; --cluster) {{
+        IMNPU_CHECK(imnpu_program_start(cluster, programs[cluster].code, programs[cluster].bytes, NULL, 0));
+    }}
+    for (int layer = 0; layer < LAYERS; ++layer) {{
+        if (IMNPU_CHECK(imnpu_wait_code(0, IMNPU_FOREVER)) != layer) {{
+            printf("the programs are not at layer %d\\n", layer);
+            return 1;
+        }}
+        print_counters(layer);
+        IMNPU_CHECK(imnpu_event_set(0, 1u << {go_on}));
+    }}
+    for (int cluster = 0; cluster < CLUSTERS; ++cluster) {{
+        IMNPU_CHECK(imnpu_wait(cluster, IMNPU_FOREVER));
+    }}
+    return 0;
+}}
+"""
+
+
+@dataclass(frozen=True)
+class NetworkFirmware:
+    """Where the project is, and what its run needs.
+
+    Attributes:
+        folder: the project, for `sdk.project.open_project`.
+        stream: bytes for the input stream.
+    """
+
+    folder: Path
+    stream: bytes
+
+
+def write_firmware(plan: Plan, parameters: Parameters, folder: Path) -> NetworkFirmware:
+    """Writes the project of a network into ``folder``.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    offsets: dict[str, list[int]] = {}
+    tensors = []
+    for layer_plan in plan.layers:
+        layer = layer_plan.workload.layer
+        packed, offsets[layer.name] = _pack_rounds(layer_plan, parameters)
+        tensors += [
+            _write_tensor(folder, kernels_symbol(layer), packed),
+            _write_tensor(folder, table_symbol(layer), pack_requant(parameters.tables[layer.name], layer.name)),
+        ]
+    programs = []
+    for cluster in range(plan.clusters):
+        path = folder / f"cluster{cluster}.imn"
+        _write(path, cluster_program(plan, cluster, offsets).encode())
+        programs.append(path.name)
+    _write(folder / "main.c", _main(plan).encode())
+    names = ", ".join(f'"{name}"' for name in programs)
+    head = f'name = "{plan.network.name}"\nsources = ["main.c"]\nprograms = [{names}]\n\n'
+    _write(folder / FILE_NAME, (head + "\n".join(tensors)).encode())
+    image = pack_tensor(parameters.image, plan.network.input.format, "input")
+    return NetworkFirmware(folder, image.tobytes())
+
+
+def _pack_rounds(plan: LayerPlan, parameters: Parameters) -> tuple[bytes, list[int]]:
+    """The kernels of all rounds, one behind the other, and where each begins."""
+    layer: Layer = plan.workload.layer
+    weights = parameters.kernels[layer.name]
+    packed, offsets = b"", []
+    for share in plan.mapping.shares(plan.workload):
+        offsets.append(len(packed))
+        packed += pack_kernels(weights[share.start : share.stop], layer.weights, plan.mapping.chain, layer.name)
+    return packed, offsets
+
+
+def _write_tensor(folder: Path, name: str, data: bytes) -> str:
+    """Writes the bytes of an array; returns its lines of the project file."""
+    _write(folder / f"{name}.bin", data)
+    return f'[tensors.{name}]\nfile = "{name}.bin"\nlayout = "bytes"\n'
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Writes a file unless it holds this already, so that builds stay incremental."""
+    if not path.exists() or path.read_bytes() != data:
+        path.write_bytes(data)
+
+
+def _main(plan: Plan) -> str:
+    network = plan.network
+    arrays = [
+        f"IMNPU_SYSMEM uint8_t {features_symbol(name)}[{shape.memory_bytes}];"
+        for name, shape in network.tensors().items()
+    ]
+    names = [program_name(network, cluster) for cluster in range(plan.clusters)]
+    return MAIN.format(
+        title=network.title,
+        clusters=plan.clusters,
+        plural="" if plan.clusters == 1 else "s",
+        layers=len(plan.layers),
+        arrays="\n".join(arrays),
+        prints="\n".join(f'        printf(" %llu", (unsigned long long)counters.{name});' for name in COUNTERS),
+        programs="\n".join(f"        {{{name}, sizeof {name}}}," for name in names),
+        input=input_symbol(),
+        go_on=GO_ON,
+    )

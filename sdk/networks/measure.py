@@ -1,0 +1,109 @@
+"""Runs a network from firmware and gathers what the clusters' counters said and what came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from emu.machines import machine_map
+from sdk.build import BuildOptions, build
+from sdk.loader import load_elf
+from sdk.networks.firmware import COUNTERS, write_firmware
+from sdk.networks.network import INPUT
+from sdk.networks.parameters import Parameters, make_parameters
+from sdk.networks.plan import Plan
+from sdk.networks.program import features_symbol
+from sdk.project import open_project
+from sdk.runner import Runner, RunResult
+from sdk.tensors import unpack_tensor
+
+
+class NetworkRunError(Exception):
+    """The firmware of a network did not come to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one cluster counted in one layer; the fields are those of the counter registers."""
+
+    load_cycles: int
+    work_cycles: int
+    control_cycles: int
+    tile_cycles: int
+    kernel_words: int
+    activation_bytes: int
+    energy_pj: int
+
+
+@dataclass(frozen=True)
+class NetworkRun:
+    """A network that ran.
+
+    Attributes:
+        counted: for each layer, what each cluster counted.
+        wrong: elements that differ from the reference, by tensor; only tensors that have some.
+        result: the firmware's run.
+    """
+
+    plan: Plan
+    counted: tuple[tuple[Measured, ...], ...]
+    wrong: dict[str, int]
+    result: RunResult
+
+    @property
+    def exact(self) -> bool:
+        """Whether every element of every tensor equals the reference."""
+        return not self.wrong
+
+
+def run_network(plan: Plan, folder: Path, machine: str = "st18") -> NetworkRun:
+    """Writes, builds and runs the firmware of a network.
+
+    Args:
+        folder: where the project goes.
+
+    Raises:
+        NetworkRunError: the firmware ended with an error.
+        ToolchainError, OSError: see `sdk.build.build`.
+    """
+    parameters = make_parameters(plan.network)
+    firmware = write_firmware(plan, parameters, folder)
+    elf = build(open_project(firmware.folder), BuildOptions(machine)).elf
+    runner = Runner(load_elf(elf), machine_map(machine), stream=firmware.stream)
+    result = runner.run()
+    if result.exit_code != 0:
+        raise NetworkRunError(
+            f"the firmware of {plan.network.name} did not come to its end: {result.outcome.value}\n"
+            f"{result.uart.decode(errors='replace')}"
+        )
+    return NetworkRun(plan, _counted(plan, result.uart.decode()), _wrong(plan, parameters, runner), result)
+
+
+def _counted(plan: Plan, text: str) -> tuple[tuple[Measured, ...], ...]:
+    """Differences between the totals that the firmware printed behind each layer."""
+    before = {cluster: np.zeros(len(COUNTERS), np.int64) for cluster in range(plan.clusters)}
+    found: list[list[Measured]] = [[] for _ in plan.layers]
+    for line in text.splitlines():
+        kind, *numbers = line.split()
+        if kind != "counters":
+            continue
+        layer, cluster, *totals = (int(number) for number in numbers)
+        now = np.array(totals, np.int64)
+        found[layer].append(Measured(*(int(value) for value in now - before[cluster])))
+        before[cluster] = now
+    return tuple(tuple(clusters) for clusters in found)
+
+
+def _wrong(plan: Plan, parameters: Parameters, runner: Runner) -> dict[str, int]:
+    wrong = {}
+    for name, shape in plan.network.tensors().items():
+        if name == INPUT:
+            continue
+        data = runner.machine.bus.read(runner.image.symbols[features_symbol(name)], shape.memory_bytes)
+        values = unpack_tensor(data, (shape.height, shape.width, shape.channels), shape.format)
+        different = int(np.count_nonzero(values != parameters.expected[name]))
+        if different:
+            wrong[name] = different
+    return wrong
