@@ -1,5 +1,6 @@
 """From blobs back to text."""
 
+# ruff: noqa: E501 - lines of canonical source are as long as they are
 from __future__ import annotations
 
 import struct
@@ -37,15 +38,32 @@ at_10:
     }
     add r2, r2, -1
     jumpnz r2, at_10
-    jump at_11c
+    jump at_274
     copy at r1, at 0x30000040, bytes=4, repeat=(2, -64, 64), repeat=(1, 0, 8)
     signal 3, clusters=0xff
     wait 3
+    barrier 31, clusters=0x0f
     interrupt 1
+    topology chain=1, parallel=1, stripes=4, interleave
+    kernel s4[3, 3, 1], features=u4, stride=(1, 1), pad=(0, 0, 0, 0), depthwise, sparse
+    lookup at 0x30000000
+    activation at 0x30000100, relu, lookup, clamp=0..255
+    activation at 0x00000000, bypass, clamp=-2147483648..2147483647
+    pool average 2x3, stride=(1, 2)
+    pool none
+    partition first=14, unshared, clusters=0x0f
+    partition none
+    load at r1, count=32, compressed, overlap, clusters=0xff
+    accumulate tensor(s32[6, 6, 32] at r2, line=768, pixel=1024), tensor(u4[8, 8, 32] compressed at r1, line=160, pixel=128), tensor(psum64[6, 6, 32] at r3, line=1536, pixel=2048)
+    scale -1, 32767
+    sum tensor(s32[2, 2, 8] at r2, line=64, pixel=256), tensor(s8[2, 2, 8] at r1, line=16, pixel=64), tensor(u8[2, 2, 8] at r3, line=16, pixel=64)
+    wrap source=64, destination=0
+    wrap none
+    fill at r1 + 0x4, 0xff, bytes=4, repeat=(2, -64)
     unchecked topology chain=9, parallel=1, stripes=1
     nop
     halt
-at_11c:
+at_274:
 """
 
 

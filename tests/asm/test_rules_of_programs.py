@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import asm
+from asm import isa
 from asm.errors import AssemblyErrors
+from asm.rules import RuleError, window_counts
+from asm.state import ClusterState
 
 SETUP = """\
 tensor image  : u4[8, 8, 16] at r0
@@ -13,6 +18,7 @@ tensor hidden : u4[8, 8, 32] at r1
 tensor sums   : s32[8, 8, 32] at r2
 kernels layer : s4[32, 3, 3, 16] at 0x3000_0000
 kernels large : s4[96, 5, 5, 16] at 0x3000_0000
+kernels single : s4[32, 3, 3, 1] at 0x3000_0000
 requant table[32] at 0x3001_0000
 mode compute 0..7
 topology stripes=8
@@ -41,8 +47,8 @@ def message_of(text: str) -> str:
             "a 5 x 5 x 16 kernel of s4 over a chain of 1 needs 1600 bits a tile; a row has 1024 "
             "(a longer chain would help)",
         ),
-        ("kernel s8[1, 1, 16], features=u4", "weights must be u1, s1, u2, s2, u4 or s4, not s8"),
-        ("kernel layer, features=u8", "features must be u1, s1, u2, s2, u4 or s4, not u8"),
+        ("kernel s32[1, 1, 16], features=u4", "weights must be u1, s1, u2, s2, u4, s4, u8 or s8, not s32"),
+        ("kernel layer, features=psum64", "features must be u1, s1, u2, s2, u4, s4, u8 or s8, not psum64"),
         ("kernel layer, features=u4, stride=0", "stride must be at least 1, not 0"),
         ("load at 0, count=33", "one load brings 1..32 kernels (32 x parallel 1), not 33"),
         ("load at 0, count=0", "one load brings 1..32 kernels (32 x parallel 1), not 0"),
@@ -74,6 +80,78 @@ def message_of(text: str) -> str:
             "kernel layer, features=u4, pad=1\nconv hidden, image",
             "no kernels are loaded since the last topology or kernel",
         ),
+        ("kernel layer, features=u4, depthwise", "a depthwise kernel has 1 channel, not 16"),
+        (
+            "topology chain=2\nkernel single, features=u4, depthwise",
+            "a chain of 2 tiles needs at least 2 channels, the kernel has 1",
+        ),
+        (
+            "kernel single, features=u4, pad=1, depthwise\nload single\nconv hidden, image",
+            "the input must have 32 channels, one for each depthwise kernel, not 16",
+        ),
+        (
+            "pool max 2x2\nconv hidden, image",
+            "the output's height must be 4, not 8",
+        ),
+        (
+            "pool max 3x3, stride=2\nconv hidden[0:4, 0:2, :], image",
+            "the output's width must be 3 or 4, not 2",
+        ),
+        ("pool max 2x2, stride=0", "the pooling window's stride_y must be at least 1, not 0"),
+        ("pool max 2x0", "the pooling window's width must be at least 1, not 0"),
+        (
+            "pool average 2x2\nconv tensor(s1[4, 4, 32] at r1), image",
+            "an average of s1 may be 0, which s1 does not hold; use another output",
+        ),
+        (
+            "partition first=4\nconv hidden, image",
+            "the output's height must be at most 4 (the result has 8 rows, the output begins at row 4), not 8",
+        ),
+        (
+            "partition first=9\nconv hidden[0:1, :, :], image",
+            "the output's height must be at most 0 (the result has 8 rows, the output begins at row 9), not 1",
+        ),
+        (
+            "pool max 2x2\npartition first=2\nconv hidden[0:3, 0:4, :], image",
+            "the output's height must be at most 2 (the result has 4 rows, the output begins at row 2), not 3",
+        ),
+        (
+            "partition first=0\nconv hidden[0:4, 0:7, :], image",
+            "the output's width must be 8, not 7",
+        ),
+        (
+            "kernel layer, features=u4\nload layer\npartition first=0\nconv hidden, image[0:2, :, :]",
+            "the kernel's height 3 is larger than the padded input's height 2",
+        ),
+        ("accumulate hidden, image, hidden", "psums must be s32 or psum64, not u4"),
+        (
+            "accumulate hidden, image, sums[:, :, 0:8]",
+            "the psums must have 32 channels, as the output, not 8",
+        ),
+        (
+            "accumulate hidden, image, sums[0:4, :, :]",
+            "the psums must be 8 x 8, as the convolution, not 4 x 8",
+        ),
+        (
+            "accumulate hidden, hidden, sums",
+            "the input must have 16 channels, as the kernel, not 32",
+        ),
+        ("sum hidden, hidden, image", "the inputs must have one shape, not 8 x 8 x 32 and 8 x 8 x 16"),
+        ("product hidden, image, image", "the output must have 16 channels, as the inputs, not 32"),
+        ("sum hidden[0:4, :, :], hidden, hidden", "the output's height must be 8, not 4"),
+        (
+            "activation bypass\nsum hidden, hidden, hidden",
+            "with activation bypass the output must be s32 or psum64, not u4",
+        ),
+        (
+            "conv hidden, tensor(u4[8, 8, 16] compressed at r0, pixel=72)",
+            "the input is compressed: its pixel stride must be 64 bits, not 72",
+        ),
+        (
+            "conv hidden, tensor(u4[8, 8, 16] compressed at r0, line=79)",
+            "the input is compressed: its line stride must be at least 80 bytes, for a row without zeros, not 79",
+        ),
+        ("fill at 0, 8, bytes=0", "a fill moves at least 1 byte, and repeats at least once"),
         ("loop 3 { }", "the body of a loop needs at least one instruction"),
         ("copy at 0, at 8, bytes=0", "a copy moves at least 1 byte, and repeats at least once"),
         ("copy at 0, at 8, bytes=1, repeat=(0, 1, 1)", "a copy moves at least 1 byte, and repeats at least once"),
@@ -87,13 +165,45 @@ def test_a_broken_rule_is_an_error_unless_it_is_unchecked(line: str, message: st
     asm.assemble(SETUP + "\n".join([*before, unchecked]))
 
 
-def test_the_set_up_itself_is_right() -> None:
-    asm.assemble(SETUP + "conv hidden, image\nactivation bypass\nconv sums, image")
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "conv hidden, image\nactivation bypass\nconv sums, image",
+        "pool max 2x2\nconv hidden[0:4, 0:4, :], image\npool none\nconv hidden, image",
+        "pool max 3x3, stride=2\nconv hidden[0:3, 0:4, :], image\nconv hidden[0:4, 0:3, :], image",
+        "partition first=6\nconv hidden[6:8, :, :], image\npartition none\nconv hidden, image",
+        "partition first=0, unshared\nconv hidden[0:3, :, :], image",
+        "pool average 8x8\npartition first=0\nconv hidden[0, 0, :], image",
+        "activation bypass\nconv tensor(psum64[8, 8, 32] at r3), image",
+        "accumulate hidden, image, sums\nactivation bypass\naccumulate sums, image, sums",
+        "pool max 2x2\naccumulate hidden[0:4, 0:4, :], image, sums",
+        "sum hidden, hidden, tensor(s8[8, 8, 32] at r3)\npool max 8x8\nproduct hidden[0, 0, :], hidden, hidden",
+        "kernel single, features=u4, pad=1, depthwise\nload single\nconv hidden, hidden",
+        "conv tensor(u4[8, 8, 32] compressed at r3), tensor(u4[8, 8, 16] compressed at r0, line=80)",
+        "kernel s8[3, 3, 8], features=u8, pad=1\nload at 0, count=32, overlap\nconv hidden, tensor(u8[8, 8, 8] at r0)",
+    ],
+)
+def test_what_is_right(lines: str) -> None:
+    asm.assemble(SETUP + lines)
+
+
+def test_a_pooling_mode_that_does_not_exist_breaks_a_rule() -> None:
+    """The language cannot say it: it is seen in a blob."""
+    with pytest.raises(RuleError, match=r"^the pooling mode must be none, max or average \(0\.\.2\), not 3$"):
+        ClusterState().apply(isa.SetPooling(words=(isa.Pooling.pack(mode=3),)), 16)
+
+
+@given(st.integers(1, 40), st.integers(1, 15), st.integers(1, 15))
+def test_window_counts_are_those_of_windows_laid_out_one_by_one(size: int, window: int, stride: int) -> None:
+    starts = range(0, size, stride)
+    inside = [start for start in starts if start + window <= size]
+    before_reaches_end = [start for start in starts if start == 0 or start - stride + window < size]
+    assert window_counts(size, window, stride) == (len(inside), len(before_reaches_end))
 
 
 @pytest.mark.parametrize("barrier", ["a: jump a", "halt", "words 0"])
 def test_nothing_is_known_after(barrier: str) -> None:
-    asm.assemble(f"{SETUP}{barrier}\nconv hidden, image[0:2, 0:2, 0:2]")
+    asm.assemble(f"{SETUP}{barrier}\nconv hidden, image[0:2, 0:2, 0:2]\nsum hidden[0, 0, :], hidden, hidden")
 
 
 def test_nothing_is_known_at_the_start() -> None:
