@@ -95,7 +95,12 @@ def work_energy(cost: Cost, power: PowerState) -> Energy:
     )
 
 
+def leakage_nanowatts(power: PowerState) -> int:
+    """What one cluster leaks."""
+    at_reference: int = round(LEAKAGE_NW * LEAKAGE_RATIO ** (power.body_bias_mv / BODY_BIAS_MV))
+    return at_reference * power.voltage_mv**2 // REFERENCE_VOLTAGE_MV**2
+
+
 def leakage(ticks: int, hertz: int, power: PowerState) -> int:
     """Femtojoules that one cluster leaks in ``ticks`` of a clock of ``hertz``."""
-    nanowatts = round(LEAKAGE_NW * LEAKAGE_RATIO ** (power.body_bias_mv / BODY_BIAS_MV))
-    return ticks * nanowatts * FEMTO_PER_NANO * power.voltage_mv**2 // (hertz * REFERENCE_VOLTAGE_MV**2)
+    return ticks * leakage_nanowatts(power) * FEMTO_PER_NANO // hertz
