@@ -9,5 +9,6 @@
 | `reference` | the network in plain 64-bit integers |
 | `program` | accelerator programs as text |
 | `firmware` | the project: programs, weights, C main |
-| `measure` | build, run, read the counters that firmware printed |
+| `measured` | the counters that firmware prints |
+| `measure` | build, run, gather the counters, compare the outputs |
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from sdk.networks.measured import COUNTERS
 from sdk.networks.network import Layer
 from sdk.networks.parameters import Parameters
 from sdk.networks.plan import LayerPlan, Plan
@@ -23,10 +24,6 @@ from sdk.networks.program import (
 )
 from sdk.project import FILE_NAME
 from sdk.tensors import pack_kernels, pack_requant, pack_tensor
-
-COUNTERS = ("load_cycles", "work_cycles", "control_cycles", "tile_cycles", "kernel_words", "activation_bytes",
-            "energy_pj")  # fmt: skip
-"""Counters that the firmware prints, in this order."""
 
 MAIN = """\
 /* Runs the {title} on {clusters} cluster{plural}, layer after layer. Written by sdk/networks/firmware.py. */

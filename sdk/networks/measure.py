@@ -10,7 +10,8 @@ import numpy as np
 from emu.machines import machine_map
 from sdk.build import BuildOptions, build
 from sdk.loader import load_elf
-from sdk.networks.firmware import COUNTERS, write_firmware
+from sdk.networks.firmware import write_firmware
+from sdk.networks.measured import COUNTERS, Measured
 from sdk.networks.network import INPUT
 from sdk.networks.parameters import Parameters, make_parameters
 from sdk.networks.plan import Plan
@@ -22,19 +23,6 @@ from sdk.tensors import unpack_tensor
 
 class NetworkRunError(Exception):
     """The firmware of a network did not come to its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What one cluster counted in one layer; the fields are those of the counter registers."""
-
-    load_cycles: int
-    work_cycles: int
-    control_cycles: int
-    tile_cycles: int
-    kernel_words: int
-    activation_bytes: int
-    energy_pj: int
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,27 @@
+"""What the firmware of a network prints about each cluster, layer after layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one cluster counted in one layer; the fields are those of `imnpu_counters` in the driver library."""
+
+    load_cycles: int
+    work_cycles: int
+    control_cycles: int
+    tile_cycles: int
+    kernel_words: int
+    activation_bytes: int
+    energy_pj: int
+
+    @property
+    def stall_cycles(self) -> int:
+        """Cycles in which commands waited for their streams."""
+        return 0
+
+
+COUNTERS = tuple(field.name for field in fields(Measured))
+"""Counters that the firmware prints, in this order."""

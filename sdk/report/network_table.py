@@ -1,0 +1,134 @@
+"""The report of a network as tables, in the columns of the published one."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from sdk.report.network import LayerFigures, NetworkFigures, rounded
+
+UNKNOWN = "-"
+
+
+def print_report(figures: NetworkFigures, console: Console) -> None:
+    """Mapping, cycles, totals, notes."""
+    plan, result = figures.run.plan, figures.run.result
+    mega = result.machine.clock_hz / 1e6
+    plural = "" if plan.clusters == 1 else "s"
+    console.print(
+        f"{plan.network.title}: {plan.clusters} cluster{plural} of {result.machine.name} at {mega:g} MHz, "
+        f"{figures.timing} timing, run from firmware"
+    )
+    console.print(_mapping_table(figures))
+    console.print(_cycles_table(figures))
+    for line in _notes(figures):
+        console.print(line)
+
+
+def _table(title: str, *columns: str) -> Table:
+    """An empty table that fits 80 characters; the first column is the layer's name."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=0, pad_edge=False)
+    table.add_column("layer", no_wrap=True, vertical="bottom")
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True, vertical="bottom")
+    return table
+
+
+def _mapping_table(figures: NetworkFigures) -> Table:
+    table = _table(
+        "layers and mapping (stripes x chain x parallel)", "input", "kernels", "size", "w/f\nbits", "kernel\nbits",
+        "weight\nbytes", "activ.\nbytes", "MMAC", "mapping", "rounds",
+    )  # fmt: skip
+    for row in figures.layers:
+        workload, mapping = row.plan.workload, row.plan.mapping
+        layer, source = workload.layer, workload.input
+        table.add_row(
+            layer.name,
+            f"{source.channels}x{source.height}x{source.width}",
+            str(layer.kernels),
+            f"{layer.size}x{layer.size}",
+            f"{layer.weights.bits}/{source.format.bits}",
+            str(workload.kernel_bits),
+            f"{-(-workload.weight_bits // 8)}",
+            str(source.stream_bytes),
+            f"{workload.macs / 1e6:.2f}",
+            f"{mapping.stripes}x{mapping.chain}x{mapping.parallel}",
+            str(row.plan.rounds),
+        )
+    return table
+
+
+def _cycles_table(figures: NetworkFigures) -> Table:
+    table = _table(
+        "counted by the clusters", "util.\n%", "publ.", "load", "work", "stall", "cycles", "published", "dev.",
+        "energy\nnJ", "exact",
+    )  # fmt: skip
+    for row in figures.layers:
+        table.add_row(
+            row.plan.workload.layer.name,
+            f"{row.utilisation_pct:.0f}",
+            _known(row.published_utilisation_pct),
+            str(row.load_cycles),
+            str(rounded(row.work_cycles)),
+            str(rounded(row.stall_cycles)),
+            str(rounded(row.cycles)),
+            _known(row.published_cycles),
+            _deviation(row.deviation),
+            f"{row.energy_nj:.1f}",
+            "no" if row.wrong else "yes",
+        )
+    total, published = figures.total_cycles, figures.published_total.get("cycles")
+    table.add_section()
+    table.add_row(
+        "total",
+        "",
+        "",
+        str(sum(row.load_cycles for row in figures.layers)),
+        str(rounded(sum((row.work_cycles for row in figures.layers), Fraction()))),
+        str(rounded(sum((row.stall_cycles for row in figures.layers), Fraction()))),
+        str(total),
+        _known(published),
+        _deviation(None if published is None else total - int(published)),
+        f"{sum(row.energy_nj for row in figures.layers):.1f}",
+        "yes" if figures.run.exact else "no",
+    )
+    return table
+
+
+def _known(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _deviation(value: int | None) -> str:
+    return UNKNOWN if value is None else f"{value:+d}" if value else "0"
+
+
+def _notes(figures: NetworkFigures) -> list[str]:
+    published = figures.published_total
+    lines = [
+        f"{figures.inferences_per_second:.1f} inferences/s{_publication(published.get('inf_per_s'))}",
+        f"{figures.tops_per_watt():.2f} TOPS/W{_publication(published.get('tops_per_w'))}, where each layer's input and "
+        "results count once;",
+        f"{figures.tops_per_watt(counted=True):.2f} TOPS/W with the input of every kernel round, as the clusters count it",
+        "all outputs equal the integer reference" if figures.run.exact else _wrong(figures),
+    ]
+    uneven = [row for row in figures.layers if row.slowest_cycles > rounded(row.cycles) + 1]
+    if uneven:
+        lines.append(f"rows that clusters cannot share evenly: {', '.join(_slowest(row) for row in uneven)}")
+    return lines
+
+
+def _publication(value: float | None) -> str:
+    return "" if value is None else f" (published {value:g})"
+
+
+def _slowest(row: LayerFigures) -> str:
+    return f"{row.plan.workload.layer.name} {row.slowest_cycles} cycles on the slowest"
+
+
+def _wrong(figures: NetworkFigures) -> str:
+    parts = ", ".join(f"{name}: {count} elements" for name, count in figures.run.wrong.items())
+    return f"outputs differ from the integer reference: {parts}"
