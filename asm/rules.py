@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 
 TILES = 8
 """Tiles of a cluster."""
@@ -78,9 +79,26 @@ _WIDE_BITS = {ElementFormat.s32: 32, ElementFormat.psum64: 64}
 
 ARRAY_FORMATS = (
     ElementFormat.u1, ElementFormat.s1, ElementFormat.u2,
-    ElementFormat.s2, ElementFormat.u4, ElementFormat.s4,
+    ElementFormat.s2, ElementFormat.u4, ElementFormat.s4, ElementFormat.u8, ElementFormat.s8,
 )  # fmt: skip
-"""Formats that the tiles multiply."""
+"""Formats that the tiles multiply; 8 bits in two passes of a nibble each."""
+ARRAY_NAMES = "u1, s1, u2, s2, u4, s4, u8 or s8"
+"""The same for people."""
+NIBBLE_BITS = 4
+"""Widest operand that the array multiplies in one pass."""
+SPARSE_GROUP, SPARSE_STORED, PLACE_BITS = 4, 2, 2
+"""Of so many weights so many are stored, each with its place in the group."""
+
+
+def array_bits(weights: ElementFormat, features: ElementFormat) -> int:
+    """Bits that the array multiplies in one pass: those of the wider operand, at most a nibble."""
+    return max(min(weights.bits, NIBBLE_BITS), min(features.bits, NIBBLE_BITS))
+
+
+def mac_bits(weights: ElementFormat, features: ElementFormat) -> int:
+    """Bits of a tile's row that one multiply-accumulate takes, over all passes of nibbles."""
+    passes = -(-weights.bits // NIBBLE_BITS) * -(-features.bits // NIBBLE_BITS)
+    return array_bits(weights, features) * passes
 
 
 class Cause(IntEnum):
@@ -164,18 +182,49 @@ def slice_channels(channels: int, chain: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class KernelGeometry:
-    """A kernel as the tiles see it: ``height x width x channels`` weights, its channels split over a chain."""
+    """A kernel as the tiles see it: ``height x width x channels`` weights, its channels split over a chain.
+
+    ``depthwise``: each kernel has one channel of its own. ``sparse``: of every four weights of a slice, in the order
+    in which they are packed, two are stored.
+    """
 
     height: int
     width: int
     channels: int
     weights: ElementFormat
     chain: int = 1
+    depthwise: bool = False
+    sparse: bool = False
+
+    @property
+    def slice_weights(self) -> tuple[int, ...]:
+        """Weights of one kernel in each tile of the chain."""
+        step = slice_channels(self.channels, self.chain)
+        edges = [min(place * step, self.channels) for place in range(self.chain + 1)]
+        return tuple(self.height * self.width * (last - first) for first, last in pairwise(edges))
+
+    def stored_weights(self, weights: int) -> int:
+        """Weights that are stored of so many in a slice."""
+        return -(-weights // SPARSE_GROUP) * SPARSE_STORED if self.sparse else weights
+
+    def stored_bits(self, weights: int) -> int:
+        """Bits of a row that so many weights in a slice take."""
+        return self.stored_weights(weights) * (self.weights.bits + (PLACE_BITS if self.sparse else 0))
+
+    @property
+    def kernel_weights(self) -> int:
+        """Weights of one kernel that are stored, over the whole chain."""
+        return sum(map(self.stored_weights, self.slice_weights))
+
+    @property
+    def kernel_bits(self) -> int:
+        """Bits of rows that one kernel takes, over the whole chain."""
+        return sum(map(self.stored_bits, self.slice_weights))
 
     @property
     def slice_bits(self) -> int:
-        """Weight bits of one kernel in one tile of the chain (the widest slice)."""
-        return self.height * self.width * slice_channels(self.channels, self.chain) * self.weights.bits
+        """Bits of one kernel in one tile of the chain (the widest slice)."""
+        return self.stored_bits(self.slice_weights[0])
 
     @property
     def slice_bytes(self) -> int:
@@ -195,7 +244,14 @@ class KernelGeometry:
                 f"a kernel must be at least 1 x 1 x 1, not {self.height} x {self.width} x {self.channels}",
             )
         if self.weights not in ARRAY_FORMATS:
-            raise RuleError(Cause.bad_field, f"weights must be u1, s1, u2, s2, u4 or s4, not {self.weights.name}")
+            raise RuleError(Cause.bad_field, f"weights must be {ARRAY_NAMES}, not {self.weights.name}")
+        if self.depthwise and (self.channels, self.chain) != (1, 1):
+            raise RuleError(
+                Cause.bad_field,
+                f"depthwise kernels have 1 channel and a chain of 1 tile, not {self.channels} and {self.chain}",
+            )
+        if self.sparse and self.weights is ElementFormat.s1:
+            raise RuleError(Cause.bad_field, "sparse weights cannot be s1: it has no 0")
         if self.chain > self.channels:
             raise RuleError(
                 Cause.illegal_topology,

@@ -2,12 +2,14 @@
 
     t = saturate(psum + bias)
     y = clamp(round(t x multiplier / 2^shift) + offset)
+    y = table[y mod 256]                                     only with a look-up table
 
 Halves round away from zero. ReLU raises the lower bound of the clamp to the offset. Bias, multiplier, shift and
-offset are per kernel.
+offset are per kernel. The bytes of the look-up table are signed if the output's format is. In the end the value
+saturates to that format.
 
-*Inaccuracies*: no look-up table, no pooling, no element-wise addition yet. How the chip scales is not public; this is
-the usual integer requantisation.
+*Inaccuracies*: published is that there are a bias, a requantisation, ReLU, clamp and a table of 256 entries. How the
+chip scales is not; this is the usual integer requantisation.
 """
 
 from __future__ import annotations
@@ -18,11 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asm.rules import Cause, ElementFormat, RuleError
+from asm.rules import PSUM_BITS, Cause, ElementFormat, RuleError
 from emu.npu.convolution import PSUM_HIGH, PSUM_LOW, Psums
 
 ENTRY_BYTES = 16
 """Bytes of a kernel's table entry: int32 bias, multiplier, shift, offset."""
+LOOKUP_BYTES = 256
+"""Bytes of the look-up table."""
 MAX_SHIFT = 62
 FLOAT64_EXACT = 1 << 53
 """Every integer up to this is a float64."""
@@ -38,6 +42,7 @@ class Activation:
         low, high: bounds of the clamp.
         element: format of the output; results saturate to it.
         table: entries of all kernels, `ENTRY_BYTES` each; empty with bypass.
+        lookup: the look-up table, `LOOKUP_BYTES`; empty if there is none.
     """
 
     bypass: bool
@@ -46,15 +51,21 @@ class Activation:
     high: int
     element: ElementFormat
     table: bytes
+    lookup: bytes = b""
 
     def check(self) -> None:
         """Raises `RuleError` where a field has a value that is not allowed."""
         if self.bypass:
-            if self.element is not ElementFormat.s32:
+            if self.element.value_bits != PSUM_BITS:
                 raise RuleError(
-                    Cause.bad_field, f"with bypass the output must be s32, not {self.element.name}: psums have 32 bits"
+                    Cause.bad_field,
+                    f"with bypass the output must be s32 or psum64, not {self.element.name}: psums have 32 bits",
                 )
+            if self.lookup:
+                raise RuleError(Cause.bad_field, "with bypass there is no look-up: psums leave as they are")
             return
+        if self.element is ElementFormat.psum64:
+            raise RuleError(Cause.bad_field, "psum64 leaves with bypass only; use s32")
         if self.low > self.high:
             raise RuleError(Cause.bad_field, f"the clamp's low {self.low} is above its high {self.high}")
         _, multiplier, shift, _ = self._columns()
@@ -83,8 +94,10 @@ class Activation:
             return psums.astype(np.int64)
         bias, multiplier, shift, offset = self._columns()
         lowest = np.maximum(self.low, offset) if self.relu else np.full_like(offset, self.low)
-        lowest = np.clip(np.minimum(lowest, self.high), self.element.low, self.element.high)
-        highest = min(max(self.high, self.element.low), self.element.high)
+        lowest, highest = np.minimum(lowest, self.high), np.int64(self.high)
+        if not self.lookup:
+            lowest = np.clip(lowest, self.element.low, self.element.high)
+            highest = np.clip(highest, self.element.low, self.element.high)
         # Products and the halves that rounding adds are multiples of half a unit: small enough, they are exact.
         total = bound + int(np.abs(bias).max())
         doubled = 2 * total * int(multiplier.max()) + (1 << int(shift.max()))
@@ -93,7 +106,15 @@ class Activation:
         else:
             scaled = _scale_integer(psums, bias, multiplier, shift)
         scaled += offset
-        return np.clip(scaled, lowest, highest, out=scaled)
+        clamped = np.clip(scaled, lowest, highest, out=scaled)
+        return self._looked_up(clamped) if self.lookup else clamped
+
+    def _looked_up(self, clamped: Psums) -> Psums:
+        """What the table has for each value."""
+        entries = np.frombuffer(self.lookup, np.int8 if self.element.signed else np.uint8).astype(np.int64)
+        saturated = np.clip(entries, self.element.low, self.element.high)
+        looked_up: Psums = saturated[clamped.astype(np.int64) & (LOOKUP_BYTES - 1)]
+        return looked_up
 
 
 def _scale_integer(

@@ -1,7 +1,8 @@
 """The arithmetic of the tiles: exact sums of products, computed in floating point where that is provably exact.
 
 A psum is the sum of one kernel's products over one window. Each tile of a chain sums its slice of the channels
-and adds that to the psum of the tile before it; that addition saturates to 32 bits.
+and adds that to the psum of the tile before it; that addition saturates to 32 bits. The passes of nibbles of 8-bit
+operands are added inside the tile.
 
 *Inaccuracies*: none in the results. Products and the sums inside a tile are taken to be wide enough, which
 they are for every kernel that fits a row.
@@ -38,6 +39,7 @@ class Weights:
         slices: channels of each tile of the chain, in order: (first, one past the last).
         matrix: float32, (height * width * channels, kernels), integers.
         magnitude: largest sum of absolute weights of one kernel.
+        depthwise: whether kernel k, of one channel, is for channel k alone.
     """
 
     height: int
@@ -45,14 +47,15 @@ class Weights:
     slices: tuple[tuple[int, int], ...]
     matrix: NDArray[np.float32]
     magnitude: int
+    depthwise: bool = False
 
     @classmethod
-    def of_kernels(cls, kernels: Integers, slices: tuple[tuple[int, int], ...]) -> Weights:
+    def of_kernels(cls, kernels: Integers, slices: tuple[tuple[int, int], ...], depthwise: bool = False) -> Weights:
         """From integers, (kernels, height, width, channels)."""
         count, height, width, _ = kernels.shape
         flat = kernels.reshape(count, -1)
         magnitude = int(np.abs(flat.astype(np.int64)).sum(axis=1).max())
-        return cls(height, width, slices, np.ascontiguousarray(flat.T, dtype=np.float32), magnitude)
+        return cls(height, width, slices, np.ascontiguousarray(flat.T, dtype=np.float32), magnitude, depthwise)
 
 
 def pad(features: Integers, top: int, bottom: int, left: int, right: int) -> NDArray[np.float32]:
@@ -64,15 +67,21 @@ def pad(features: Integers, top: int, bottom: int, left: int, right: int) -> NDA
 
 
 def psums(
-    padded: NDArray[np.float32], weights: Weights, strides: tuple[int, int], largest: int, rows: range
+    padded: NDArray[np.float32],
+    weights: Weights,
+    strides: tuple[int, int],
+    largest: int,
+    rows: range,
+    initial: Integers | None = None,
 ) -> Iterator[tuple[int, Psums]]:
-    """Psums of some rows of the output, a few rows at a time.
+    """Psums of some rows of the result, a few rows at a time.
 
     Args:
         padded: features with their padding, (height, width, channels).
         strides: vertical and horizontal step of the kernel.
         largest: no feature is larger in magnitude.
         rows: rows of the result.
+        initial: psums that the chain starts from, (rows, columns, kernels); None for zeros.
 
     Yields:
         Place of the first row in ``rows``, and psums, (rows, columns, kernels).
@@ -87,25 +96,50 @@ def psums(
         (step_y * stride_y * rows.step, step_x * stride_x, step_y, step_c),
         writeable=False,
     )
-    depth, kernels = weights.matrix.shape
+    reach = weights.magnitude * largest
+    depth, kernels = weights.height * weights.width * channels, weights.matrix.shape[1]
     chunk = max(1, CHUNK_BYTES // (columns * depth * padded.itemsize))
     for first in range(0, len(rows), chunk):
         part = windows[first : first + chunk]
-        sums = _window_sums(part.reshape(-1, depth), weights, largest)
+        start = None if initial is None else initial[first : first + chunk].reshape(-1, kernels)
+        pixels = part.reshape(-1, depth)
+        sums = _depthwise_sums(pixels, weights, start) if weights.depthwise else _sums(pixels, weights, reach, start)
         yield first, sums.reshape(len(part), columns, kernels)
 
 
-def _window_sums(windows: NDArray[np.float32], weights: Weights, largest: int) -> Psums:
-    """Psums of windows, (windows, depth), for all kernels: (windows, kernels)."""
-    bound = weights.magnitude * largest
+def largest_magnitude(values: Integers) -> int:
+    """The largest absolute value; 0 of no values."""
+    return max(-int(values.min(initial=0)), int(values.max(initial=0)))
+
+
+def _sums(windows: NDArray[np.float32], weights: Weights, reach: int, initial: Integers | None) -> Psums:
+    """Psums of windows, (windows, depth), for all kernels: (windows, kernels).
+
+    Args:
+        reach: no sum of products is larger in magnitude.
+    """
+    bound = reach if initial is None else reach + largest_magnitude(initial)
     if bound <= FLOAT32_EXACT:
-        return windows @ weights.matrix
+        return _plus(windows @ weights.matrix, initial)
     wide, matrix = windows.astype(np.float64), weights.matrix.astype(np.float64)
     if bound <= PSUM_HIGH:
-        return wide @ matrix
-    return saturating_chain(
-        (wide[:, columns] @ matrix[columns]).astype(np.int64) for columns in _columns_of_tiles(weights)
-    )
+        return _plus(wide @ matrix, initial)
+    parts = ((wide[:, columns] @ matrix[columns]).astype(np.int64) for columns in _columns_of_tiles(weights))
+    return saturating_chain(parts, initial)
+
+
+def _plus(sums: NDArray[Any], initial: Integers | None) -> Psums:
+    """The sum, which fits the type of ``sums``."""
+    if initial is not None:
+        sums += initial.astype(sums.dtype)
+    return sums
+
+
+def _depthwise_sums(windows: NDArray[np.float32], weights: Weights, initial: Integers | None) -> Psums:
+    """The same where kernel k multiplies channel k: a kernel that fits a row has sums below 2^24."""
+    taps, kernels = weights.matrix.shape
+    sums = np.einsum("ptk,tk->pk", windows.reshape(-1, taps, kernels), weights.matrix)
+    return sums if initial is None else saturating_chain([sums.astype(np.int64)], initial)
 
 
 def _columns_of_tiles(weights: Weights) -> Iterator[NDArray[np.intp]]:
@@ -116,9 +150,13 @@ def _columns_of_tiles(weights: Weights) -> Iterator[NDArray[np.intp]]:
         yield places[:, first:last].reshape(-1)
 
 
-def saturating_chain(parts: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Adds what each tile contributes, in the order of the chain; every step saturates to 32 bits."""
-    total = np.int64(0)
+def saturating_chain(parts: Iterable[NDArray[np.int64]], initial: Integers | None = None) -> NDArray[np.int64]:
+    """Adds what each tile contributes, in the order of the chain; every step saturates to 32 bits.
+
+    Args:
+        initial: what the chain starts from; None for zeros.
+    """
+    total = np.asarray(0 if initial is None else initial, np.int64)
     for part in parts:
         total = np.clip(total + part, PSUM_LOW, PSUM_HIGH)
-    return np.asarray(total)
+    return total

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from asm import isa
 from asm.rules import Cause, KernelGeometry, RuleError, slice_channels
 from emu.npu.convolution import Weights
-from emu.npu.formats import unpack
+from emu.npu.sparsity import unpack_slices
 from emu.npu.stream import element_format
 from emu.npu.tile import TileArray
 from emu.npu.topology import Topology
@@ -39,9 +39,15 @@ class LoadedKernels:
         wiring = Topology.of_word(topology)
         size, kind = isa.KernelShape.unpack(shape), isa.KernelFormat.unpack(layout)
         weights = element_format(kind["weights"])
-        if kind["depthwise"] or kind["sparse"]:
-            raise RuleError(Cause.bad_field, "kernels cannot be depthwise or sparse")
-        geometry = KernelGeometry(size["height"], size["width"], kind["channels"], weights, wiring.chain)
+        geometry = KernelGeometry(
+            size["height"],
+            size["width"],
+            kind["channels"],
+            weights,
+            wiring.chain,
+            bool(kind["depthwise"]),
+            bool(kind["sparse"]),
+        )
         return cls(geometry, wiring, isa.LoadCount.unpack(count)["kernels"])
 
     def check(self) -> None:
@@ -62,9 +68,8 @@ class LoadedKernels:
 
     @property
     def weight_bits(self) -> int:
-        """Bits of the weights alone, without the padding of slices."""
-        shape = self.geometry
-        return self.count * shape.height * shape.width * shape.channels * shape.weights.bits
+        """Bits of the weights (sparse ones: with their places), without the padding of slices."""
+        return self.count * self.geometry.kernel_bits
 
     @property
     def slices(self) -> tuple[tuple[int, int], ...]:
@@ -84,7 +89,7 @@ class LoadedKernels:
     def describe(self, tiles: TileArray) -> None:
         """Note in the tiles what they hold."""
         shape = self.geometry
-        bits = [shape.height * shape.width * (last - first) * shape.weights.bits for first, last in self.slices]
+        bits = [shape.stored_bits(weights) for weights in shape.slice_weights]
         for stripe in range(self.topology.stripes):
             for number, chain, kernels in self.places(stripe):
                 tiles[number].describe(shape.weights, kernels, bits[chain])
@@ -132,8 +137,7 @@ def _unpack(loaded: LoadedKernels, rows: list[NDArray[np.uint8]]) -> Weights:
         parts = []
         for place, (first, last) in enumerate(loaded.slices):
             packed = rows[parallel * shape.chain + place]
-            count = shape.height * shape.width * (last - first)
-            part = unpack(packed, count, shape.weights)
+            part = unpack_slices(packed, shape, shape.slice_weights[place])
             parts.append(part.reshape(len(packed), shape.height, shape.width, last - first))
         chains.append(np.concatenate(parts, axis=3))
-    return Weights.of_kernels(np.concatenate(chains), loaded.slices)
+    return Weights.of_kernels(np.concatenate(chains), loaded.slices, shape.depthwise)

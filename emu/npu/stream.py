@@ -60,6 +60,11 @@ class Tensor:
         return cls(address, element, kind["channels"], size["height"], size["width"], line_stride, pixel_stride)
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        return self.height, self.width, self.channels
+
+    @property
     def row_bits(self) -> int:
         """Bits from the first to the last element of a row, both included."""
         return (self.width - 1) * self.pixel_stride + self.channels * self.element.bits

@@ -8,12 +8,25 @@ from typing import TYPE_CHECKING
 
 from asm import isa
 from asm.isa import CommandCode
-from asm.rules import ARRAY_FORMATS, ROW_BITS, TILES, Cause, ElementFormat, RuleError, check_kernel_fits, output_size
+from asm.rules import (
+    ARRAY_FORMATS,
+    ARRAY_NAMES,
+    PSUM_BITS,
+    ROW_BITS,
+    TILES,
+    Cause,
+    ElementFormat,
+    RuleError,
+    array_bits,
+    check_kernel_fits,
+    mac_bits,
+    output_size,
+)  # fmt: skip
 from emu.npu import stream
 from emu.npu.commands.command import Command, tensor_of_registers
 from emu.npu.commands.load import loaded_kernels
 from emu.npu.commands.results import Partition, output_stage
-from emu.npu.convolution import PSUM_HIGH, Weights, pad, psums
+from emu.npu.convolution import PSUM_HIGH, Weights, largest_magnitude, pad, psums
 from emu.npu.kernels import LoadedKernels
 from emu.npu.output_stage import OutputStage
 from emu.npu.stream import Tensor, element_format
@@ -33,6 +46,7 @@ class Convolve(Command):
         features: format that the tiles expect.
         strides: vertical, horizontal.
         padding: top, bottom, left, right.
+        initial: psums that the chains start from, of the rows before pooling that are made; None for zeros.
     """
 
     kind = CommandCode.convolve
@@ -44,9 +58,11 @@ class Convolve(Command):
     partition: Partition
     source: Tensor
     output: OutputStage
+    initial: Tensor | None
 
     @classmethod
     def of_registers(cls, cluster: Cluster) -> Convolve:
+        accumulates = cls.kind is CommandCode.accumulate
         shape = isa.KernelShape.unpack(cluster.KERNEL_SHAPE)
         kind = isa.KernelFormat.unpack(cluster.KERNEL_FORMAT)
         zeros = isa.Padding.unpack(cluster.PADDING)
@@ -64,6 +80,7 @@ class Convolve(Command):
             Partition.of_registers(cluster),
             tensor_of_registers(cluster, type(cluster).INPUT_ADDRESS),
             output_stage(cluster, kernels.count),
+            tensor_of_registers(cluster, type(cluster).OPERAND_ADDRESS) if accumulates else None,
         )
 
     @property
@@ -93,8 +110,7 @@ class Convolve(Command):
     @property
     def cost(self) -> Cost:
         shape, wiring, output = self.kernels.geometry, self.kernels.topology, self.output
-        weights = shape.height * shape.width * shape.channels
-        bits = max(shape.weights.bits, self.features.bits)
+        weights, bits = shape.kernel_weights, mac_bits(shape.weights, self.features)
         chains = wiring.parallel * wiring.stripes
         rows, columns = len(self.rows), self.size[1]
         return Cost(
@@ -102,14 +118,16 @@ class Convolve(Command):
             bits=bits,
             tiles=wiring.tiles,
             activation_bytes=self.input_bytes + output.activated_bytes(rows, columns),
-            utilisation=weights * shape.weights.bits * chains / (TILES * ROW_BITS),
+            utilisation=shape.kernel_bits * chains / (TILES * ROW_BITS),
+            array_bits=array_bits(shape.weights, self.features),
             rows=len(wiring.rows_of(0, rows)),
             columns=columns,
             kernels=wiring.kernels_of(0, self.kernels.count),
-            slice_bits=shape.slice_bits // shape.weights.bits * bits,
+            slice_bits=shape.stored_weights(shape.slice_weights[0]) * bits,
             input_bytes=self.input_bytes,
             output_bytes=output.destination.stream_bytes,
-            table_bytes=len(output.activation.table),
+            psum_bytes=0 if self.initial is None else self.initial.stream_bytes,
+            table_bytes=len(output.activation.table) + len(output.activation.lookup),
             unshared_bytes=self.source.stream_bytes if self.partition.unshared else 0,
             clusters=self.partition.clusters,
         )
@@ -118,6 +136,8 @@ class Convolve(Command):
         self._check_tiles(cluster)
         self._check_tensors()
         cluster.bus.view(self.source.address, self.source.extent)
+        if self.initial is not None:
+            cluster.bus.view(self.initial.address, self.initial.extent)
         cluster.bus.view(self.output.destination.address, self.output.destination.extent, write=True)
 
     def _check_tiles(self, cluster: Cluster) -> None:
@@ -128,15 +148,16 @@ class Convolve(Command):
     def _check_tensors(self) -> None:
         source, destination, shape = self.source, self.output.destination, self.kernels.geometry
         if self.features not in ARRAY_FORMATS:
-            raise RuleError(Cause.bad_field, f"features must be u1, s1, u2, s2, u4 or s4, not {self.features.name}")
+            raise RuleError(Cause.bad_field, f"features must be {ARRAY_NAMES}, not {self.features.name}")
         if source.element is not self.features:
             raise RuleError(
                 Cause.bad_field,
                 f"the input's format must be that of the features, {self.features.name}, not {source.element.name}",
             )
         source.check("input")
+        input_channels = self.kernels.count if shape.depthwise else shape.channels
         for what, made, needed in (
-            ("input's channels must be those of the kernels", source.channels, shape.channels),
+            ("input's channels must be those of the kernels", source.channels, input_channels),
             ("output's channels must be the loaded kernels", destination.channels, self.kernels.count),
         ):
             if made != needed:
@@ -146,17 +167,36 @@ class Convolve(Command):
         check_kernel_fits("height", source.height + top + bottom, shape.height, vertical)
         check_kernel_fits("width", source.width + left + right, shape.width, horizontal)
         self.output.check(*self.size)
+        if self.initial is not None:
+            self._check_initial(self.initial)
+
+    def _check_initial(self, initial: Tensor) -> None:
+        initial.check("third tensor (psums)")
+        if initial.element.value_bits != PSUM_BITS:
+            raise RuleError(
+                Cause.bad_field, f"the third tensor must have psums, s32 or psum64, not {initial.element.name}"
+            )
+        needed = (len(self.rows), self.size[1], self.kernels.count)
+        if initial.shape != needed:
+            raise RuleError(
+                Cause.shape_mismatch,
+                f"the third tensor must have a psum for each of the {by(needed)} sums before pooling, "
+                f"not {by(initial.shape)}",
+            )
 
     def carry_out(self, cluster: Cluster) -> Cost:
         self.kernels.describe(cluster.tiles)
         largest = max(-self.features.low, self.features.high)
         padded = pad(stream.read(cluster.bus, self.source), *self.padding)
+        initial = None if self.initial is None else stream.read(cluster.bus, self.initial)
         wanted = self.rows
         activated = self.output.empty(len(wanted), self.size[1])
         for places, weights in self._bands(cluster):
-            bound = min(weights.magnitude * largest, PSUM_HIGH + 1)
-            made = activated[places.start : places.stop : places.step]
-            for first, sums in psums(padded, weights, self.strides, largest, wanted[slice_of(places)]):
+            part = slice(places.start, places.stop, places.step)
+            made, start = activated[part], None if initial is None else initial[part]
+            reach = weights.magnitude * largest + (0 if start is None else largest_magnitude(start))
+            bound = min(reach, PSUM_HIGH + 1)
+            for first, sums in psums(padded, weights, self.strides, largest, wanted[part], start):
                 made[first : first + len(sums)] = self.output.activate(sums, bound)
         self.output.store(cluster.bus, activated)
         return self.cost
@@ -174,6 +214,13 @@ class Convolve(Command):
                 yield rows, weights
 
 
-def slice_of(places: range) -> slice:
-    """The slice that selects ``places``, which rise."""
-    return slice(places.start, places.stop, places.step)
+@dataclass(frozen=True, slots=True)
+class Accumulate(Convolve):
+    """The same with psums that start from a third tensor."""
+
+    kind = CommandCode.accumulate
+
+
+def by(shape: tuple[int, ...]) -> str:
+    """A shape for people."""
+    return " x ".join(map(str, shape))

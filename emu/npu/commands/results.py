@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from asm import isa
 from asm.rules import Cause, ElementFormat, RuleError
-from emu.npu.activation import ENTRY_BYTES, Activation
+from emu.npu.activation import ENTRY_BYTES, LOOKUP_BYTES, Activation
 from emu.npu.commands.command import other_clusters, signed, tensor_of_registers
 from emu.npu.output_stage import OutputStage
 from emu.npu.pooling import Pooling
@@ -56,8 +56,6 @@ def output_stage(cluster: Cluster, channels: int) -> OutputStage:
 
 def _activation(cluster: Cluster, element: ElementFormat, channels: int) -> Activation:
     control = isa.ActivationControl.unpack(cluster.ACTIVATION_CONTROL)
-    if control["lookup"]:
-        raise RuleError(Cause.bad_field, "there is no look-up table")
     table, address = b"", cluster.ACTIVATION_TABLE
     if not control["bypass"]:
         if address % WORD_BYTES:
@@ -66,4 +64,5 @@ def _activation(cluster: Cluster, element: ElementFormat, channels: int) -> Acti
             )
         table = cluster.bus.read(address, channels * ENTRY_BYTES)
     low, high = signed(cluster.CLAMP_LOW), signed(cluster.CLAMP_HIGH)
-    return Activation(bool(control["bypass"]), bool(control["relu"]), low, high, element, table)
+    lookup = cluster.bus.read(cluster.LOOKUP_TABLE, LOOKUP_BYTES) if control["lookup"] else b""
+    return Activation(bool(control["bypass"]), bool(control["relu"]), low, high, element, table, lookup)

@@ -26,7 +26,7 @@ SYSTEM = 0x3000_0000
 ROM = 0x0800_0000
 TILES = 0x3800_0000
 CLUSTERS = 0x5000_0000
-NO_BASE = isa.BaseImmediate.pack(first=isa.ABSOLUTE, second=isa.ABSOLUTE)
+NO_BASE = isa.BaseImmediate.pack(first=isa.ABSOLUTE, second=isa.ABSOLUTE, third=isa.ABSOLUTE)
 DONE, ERROR, PROGRAM = 1, 2, 4
 
 

@@ -108,5 +108,5 @@ def test_bounds_the_wrong_way_round() -> None:
 
 
 def test_bypass_needs_a_wide_output() -> None:
-    with pytest.raises(RuleError, match=r"with bypass the output must be s32, not s8"):
+    with pytest.raises(RuleError, match=r"with bypass the output must be s32 or psum64, not s8"):
         Activation(True, False, 0, 0, ElementFormat.s8, b"").check()

@@ -39,7 +39,7 @@ RESET_VALUES = {
 }
 
 
-OTHERS = "2 (convolve), 3 (copy)"
+OTHERS = "2 (convolve), 5 (accumulate), 6 (sum), 7 (product), 3 (copy)"
 
 
 def ready(machine: SmallMachine) -> None:
@@ -90,8 +90,16 @@ def test_reset_values() -> None:
         ),
         ({"TOPOLOGY": 0x011, "LOAD_COUNT": 4}, Cause.illegal_topology, "stripes must be 1..8, not 0"),
         ({"KERNEL_FORMAT": 0x0040_0045, "LOAD_COUNT": 4}, Cause.kernel_too_large, "needs 2304 bits a tile"),
-        ({"KERNEL_FORMAT": 0x0008_0047, "LOAD_COUNT": 4}, Cause.bad_field, "weights must be u1, s1, u2, s2, u4 or s4"),
-        ({"KERNEL_FORMAT": 0x0008_0075, "LOAD_COUNT": 4}, Cause.bad_field, "features must be u1, s1, u2, s2, u4 or s4"),
+        (
+            {"KERNEL_FORMAT": 0x0008_0048, "LOAD_COUNT": 4},
+            Cause.bad_field,
+            "weights must be u1, s1, u2, s2, u4, s4, u8",
+        ),
+        (
+            {"KERNEL_FORMAT": 0x0008_0085, "LOAD_COUNT": 4},
+            Cause.bad_field,
+            "features must be u1, s1, u2, s2, u4, s4, u8",
+        ),
         ({"KERNEL_FORMAT": 0x0008_004F, "LOAD_COUNT": 4}, Cause.bad_field, "15 is not an element format"),
         ({"KERNEL_FORMAT": 0x0008_0055, "LOAD_COUNT": 4}, Cause.bad_field, "must be that of the features, s4, not u4"),
         ({"KERNEL_SHAPE": 0x0001_0303, "LOAD_COUNT": 4}, Cause.bad_field, "stride must be at least 1, not 0"),
@@ -113,7 +121,7 @@ def test_reset_values() -> None:
             Cause.shape_mismatch,
             "output's channels must be the loaded kernels, 4, not 3",
         ),
-        ({"OUTPUT_FORMAT": 0x0004_0007}, Cause.bad_field, "with bypass the output must be s32, not s8"),
+        ({"OUTPUT_FORMAT": 0x0004_0007}, Cause.bad_field, "with bypass the output must be s32 or psum64, not s8"),
         ({"OUTPUT_FORMAT": 0x0004_000A}, Cause.bad_field, "10 is not an element format"),
         ({"INPUT_PIXEL_STRIDE": 33}, Cause.bad_field, "input's pixel stride must be a multiple of 4 bits (u4), not 33"),
         ({"OUTPUT_PIXEL_STRIDE": 96}, Cause.shape_mismatch, "pixel stride must be at least 128 bits, not 96"),
