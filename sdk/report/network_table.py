@@ -110,9 +110,9 @@ def _notes(figures: NetworkFigures) -> list[str]:
     published = figures.published_total
     lines = [
         f"{figures.inferences_per_second:.1f} inferences/s{_publication(published.get('inf_per_s'))}",
-        f"{figures.tops_per_watt():.2f} TOPS/W{_publication(published.get('tops_per_w'))}, where each layer's input and "
-        "results count once;",
-        f"{figures.tops_per_watt(counted=True):.2f} TOPS/W with the input of every kernel round, as the clusters count it",
+        f"{figures.tops_per_watt():.2f} TOPS/W{_publication(published.get('tops_per_w'))}, each layer's input and "
+        "results counted once;",
+        f"{figures.tops_per_watt(counted=True):.2f} TOPS/W with the input of every kernel round, as clusters count it",
         "all outputs equal the integer reference" if figures.run.exact else _wrong(figures),
     ]
     uneven = [row for row in figures.layers if row.slowest_cycles > rounded(row.cycles) + 1]
