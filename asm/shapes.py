@@ -44,12 +44,12 @@ class OutputSetup:
 
     Attributes:
         pooling: None if it is unknown.
-        first_row: row of the pooled result that the output begins with; 0 if it is unknown.
+        first_row: row of the pooled result that the output begins with; None if it is unknown.
         whole: whether the output must be all of the result; else it may be a band of its rows.
     """
 
     pooling: PoolingSetup | None
-    first_row: int
+    first_row: int | None
     whole: bool
 
     def check(self, size: tuple[int, int], output: tuple[int, int], form: ElementFormat) -> None:
@@ -62,7 +62,7 @@ class OutputSetup:
         heights = window_counts(size[0], pooling.height, pooling.stride_y)
         if self.whole:
             _check_one_of("height", output[0], heights)
-        elif self.first_row + output[0] > heights[1]:
+        elif self.first_row is not None and self.first_row + output[0] > heights[1]:
             raise RuleError(
                 Cause.shape_mismatch,
                 f"the output's height must be at most {max(heights[1] - self.first_row, 0)} (the result has "
@@ -70,10 +70,17 @@ class OutputSetup:
             )
         _check_one_of("width", output[1], window_counts(size[1], pooling.width, pooling.stride_x))
 
+    def rows_made(self, height: int, output_height: int) -> int | None:
+        """Rows before pooling, of ``height``, that so many rows of output are made of; None if it is unknown."""
+        if self.pooling is None or self.first_row is None:
+            return None
+        first = self.first_row * self.pooling.stride_y
+        return min(first + (output_height - 1) * self.pooling.stride_y + self.pooling.height, height) - first
+
 
 AFTER_RESET = OutputSetup(PoolingSetup(), 0, whole=True)
 """No pooling, whole results."""
-UNKNOWN = OutputSetup(None, 0, whole=False)
+UNKNOWN = OutputSetup(None, None, whole=False)
 """Anything may be set."""
 
 

@@ -167,7 +167,9 @@ class ClusterState:
             case isa.SetKernel():
                 self._kernel(*words)
             case isa.SetActivation():
-                self.bypass = bool(words[0]["bypass"])
+                self._activation(bool(words[0]["bypass"]), bool(words[0]["lookup"]))
+            case isa.Wait() | isa.Barrier():
+                self.loaded = None  # another cluster may have broadcast kernels to this one
             case isa.SetPooling():
                 self._pooling(**words[0])
             case isa.SetPartition():
@@ -231,6 +233,12 @@ class ClusterState:
             kernel.geometry(self.tiling.chain).check()
         self.kernel = kernel
 
+    def _activation(self, bypass: bool, lookup: bool) -> None:
+        self.bypass = None
+        if bypass and lookup:
+            raise RuleError(Cause.bad_field, "with bypass there is no look-up: psums leave as they are")
+        self.bypass = bypass
+
     def _pooling(self, **fields: int) -> None:
         self.output = replace(self.output, pooling=None)
         self.output = replace(self.output, pooling=PoolingSetup.of_fields(**fields))
@@ -258,7 +266,7 @@ class ClusterState:
                 Cause.shape_mismatch,
                 f"the output must have {self.loaded} channels, one for each loaded kernel, not {target.channels}",
             )
-        self._check_bypass(target)
+        self._check_psums_out(target)
 
     def _check_input(self, kernel: KernelSetup, source: TensorWords) -> None:
         if source.format is not kernel.features:
@@ -288,11 +296,13 @@ class ClusterState:
             check_kernel_fits("width", source.width + left + right, kernel.width, kernel.stride_x)
             self.output.check(kernel.result_size(*source.size), target.size, target.format)
 
-    def _check_bypass(self, target: TensorWords) -> None:
+    def _check_psums_out(self, target: TensorWords) -> None:
         if self.bypass and target.format not in PSUM_FORMATS:
             raise RuleError(
                 Cause.bad_field, f"with activation bypass the output must be s32 or psum64, not {target.format.name}"
             )
+        if self.bypass is False and target.format is ElementFormat.psum64:
+            raise RuleError(Cause.bad_field, "an output of psum64 needs activation bypass; use s32")
 
     def _psums(self, source: TensorWords, target: TensorWords, psums: TensorWords) -> None:
         if psums.format not in PSUM_FORMATS:
@@ -302,12 +312,14 @@ class ClusterState:
                 Cause.shape_mismatch,
                 f"the psums must have {target.channels} channels, as the output, not {psums.channels}",
             )
-        if self.kernel is not None and self.output.whole:
-            height, width = self.kernel.result_size(*source.size)
-            if psums.size != (height, width):
+        if self.kernel is not None:
+            result_height, width = self.kernel.result_size(*source.size)
+            height = self.output.rows_made(result_height, target.height)
+            if height is not None and psums.size != (height, width):
                 raise RuleError(
                     Cause.shape_mismatch,
-                    f"the psums must be {height} x {width}, as the convolution, not {psums.height} x {psums.width}",
+                    f"there must be {height} x {width} psums, one for each sum before pooling, "
+                    f"not {psums.height} x {psums.width}",
                 )
 
     def _element_wise(self, first: TensorWords, second: TensorWords, target: TensorWords) -> None:
@@ -320,8 +332,11 @@ class ClusterState:
                 Cause.shape_mismatch,
                 f"the output must have {first.channels} channels, as the inputs, not {target.channels}",
             )
+        for name, tensor in (("first", first), ("second", second)):
+            if tensor.format is ElementFormat.psum64:
+                raise RuleError(Cause.bad_field, f"the {name} input cannot be psum64; use s32")
         self.output.check(first.size, target.size, target.format)
-        self._check_bypass(target)
+        self._check_psums_out(target)
 
 
 def check_load(count: int, parallel: int) -> None:

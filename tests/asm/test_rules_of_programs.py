@@ -130,11 +130,24 @@ def message_of(text: str) -> str:
         ),
         (
             "accumulate hidden, image, sums[0:4, :, :]",
-            "the psums must be 8 x 8, as the convolution, not 4 x 8",
+            "there must be 8 x 8 psums, one for each sum before pooling, not 4 x 8",
         ),
         (
             "accumulate hidden, hidden, sums",
             "the input must have 16 channels, as the kernel, not 32",
+        ),
+        (
+            "pool max 3x3, stride=2\npartition first=1\naccumulate hidden[0:2, 0:4, :], image, sums",
+            "there must be 5 x 8 psums, one for each sum before pooling, not 8 x 8",
+        ),
+        ("activation bypass, lookup", "with bypass there is no look-up: psums leave as they are"),
+        (
+            "conv tensor(psum64[8, 8, 32] at r1), image",
+            "an output of psum64 needs activation bypass; use s32",
+        ),
+        (
+            "sum hidden, hidden, tensor(psum64[8, 8, 32] at r1)",
+            "the second input cannot be psum64; use s32",
         ),
         ("sum hidden, hidden, image", "the inputs must have one shape, not 8 x 8 x 32 and 8 x 8 x 16"),
         ("product hidden, image, image", "the output must have 16 channels, as the inputs, not 32"),
@@ -177,6 +190,9 @@ def test_a_broken_rule_is_an_error_unless_it_is_unchecked(line: str, message: st
         "activation bypass\nconv tensor(psum64[8, 8, 32] at r3), image",
         "accumulate hidden, image, sums\nactivation bypass\naccumulate sums, image, sums",
         "pool max 2x2\naccumulate hidden[0:4, 0:4, :], image, sums",
+        "pool max 3x3, stride=2\npartition first=1\naccumulate hidden[1:4, 0:4, :], image, sums[2:8, :, :]",
+        "kernel layer, features=u4, pad=1\nbarrier 1, clusters=3\nconv hidden, image",
+        "kernel layer, features=u4, pad=1\nwait 1\nconv hidden, image",
         "sum hidden, hidden, tensor(s8[8, 8, 32] at r3)\npool max 8x8\nproduct hidden[0, 0, :], hidden, hidden",
         "kernel single, features=u4, pad=1, depthwise\nload single\nconv hidden, hidden",
         "conv tensor(u4[8, 8, 32] compressed at r3), tensor(u4[8, 8, 16] compressed at r0, line=80)",
