@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from asm import isa
 from asm.rules import (
     ARRAY_FORMATS,
+    ARRAY_NAMES,
     KERNEL_ROWS,
     LOOP_DEPTH,
     Cause,
@@ -64,7 +65,7 @@ class KernelSetup:
 
     def geometry(self, chain: int) -> KernelGeometry:
         """The kernel over a chain of this length."""
-        return KernelGeometry(self.height, self.width, self.channels, self.weights, chain)
+        return KernelGeometry(self.height, self.width, self.channels, self.weights, chain, self.depthwise, self.sparse)
 
     def result_size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the result of an input of this height and width."""
@@ -168,8 +169,12 @@ class ClusterState:
                 self._kernel(*words)
             case isa.SetActivation():
                 self._activation(bool(words[0]["bypass"]), bool(words[0]["lookup"]))
-            case isa.Wait() | isa.Barrier():
+            case isa.Wait():
                 self.loaded = None  # another cluster may have broadcast kernels to this one
+            case isa.Barrier():
+                self.loaded = None  # the same
+                if not isa.EventImmediate.clusters.extract(instruction.immediate_word):
+                    raise RuleError(Cause.bad_field, "a barrier needs the clusters that take part, at least one")
             case isa.SetPooling():
                 self._pooling(**words[0])
             case isa.SetPartition():
@@ -213,8 +218,7 @@ class ClusterState:
         weights, features = element_format(formats["weights"]), element_format(formats["features"])
         for name, form in (("weights", weights), ("features", features)):
             if form not in ARRAY_FORMATS:
-                *others, last = (known.name for known in ARRAY_FORMATS)
-                raise RuleError(Cause.bad_field, f"{name} must be {', '.join(others)} or {last}, not {form.name}")
+                raise RuleError(Cause.bad_field, f"{name} must be {ARRAY_NAMES}, not {form.name}")
         for stride in ("stride_y", "stride_x"):
             if shape[stride] < 1:
                 raise RuleError(Cause.bad_field, "stride must be at least 1, not 0")

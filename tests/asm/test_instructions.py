@@ -223,6 +223,12 @@ def test_part_of_kernels_is_addressed_by_whole_chunks_of_the_topology() -> None:
     assert words_of(text)[6:] == [0x2002_0000 | NO_BASE, 32 * 144 - 8, 32]
 
 
+def test_part_of_sparse_kernels_is_addressed_by_their_smaller_slices() -> None:
+    """3 x 3 x 16 weights in groups of 4, two of them stored with 4 + 2 bits: 36 x 12 bits, 54 bytes padded to 56."""
+    text = "topology chain=2, stripes=4\nkernel layer, features=u4, sparse\nload layer[32:64]"
+    assert words_of(text)[6:] == [0x2002_0000 | NO_BASE, 32 * 2 * 56 - 8, 32]
+
+
 def test_relocations_hold_symbol_and_addend() -> None:
     text = "set r1, extern buffer + 4\nload layer\nwords extern last\nlookup at extern sigmoid\n"
     text += "fill at extern halo, 0, bytes=8"

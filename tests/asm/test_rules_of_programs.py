@@ -83,7 +83,7 @@ def message_of(text: str) -> str:
         ("kernel layer, features=u4, depthwise", "a depthwise kernel has 1 channel, not 16"),
         (
             "topology chain=2\nkernel single, features=u4, depthwise",
-            "a chain of 2 tiles needs at least 2 channels, the kernel has 1",
+            "depthwise kernels have 1 channel and a chain of 1 tile, not 1 and 2",
         ),
         (
             "kernel single, features=u4, pad=1, depthwise\nload single\nconv hidden, image",
@@ -123,6 +123,13 @@ def message_of(text: str) -> str:
             "kernel layer, features=u4\nload layer\npartition first=0\nconv hidden, image[0:2, :, :]",
             "the kernel's height 3 is larger than the padded input's height 2",
         ),
+        (
+            "kernel s4[7, 5, 10], features=u4, sparse",
+            "a 7 x 5 x 10 kernel of s4 over a chain of 1 needs 1056 bits a tile; a row has 1024 "
+            "(a longer chain would help)",
+        ),
+        ("kernel s1[3, 3, 16], features=u4, sparse", "sparse weights cannot be s1: it has no 0"),
+        ("barrier 3, clusters=0", "a barrier needs the clusters that take part, at least one"),
         ("accumulate hidden, image, hidden", "psums must be s32 or psum64, not u4"),
         (
             "accumulate hidden, image, sums[:, :, 0:8]",
@@ -195,6 +202,7 @@ def test_a_broken_rule_is_an_error_unless_it_is_unchecked(line: str, message: st
         "kernel layer, features=u4, pad=1\nwait 1\nconv hidden, image",
         "sum hidden, hidden, tensor(s8[8, 8, 32] at r3)\npool max 8x8\nproduct hidden[0, 0, :], hidden, hidden",
         "kernel single, features=u4, pad=1, depthwise\nload single\nconv hidden, hidden",
+        "kernel s4[5, 5, 13], features=u4, sparse\nload at 0, count=32, compressed",
         "conv tensor(u4[8, 8, 32] compressed at r3), tensor(u4[8, 8, 16] compressed at r0, line=80)",
         "kernel s8[3, 3, 8], features=u8, pad=1\nload at 0, count=32, overlap\nconv hidden, tensor(u8[8, 8, 8] at r0)",
     ],
