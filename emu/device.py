@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from emu.bus import Bus
@@ -14,6 +14,40 @@ from emu.registers import Register, RegisterArray
 WORD_MASK = 0xFFFF_FFFF
 
 
+class Requests:
+    """What devices ask of their machine: a reset, or the end of the run.
+
+    Attributes:
+        reset: a device wants the machine to be reset.
+        exit_code: the run ends with this code, None: it goes on.
+        on_request: called at every request, so that the CPU stops soon.
+    """
+
+    def __init__(self) -> None:
+        self.reset = False
+        self.exit_code: int | None = None
+        self.on_request: Callable[[], None] | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a request that the machine has not served yet."""
+        return self.reset or self.exit_code is not None
+
+    def request_reset(self) -> None:
+        """Reset the machine at the next block boundary of the CPU."""
+        self.reset = True
+        self._notify()
+
+    def request_exit(self, code: int) -> None:
+        """End the run at the next block boundary of the CPU."""
+        self.exit_code = code
+        self._notify()
+
+    def _notify(self) -> None:
+        if self.on_request is not None:
+            self.on_request()
+
+
 @dataclass(frozen=True)
 class Board:
     """What a device gets from its machine."""
@@ -21,6 +55,7 @@ class Board:
     clock: Clock
     bus: Bus
     log: Log
+    requests: Requests = field(default_factory=Requests)
 
 
 class Line:
@@ -142,6 +177,6 @@ class Device:
             self.warn(
                 f"{register.name}: bits 0x{value & ~register.layout.mask():08x} are reserved, writing them is ignored"
             )
-        for field in register.layout.fields.values():
-            if not getattr(field, "modelled", True) and field.extract(value):
-                self.warn(f"{register.name}.{field.name} is not modelled: it does nothing")
+        for bits in register.layout.fields.values():
+            if not getattr(bits, "modelled", True) and bits.extract(value):
+                self.warn(f"{register.name}.{bits.name} is not modelled: it does nothing")

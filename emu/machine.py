@@ -11,7 +11,7 @@ from emu.bus import Bus
 from emu.clock import FOREVER, Clock
 from emu.cpu import make_core
 from emu.cpu.core import Core, Pause
-from emu.device import Board, Device
+from emu.device import Board, Device, Line
 from emu.log import Log
 from emu.memory import Memory
 
@@ -25,6 +25,8 @@ class MemoryRegion:
     size: int
     access: str
     doc: str
+    mirror_of: str | None = None
+    """An earlier memory whose bytes appear here once more."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Peripheral:
     Attributes:
         interrupt: input of the host's interrupt controller that its line is wired to.
         options: further arguments of the device's constructor.
+        lines: inputs of further lines, by the names of the device's attributes.
+        nmi: its line is wired to the host's non-maskable interrupt.
     """
 
     name: str
@@ -42,6 +46,8 @@ class Peripheral:
     doc: str
     interrupt: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict)
+    nmi: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,9 @@ class Machine:
         self.board = Board(self.clock, self.bus, self.log)
         for region in map.memories:
             self.bus.add_memory(Memory(region.name, region.base, region.size, region.access, region.doc))
+        for region in map.memories:
+            if region.mirror_of is not None:
+                self.bus.memory(region.name).mirror(self.bus.memory(region.mirror_of))
         self.devices: dict[str, Device] = {}
         for item in map.peripherals:
             device = item.device(item.name, self.board, **item.options)
@@ -121,16 +130,29 @@ class Machine:
             self.devices[item.name] = device
         self.core: Core = make_core(map.host, self.board, map.reset_address)
         self.core.attach(self.devices)
+        self._inputs: dict[int, list[Line]] = {}
         for item in map.peripherals:
-            if item.interrupt is not None:
-                self._wire(self.devices[item.name], item.interrupt)
+            self._wire(self.devices[item.name], item)
         self.bus.on_write.append(self.core.invalidate)
+        self.board.requests.on_request = self.core.request_stop
 
-    def _wire(self, device: Device, number: int) -> None:
-        device.irq.connect(lambda level: self.core.set_interrupt(number, level))
+    def _wire(self, device: Device, item: Peripheral) -> None:
+        if item.interrupt is not None:
+            self._connect(device.irq, item.interrupt)
+        if item.nmi:
+            device.irq.connect(self.core.set_nmi)
+        for name, number in item.lines.items():
+            self._connect(getattr(device, name), number)
+
+    def _connect(self, line: Line, number: int) -> None:
+        """Wire a line to an input; lines that share an input are ORed."""
+        sharing = self._inputs.setdefault(number, [])
+        sharing.append(line)
+        line.connect(lambda _: self.core.set_interrupt(number, any(other.level for other in sharing)))
 
     def reset(self) -> None:
         """Power-up state of core and devices; memories keep their contents."""
+        self.board.requests.reset, self.board.requests.exit_code = False, None
         for device in self.devices.values():
             device.reset()
         self.core.reset()
@@ -141,6 +163,8 @@ class Machine:
         clock.limit = FOREVER if cycles is None else clock.now + cycles
         while True:
             clock.dispatch()
+            if self._serve_requests():
+                return self._stop(StopReason.EXIT)
             if clock.now >= clock.limit:
                 return self._stop(StopReason.LIMIT)
             pause = core.run()
@@ -150,8 +174,18 @@ class Machine:
                 clock.advance_to(min(clock.next_event, clock.limit))
             elif pause is Pause.RESET:
                 self.reset()
-            elif pause is not Pause.DEADLINE:
+            elif pause is not Pause.DEADLINE and not (pause is Pause.REQUEST and self.board.requests.waiting):
                 return self._stop(STOP_OF_PAUSE[pause])
+
+    def _serve_requests(self) -> bool:
+        """Reset the machine if a device asks for that; whether the run has to end because a device asks for that."""
+        requests = self.board.requests
+        if requests.exit_code is not None:
+            self.core.exit_code = requests.exit_code
+            return True
+        if requests.reset:
+            self.reset()
+        return False
 
     def step(self) -> Stop:
         """Execute one instruction of the host; time jumps to the next event if it sleeps."""
@@ -159,6 +193,8 @@ class Machine:
         clock.limit = FOREVER
         while True:
             clock.dispatch()
+            if self._serve_requests():
+                return self._stop(StopReason.EXIT)
             pause = self.core.step()
             if pause is Pause.RESET:
                 self.reset()

@@ -33,6 +33,18 @@ class Memory:
         self.block_reason = ""
         self.on_block: list[Callable[[], None]] = []
 
+    def mirror(self, other: Memory) -> None:
+        """Show the first bytes of ``other`` here instead of own ones; before a CPU is made.
+
+        Code that is executed here and overwritten there may run on unchanged.
+
+        Raises:
+            ValueError: ``other`` is smaller.
+        """
+        if other.size < self.size:
+            raise ValueError(f"{self.name} has {self.size} bytes and cannot mirror {other.name} with {other.size}")
+        self.data = other.data[: self.size]
+
     def __contains__(self, address: int) -> bool:
         return self.base <= address < self.base + self.size
 

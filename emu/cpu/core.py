@@ -96,6 +96,10 @@ class Core(ABC):
     def set_interrupt(self, number: int, level: bool) -> None:
         """Drive external interrupt input ``number`` of the core's interrupt controller."""
 
+    def set_nmi(self, level: bool) -> None:
+        """Drive the non-maskable interrupt. Raises LookupError if the core has none."""
+        raise LookupError(f"{self.name} has no non-maskable interrupt input")
+
     @abstractmethod
     def invalidate(self, address: int, count: int) -> None:
         """Forget translated code of these bytes."""
