@@ -111,14 +111,12 @@ def _task(layer: Layer, task: Task, cluster: int) -> Iterator[str]:
         yield conv
         return
     group = _cluster_set(task.clusters)
-    leads = cluster == task.clusters[0]
     yield f"barrier {READY}, clusters={group}"
-    if leads:
+    if cluster == task.clusters[0]:
         yield f"load {_round(layer, task)}, clusters={group}"
     yield f"barrier {LOADED}, clusters={group}"
     if rows:
-        # The assembler does not know that another cluster's broadcast has brought the kernels.
-        yield conv if leads else f"unchecked {conv}"
+        yield conv
 
 
 def _bounds(element: ElementFormat) -> str:

@@ -47,6 +47,8 @@ def convolve(features: Integers, kernels: Integers, stride: int, padding: int) -
 def requantise(sums: Words, table: Integers, relu: bool, element: ElementFormat) -> Words:
     """``(sum + bias) * multiplier / 2^shift + offset``, halves rounded away from zero, limited to the format.
 
+    `s1` keeps the sign alone: +1 above 0, else -1.
+
     Args:
         sums: (height, width, kernels), within 32 bits.
         table: (kernels, 4): bias, multiplier, shift, offset.
@@ -58,7 +60,7 @@ def requantise(sums: Words, table: Integers, relu: bool, element: ElementFormat)
     rounded = np.sign(scaled) * ((np.abs(scaled) + half) >> shift)
     lowest = np.maximum(element.low, offset) if relu else element.low
     limited: Words = np.clip(rounded + offset, lowest, element.high)
-    return limited
+    return np.where(limited > 0, 1, -1) if element is ElementFormat.s1 else limited
 
 
 def max_pool(values: Words, size: int) -> Words:

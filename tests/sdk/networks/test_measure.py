@@ -1,0 +1,113 @@
+"""Networks that run from firmware: exact outputs, and the cycles that the rule says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sdk.networks.mapping import published_cycles
+from sdk.networks.measure import NetworkRun, NetworkRunError, run_network
+from sdk.networks.network import Network, NetworkError, network_of
+from sdk.networks.plan import plan_network
+from sdk.toolchain import ToolchainError
+
+FORMATS = ("u1", "s1", "u2", "s2", "u4", "s4")
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> Network:
+    """Two layers; the first one's mapping is any that its kernels fit, or searched for."""
+    first = {
+        "name": "A",
+        "kernels": draw(st.integers(1, 80)),
+        "size": draw(st.integers(1, 3)),
+        "padding": draw(st.integers(0, 1)),
+        "stride": draw(st.integers(1, 2)),
+        "pool": draw(st.integers(1, 3)),
+        "weights": draw(st.sampled_from(FORMATS)),
+        "output": draw(st.sampled_from(FORMATS)),
+        "unshared": draw(st.booleans()),
+    }
+    if draw(st.booleans()):
+        mappings = [(a, b, c) for a in range(1, 9) for b in range(1, 9) for c in range(1, 9) if a * b * c <= 8]
+        first["mapping"] = dict(zip(("stripes", "chain", "parallel"), draw(st.sampled_from(mappings)), strict=True))
+    second = {"name": "B", "kernels": draw(st.integers(1, 40)), "size": 1, "relu": False, "output": "s4"}
+    start = {
+        "height": draw(st.integers(6, 14)),
+        "width": draw(st.integers(6, 9)),
+        "channels": draw(st.integers(1, 24)),
+        "format": draw(st.sampled_from(FORMATS)),
+    }
+    seed = draw(st.integers(0, 1 << 32))
+    return network_of({"name": "small", "seed": seed, "input": start, "layers": [first, second]}, "small")
+
+
+def run(network: Network, clusters: int, folder: Path) -> NetworkRun:
+    try:
+        return run_network(plan_network(network, clusters), folder)
+    except ToolchainError as error:
+        pytest.skip(str(error))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(network=networks(), clusters=st.just(1))
+def test_small_networks_are_exact(network: Network, clusters: int) -> None:
+    try:
+        plan_network(network, clusters)
+    except NetworkError:
+        return
+    with TemporaryDirectory() as folder:
+        made = run(network, clusters, Path(folder))
+    assert made.exact, made.wrong
+    for layer, counted in zip(made.plan.layers, made.counted, strict=True):
+        if clusters == 1:
+            cycles = counted[0].load_cycles + counted[0].work_cycles + counted[0].stall_cycles
+            assert abs(cycles - published_cycles(layer.workload, layer.mapping)) <= 1
+        bits = layer.workload.macs * layer.workload.bits_per_mac
+        assert abs(sum(one.tile_cycles for one in counted) - bits // 1024) <= clusters
+
+
+def test_several_rounds_write_their_channels_side_by_side(tmp_path: Path) -> None:
+    halves = [
+        {"name": f"B_{half}", "source": "A", "tensor": "B", "kernels": 66, "size": 3, "first_channel": 66 * half,
+         "weights": "s2"}
+        for half in (0, 1)
+    ]  # fmt: skip
+    first = {"name": "A", "kernels": 100, "size": 3, "padding": 1, "pool": 2}
+    layers = [first, *halves, {"name": "C", "kernels": 10, "size": 2, "output": "s8", "relu": False}]
+    start = {"height": 13, "width": 11, "channels": 20}
+    network = network_of({"name": "rounds", "input": start, "layers": layers}, "rounds")
+    made = run(network, 1, tmp_path)
+    assert [layer.rounds for layer in made.plan.layers] == [2, 2, 2, 1]
+    assert made.exact, made.wrong
+
+
+def test_an_output_that_differs_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sdk.networks import measure
+
+    def spoiled(network: Network) -> object:
+        made = original(network)
+        made.expected["A"][2, 3, 1] ^= 1
+        return made
+
+    original = measure.make_parameters
+    monkeypatch.setattr(measure, "make_parameters", spoiled)
+    layer = {"name": "A", "kernels": 4, "size": 1}
+    start = {"height": 4, "width": 4, "channels": 4}
+    made = run(network_of({"name": "spoiled", "input": start, "layers": [layer]}, "spoiled"), 1, tmp_path)
+    assert made.wrong == {"A": 1}
+    assert not made.exact
+
+
+def test_a_firmware_that_fails_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sdk.networks import program
+
+    monkeypatch.setattr(program, "_bounds", lambda element: "3..2")
+    layer = {"name": "A", "kernels": 4, "size": 1}
+    start = {"height": 4, "width": 4, "channels": 4}
+    with pytest.raises(NetworkRunError, match="the firmware of broken did not come to its end"):
+        run(network_of({"name": "broken", "input": start, "layers": [layer]}, "broken"), 1, tmp_path)
