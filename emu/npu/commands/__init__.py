@@ -6,13 +6,13 @@ from asm.isa import CommandCode
 from asm.rules import Cause, RuleError
 from emu.npu.commands.command import Command
 from emu.npu.commands.convolve import Accumulate, Convolve
-from emu.npu.commands.copy import CopyTensor
+from emu.npu.commands.copy import CopyTensor, FillTensor
 from emu.npu.commands.elementwise import Product, Sum
 from emu.npu.commands.load import LoadKernels
 
 __all__ = ["COMMANDS", "Command", "command_class"]
 
-KINDS: tuple[type[Command], ...] = (LoadKernels, Convolve, Accumulate, Sum, Product, CopyTensor)
+KINDS: tuple[type[Command], ...] = (LoadKernels, Convolve, CopyTensor, FillTensor, Accumulate, Sum, Product)
 COMMANDS: dict[CommandCode, type[Command]] = {kind.kind: kind for kind in KINDS}
 """Commands by the code that starts them."""
 

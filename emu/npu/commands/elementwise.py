@@ -72,7 +72,8 @@ class Elementwise(Command):
         return Cost(
             copy_cycles=max(-(-size // BEAT_BYTES) for size in streams),
             activation_bytes=sum(inputs) + output.activated_bytes(rows, self.first.width),
-            input_bytes=sum(inputs),
+            input_bytes=inputs[0],
+            psum_bytes=inputs[1],
             output_bytes=output.destination.stream_bytes,
             table_bytes=len(output.activation.table) + len(output.activation.lookup),
         )

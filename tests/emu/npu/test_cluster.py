@@ -34,12 +34,15 @@ RESET_VALUES = {
     "ACTIVATION_CONTROL": 1,
     "CLAMP_LOW": 0x8000_0000,
     "CLAMP_HIGH": 0x7FFF_FFFF,
+    "VOLTAGE_MV": 525,
+    "BODY_BIAS_MV": 1500,
+    "CLOCK_KHZ": 600_000,
     "POOLING": 0x0001_1110,
     "OPERAND_SCALE": 0x0001_0001,
 }
 
 
-OTHERS = "2 (convolve), 5 (accumulate), 6 (sum), 7 (product), 3 (copy)"
+OTHERS = "2 (convolve), 3 (copy), 4 (fill), 5 (accumulate), 6 (sum), 7 (product)"
 
 
 def ready(machine: SmallMachine) -> None:
@@ -380,7 +383,9 @@ def test_counters() -> None:
     first, second = machine.records
     assert first == CommandRecord(
         cluster=0, kind=CommandCode.load, pc=None, start=0, end=18, load_cycles=18, work_cycles=0, copy_cycles=0,
-        control_cycles=0, macs=0, tiles=1, tile_cycles=0.0, kernel_words=18.0, activation_bytes=0,
+        stall_input_cycles=0, stall_output_cycles=0, stall_port_cycles=0, control_cycles=0, wait_cycles=0,
+        published_cycles=18, strict_cycles=20, kernel_port_bytes=160, input_port_bytes=0, operand_port_bytes=0,
+        output_port_bytes=0, macs=0, tiles=1, tile_cycles=0.0, kernel_words=18.0, activation_bytes=0,
         energy=Energy(kernels=18 * 56_000, leakage=18 * 9_000), utilisation=0.0,
     )  # fmt: skip
     assert (second.start, second.end, second.macs, second.tiles) == (18, cycles, macs, 1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from asm import isa
 from asm.isa import CommandCode
 from asm.rules import Cause
-from tests.emu.npu.small_machine import DONE, ERROR, ROM, SYSTEM, TILES, SmallMachine
+from tests.emu.npu.small_machine import DONE, ERROR, NO_BASE, ROM, SYSTEM, TILES, SmallMachine
 
 SOURCE, DESTINATION, SPAN = SYSTEM + 0x4000, SYSTEM + 0xC000, 0x4000
 Loops = list[tuple[int, int, int]]
@@ -59,6 +59,63 @@ def test_any_copy(case: tuple[int, Loops]) -> None:
     runs = int(np.prod([count for count, _, _ in loops], dtype=np.int64))
     assert machine.counter("COPY_CYCLES") == machine.clock.now == runs * -(-length // 8)
     assert machine.get("INTERRUPT_STATUS") == DONE
+
+
+@given(copies(), st.integers(0, 300), st.integers(1, 300))
+def test_any_fill(case: tuple[int, Loops], value: int, wrap: int) -> None:
+    """A byte goes wherever a copy would put its bytes; the sequencer's form of it."""
+    length, loops = case
+    machine = SmallMachine()
+    before = np.random.default_rng(0).integers(0, 256, 0x1_0000).astype(np.uint8)
+    machine.bus.write(SYSTEM, before)
+    rows = loops + [(1, 0, 0)] * (isa.COPY_LOOPS - len(loops))
+    words = [word % 2**32 for row in rows for word in row]
+    machine.run_program(isa.SetWrap(0, (wrap, 0)), isa.Fill(NO_BASE, (value, DESTINATION, length, *words)), isa.Halt())
+    expected = bytearray(before.tobytes())
+    for indices in product(*(range(count) for count, _, _ in loops)):
+        there = DESTINATION + sum(i * stride for i, (_, _, stride) in zip(indices, loops, strict=True)) - SYSTEM
+        expected[there : there + length] = bytes([value % 256]) * length
+    assert machine.messages == []
+    assert machine.bus.read(SYSTEM, 0x1_0000) == bytes(expected)
+
+
+@given(
+    st.integers(1, 20),
+    st.lists(st.tuples(st.integers(1, 4), st.integers(-90, 90), st.integers(-90, 90)), max_size=4),
+    st.integers(0, 100),
+    st.integers(1, 100),
+)
+def test_any_circular_copy(length: int, loops: Loops, source_wrap: int, wrap: int) -> None:
+    """Byte by byte modulo the buffers; a byte that would be written twice is refused."""
+    machine = SmallMachine()
+    before = np.random.default_rng(0).integers(0, 256, 0x1_0000).astype(np.uint8)
+    machine.bus.write(SYSTEM, before)
+    machine.set("COPY_SOURCE_WRAP", source_wrap, wrap)
+    start(machine, SOURCE, DESTINATION, length, loops)
+    expected, written = bytearray(before.tobytes()), []
+    for indices in product(*(range(count) for count, _, _ in loops)):
+        here = sum(i * stride for i, (_, stride, _) in zip(indices, loops, strict=True))
+        there = sum(i * stride for i, (_, _, stride) in zip(indices, loops, strict=True))
+        for byte in range(length):
+            place = (there + byte) % wrap
+            source = here + byte if source_wrap == 0 else (here + byte) % source_wrap
+            expected[DESTINATION - SYSTEM + place] = before[SOURCE - SYSTEM + source]
+            written.append(place)
+    if len(set(written)) < len(written):
+        assert machine.get("ERROR_CAUSE") == Cause.bad_field
+        assert "the copy would write bytes twice" in machine.messages[0]
+        expected = bytearray(before.tobytes())
+    else:
+        assert machine.messages == []
+    assert machine.bus.read(SYSTEM, 0x1_0000) == bytes(expected)
+
+
+def test_a_circular_buffer_that_is_no_memory() -> None:
+    machine = SmallMachine()
+    machine.set("COPY_SOURCE_WRAP", 0, 1 << 21)
+    start(machine, SOURCE, DESTINATION, 4, [])
+    assert machine.get("ERROR_CAUSE") == Cause.bus_error
+    assert "it runs past the end of system" in machine.messages[0]
 
 
 def test_overlapping_sides() -> None:
