@@ -119,6 +119,14 @@ class Device:
         self._reset_words()
         self.irq.set(False)
 
+    def give_up(self) -> bool:
+        """Nothing in the machine is going to happen any more: a device that waits stops waiting.
+
+        Returns:
+            Whether it has done anything, an interrupt perhaps.
+        """
+        return False
+
     def event(self, name: str, action: Callable[[], None]) -> Event:
         """An event of this device, named after it."""
         return self.clock.event(f"{self.name}.{name}", action)

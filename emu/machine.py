@@ -13,7 +13,7 @@ from emu.cpu import make_core
 from emu.cpu.core import Core, Pause
 from emu.device import Board, Device, Line
 from emu.log import Log
-from emu.memory import Memory
+from emu.memory import Memory, MemoryTiming
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class MemoryRegion:
     size: int
     access: str
     doc: str
+    timing: MemoryTiming | None = None
     mirror_of: str | None = None
     """An earlier memory whose bytes appear here once more."""
 
@@ -58,6 +59,7 @@ class MachineMap:
         host: name of the host CPU (`emu.cpu.CORES`).
         reset_address: where the vector table (Cortex-M) or the first instruction (RV32) is.
         clusters: NPU clusters.
+        timing: timing model of the clusters, `published` or `strict`.
     """
 
     name: str
@@ -69,6 +71,7 @@ class MachineMap:
     peripherals: tuple[Peripheral, ...]
     clusters: int
     doc: str = ""
+    timing: str = "published"
 
 
 class StopReason(Enum):
@@ -119,7 +122,8 @@ class Machine:
         self.bus = Bus()
         self.board = Board(self.clock, self.bus, self.log)
         for region in map.memories:
-            self.bus.add_memory(Memory(region.name, region.base, region.size, region.access, region.doc))
+            memory = Memory(region.name, region.base, region.size, region.access, region.doc, region.timing)
+            self.bus.add_memory(memory)
         for region in map.memories:
             if region.mirror_of is not None:
                 self.bus.memory(region.name).mirror(self.bus.memory(region.mirror_of))
@@ -169,6 +173,8 @@ class Machine:
                 return self._stop(StopReason.LIMIT)
             pause = core.run()
             if pause is Pause.SLEEP:
+                if clock.next_event == FOREVER and self._end_deadlocks():
+                    continue
                 if clock.next_event == FOREVER and clock.limit == FOREVER:
                     return self._stop(StopReason.ASLEEP)
                 clock.advance_to(min(clock.next_event, clock.limit))
@@ -202,8 +208,14 @@ class Machine:
             if pause is not Pause.SLEEP:
                 return self._stop(STOP_OF_PAUSE[pause])
             if clock.next_event == FOREVER:
+                if self._end_deadlocks():
+                    continue
                 return self._stop(StopReason.ASLEEP)
             clock.advance_to(clock.next_event)
+
+    def _end_deadlocks(self) -> bool:
+        """The host sleeps and nothing is scheduled: whether a device has given up waiting."""
+        return any(device.give_up() for device in self.devices.values())
 
     def _stop(self, reason: StopReason) -> Stop:
         return Stop(reason, self.clock.now, self.core.pc, self.core.exit_code)

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 PAGE = 4096
 """Granularity of `Memory.block`, bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTiming:
+    """How fast bus masters get at a memory. The host's accesses take the host's own time.
+
+    Attributes:
+        ports: masters that it serves at the same time, None for any number.
+        bytes_per_cycle: of each port.
+        latency: machine cycles before the first byte of a stream.
+    """
+
+    ports: int | None = None
+    bytes_per_cycle: int = 8
+    latency: int = 0
 
 
 class Memory:
@@ -21,13 +37,21 @@ class Memory:
         size: bytes, a multiple of `PAGE`.
         access: what firmware may do: "rx", "rw" or "rwx". The loader and tools may always write.
         doc: what it is for.
+        timing: how fast bus masters get at it.
+
+    Attributes:
+        port_free: machine cycles at which each of its ports is free again.
     """
 
-    def __init__(self, name: str, base: int, size: int, access: str, doc: str = "") -> None:
+    def __init__(
+        self, name: str, base: int, size: int, access: str, doc: str = "", timing: MemoryTiming | None = None
+    ) -> None:
         if base % PAGE or size % PAGE or size <= 0:
             raise ValueError(f"{name}: base 0x{base:08x} and size 0x{size:x} must be multiples of 0x{PAGE:x}")
         self.name, self.base, self.size, self.access, self.doc = name, base, size, access, doc
         self.data: npt.NDArray[np.uint8] = np.frombuffer(mmap.mmap(-1, size), np.uint8)
+        self.timing = timing or MemoryTiming()
+        self.port_free = [0] * (self.timing.ports or 0)
         self.blocked = np.zeros(size // PAGE, bool)
         self._any_blocked = False
         self.block_reason = ""

@@ -48,7 +48,7 @@ class RunResult:
         stop: where and when the machine stopped.
         uart: all bytes that firmware sent.
         instructions: retired by the host.
-        counters: of every cluster, as firmware left them.
+        counters: totals of every cluster, whatever firmware has cleared.
         commands: all commands that the clusters carried out, in order of their ends.
         faults: synchronous faults that the host took, oldest first; at most the newest `FAULTS_KEPT`.
         wall_seconds: what the run took on this computer.
@@ -84,8 +84,8 @@ class RunResult:
 
     @property
     def energy_pj(self) -> int:
-        """Energy of all NPU commands in picojoules."""
-        return sum(command.energy_fj for command in self.commands) // FEMTO_PER_PICO
+        """Energy of all clusters in picojoules."""
+        return sum(counters.energy_fj for counters in self.counters) // FEMTO_PER_PICO
 
     @property
     def host_mips(self) -> float:
@@ -104,20 +104,30 @@ class RunResult:
             "seconds": self.seconds,
             "host_instructions": self.instructions,
             "uart_bytes": len(self.uart),
+            "timing": self.machine.timing,
             "npu_commands": len(self.commands),
             "npu_energy_pj": self.energy_pj,
             "clusters": [self._cluster_figures(index) for index in range(len(self.counters))],
         }
 
     def _cluster_figures(self, index: int) -> dict[str, int]:
-        commands = [command for command in self.commands if command.cluster == index]
+        counters = self.counters[index]
         return {
-            "commands": len(commands),
-            "load_cycles": sum(command.load_cycles for command in commands),
-            "work_cycles": sum(command.work_cycles for command in commands),
-            "copy_cycles": sum(command.copy_cycles for command in commands),
-            "macs": sum(command.macs for command in commands),
-            "energy_pj": sum(command.energy_fj for command in commands) // FEMTO_PER_PICO,
+            "commands": counters.commands,
+            "load_cycles": counters.load_cycles,
+            "work_cycles": counters.work_cycles,
+            "copy_cycles": counters.copy_cycles,
+            "stall_input_cycles": counters.stall_input_cycles,
+            "stall_output_cycles": counters.stall_output_cycles,
+            "stall_port_cycles": counters.stall_port_cycles,
+            "wait_cycles": counters.wait_cycles,
+            "control_cycles": counters.control_cycles,
+            "kernel_port_bytes": counters.kernel_port_bytes,
+            "input_port_bytes": counters.input_port_bytes,
+            "operand_port_bytes": counters.operand_port_bytes,
+            "output_port_bytes": counters.output_port_bytes,
+            "macs": sum(command.macs for command in self.commands if command.cluster == index),
+            "energy_pj": counters.energy_pj,
         }
 
 

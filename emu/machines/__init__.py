@@ -12,17 +12,28 @@ NAMES = ("st18", "st18-rv32")
 """Names of all machines; the first is the default."""
 MAX_CLUSTERS = 8
 """Clusters that the memory maps have room for."""
+TIMINGS = ("published", "strict")
+"""Timing models of the clusters; the first is the default."""
+SYSTEM_PORTS = 4
+"""Ports of the system memory, unless a caller asks for another number."""
 
 
 class UnknownMachineError(Exception):
     """There is no machine of that name, or it cannot have that many clusters."""
 
 
-def machine_map(name: str, clusters: int = MAX_CLUSTERS) -> MachineMap:
-    """The memory map of a machine with ``clusters`` NPU clusters, 1..8.
+def machine_map(
+    name: str, clusters: int = MAX_CLUSTERS, timing: str = TIMINGS[0], system_ports: int = SYSTEM_PORTS
+) -> MachineMap:
+    """The memory map of a machine.
+
+    Args:
+        clusters: NPU clusters, 1..8.
+        timing: how long their commands take, `published` or `strict`.
+        system_ports: streams that the system memory serves at the same time in strict timing, at least 1.
 
     Raises:
-        UnknownMachineError: unknown name, or a number of clusters that no map has room for.
+        UnknownMachineError: unknown name or timing, or a number that no map has room for.
     """
     if name not in NAMES:
         near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.4)
@@ -30,6 +41,10 @@ def machine_map(name: str, clusters: int = MAX_CLUSTERS) -> MachineMap:
         raise UnknownMachineError(f"there is no machine {name!r}: {hint}known machines: {', '.join(NAMES)}")
     if not 1 <= clusters <= MAX_CLUSTERS:
         raise UnknownMachineError(f"{name} can have 1..{MAX_CLUSTERS} clusters, not {clusters}")
+    if timing not in TIMINGS:
+        raise UnknownMachineError(f"there is no timing {timing!r}: known are {', '.join(TIMINGS)}")
+    if system_ports < 1:
+        raise UnknownMachineError(f"the system memory must have at least 1 port, not {system_ports}")
     from emu.machines import st18
 
-    return st18.machine_map(name, clusters)
+    return st18.machine_map(name, clusters, timing, system_ports)

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asm import isa
 from asm.bits import Field
 from asm.isa import CommandCode
-from asm.rules import CAUSE_TEXT, ROW_BITS, TILES, Cause, RuleError
+from asm.rules import CAUSE_TEXT, TILES, Cause, RuleError
 from emu.bus import BusError
-from emu.device import Board, Device
+from emu.device import Board
 from emu.npu import energy, layouts
 from emu.npu.commands import Command, command_class
-from emu.npu.counters import Counters, counter
+from emu.npu.counters import CounterRegisters
 from emu.npu.energy import Energy
 from emu.npu.kernels import KernelReader
+from emu.npu.ports import Stream, streams_of, take_port
 from emu.npu.power import PowerState
-from emu.npu.record import CommandRecord
+from emu.npu.record import CommandRecord, record_of
 from emu.npu.sequencer import Sequencer
+from emu.npu.synchronisation import waits_of
 from emu.npu.tile import TileArray
-from emu.npu.timing import KERNEL_PORT_BITS, Cost, whole_cycles
+from emu.npu.timeline import Timeline
+from emu.npu.timing import Cost, Cycles, TimingModel
 from emu.npu.topology import Topology
 from emu.registers import Access, Register, RegisterArray, Word
 
@@ -35,35 +38,34 @@ class Running:
     Attributes:
         pc: address of its instruction, None if the host started it.
         start: machine cycles since reset.
-        load_cycles, work_cycles: what it takes; the cycles of a copy are in its cost.
+        cycles: what it takes, in cycles of the cluster.
+        other_total: what it would take by the other timing model.
     """
 
     command: Command
-    cost: Cost
     pc: int | None
     start: int
-    load_cycles: int
-    work_cycles: int
+    cycles: Cycles
+    other_total: int
 
 
-class Cluster(Device):
+class Cluster(CounterRegisters):
     """Eight tiles and what drives them.
 
     Args:
         index: number of the cluster, 0..7: its bit in the set of `signal`.
         tiles: name of the memory that holds the tile arrays, 32 KiB.
+        timing: what decides how long its commands take.
 
     Attributes:
         tiles: the tiles: mode, format of the weights, rows and bits in use.
         sequencer: position and state of the program.
         running: the command that is running, None if there is none.
         power: voltage, body bias and clock.
-        counters: the totals behind the counter registers.
         on_command: called with a `CommandRecord` when a command has ended without error.
 
     *Inaccuracies*: registers, commands and the sequencer are our own; published are tiles, topologies and cycles.
-    One command at a time: loads do not overlap work. No 8-bit operands, pooling or psum input. See also the
-    modules of this package.
+    One command at a time. See also the modules of this package.
     """
 
     ID = Register(0x000, layouts.Identification, access=Access.RO)
@@ -144,35 +146,25 @@ class Cluster(Device):
     OPERAND_SCALE = Register(0x1B8, isa.OperandScale)
     COMMAND = Register(0x1BC, layouts.Command, access=Access.WO)
 
-    BUSY_CYCLES_LOW, BUSY_CYCLES_HIGH = counter(0x200, "busy_cycles", "Cycles in which a command was running.")
-    LOAD_CYCLES_LOW, LOAD_CYCLES_HIGH = counter(0x208, "load_cycles", "Cycles of loading kernels.")
-    WORK_CYCLES_LOW, WORK_CYCLES_HIGH = counter(0x210, "work_cycles", "Cycles of convolving.")
-    COPY_CYCLES_LOW, COPY_CYCLES_HIGH = counter(0x218, "copy_cycles", "Cycles of copying.")
-    CONTROL_CYCLES_LOW, CONTROL_CYCLES_HIGH = counter(
-        0x220, "control_cycles", "Cycles of control and set-up instructions."
-    )
-    TILE_CYCLES_LOW, TILE_CYCLES_HIGH = counter(0x228, "tile_cycles", "Full rows of 1024 bits that tiles worked on.")
-    KERNEL_WORDS_LOW, KERNEL_WORDS_HIGH = counter(0x230, "kernel_words", "64-bit words of weights that were loaded.")
-    ACTIVATION_BYTES_LOW, ACTIVATION_BYTES_HIGH = counter(
-        0x238, "activation_bytes", "Bytes of input and output tensors that were streamed."
-    )
-    COMMANDS_LOW, COMMANDS_HIGH = counter(0x240, "commands", "Commands that ended without error.")
-    ENERGY_PJ_LOW, ENERGY_PJ_HIGH = counter(0x248, "energy_pj", "Energy in picojoules.")
-    COUNTER_CONTROL = Register(0x250, layouts.CounterControl)
+    VOLTAGE_MV = Register(0x1C0, layouts.SupplyVoltage)
+    BODY_BIAS_MV = Register(0x1C4, layouts.BodyBias)
+    CLOCK_KHZ = Register(0x1C8, layouts.ClusterClock)
 
-    def __init__(self, name: str, board: Board, index: int, tiles: str) -> None:
+    def __init__(
+        self, name: str, board: Board, index: int, tiles: str, timing: TimingModel = TimingModel.PUBLISHED
+    ) -> None:
         super().__init__(name, board)
-        self.index = index
+        self.index, self.timing = index, timing
         self.tiles = TileArray(board.bus.memory(tiles))
-        self.counters = Counters()
         self.kernel_reader = KernelReader()
         self.sequencer = Sequencer(self)
         self.running: Running | None = None
+        self.power = PowerState()
         self.on_command: list[Callable[[CommandRecord], None]] = []
         self._end = self.event("command", self._finish)
-        self._carried = 0
-        self.power = PowerState()
-        self._recorded = (0, Energy())
+        self._timelines = {model: Timeline(model) for model in TimingModel}
+        self._fraction = 0
+        self._recorded = replace(self.counters)
 
     @property
     def topology(self) -> Topology:
@@ -184,16 +176,21 @@ class Cluster(Device):
         super().reset()
         self.sequencer.clear()
         self._end.cancel()
-        self.running, self._carried = None, 0
-        self._clear_counters()
+        self.running = None
+        self.power, self._fraction = PowerState(), 0
+        self._restart_time()
         self.tiles.modes = 0
         for tile in self.tiles.tiles:
             tile.describe(None, 0, 0)
 
+    @property
+    def peers(self) -> list[Cluster]:
+        """All clusters of the machine, this one included."""
+        return [device for _, device in self.bus.devices if isinstance(device, Cluster)]
+
     def peer(self, index: int) -> Cluster | None:
         """The cluster of that number in the same machine, None if there is none."""
-        clusters = (device for _, device in self.bus.devices if isinstance(device, Cluster))
-        return next((cluster for cluster in clusters if cluster.index == index), None)
+        return next((cluster for cluster in self.peers if cluster.index == index), None)
 
     def register_words(self, first: Register, count: int) -> tuple[int, ...]:
         """The stored words of ``count`` consecutive registers."""
@@ -217,11 +214,56 @@ class Cluster(Device):
         except (RuleError, BusError):
             self._forget_kernels(code)
             raise
+        cycles, other_total = self._cycles(command, time)
+        self.running = Running(command, pc, time, cycles, other_total)
+        self._end.at(time + self.ticks(cycles.total))
+
+    def _cycles(self, command: Command, time: int) -> tuple[Cycles, int]:
+        """What a command takes that begins at ``time``, and its total by the other model."""
         cost = command.cost
-        load, self._carried = whole_cycles(cost.load_units, self._carried)
-        work, self._carried = whole_cycles(cost.work_units, self._carried)
-        self.running = Running(command, cost, pc, time, load, work)
-        self._end.at(time + load + work + cost.copy_cycles)
+        streams = streams_of(self, command.kind, cost)
+        waits = tuple(self._port_wait(stream, time) for stream in streams)
+        if command.kind is CommandCode.load:
+            for number in cost.clusters:
+                peer = self.peer(number)
+                if peer is not None:
+                    peer.load_begins()
+        own = self._timelines[self.timing].take(cost, streams, waits)
+        others = (timeline for model, timeline in self._timelines.items() if model is not self.timing)
+        totals = [timeline.take(cost, streams, (0,) * len(streams)).total for timeline in others]
+        return own, totals[0]
+
+    def _port_wait(self, stream: Stream, time: int) -> int:
+        """Cycles that a stream waits for a port of its memory, which it takes."""
+        if self.timing is not TimingModel.STRICT:
+            return 0
+        hertz = 1000 * self.power.clock_khz
+        waited = take_port(stream, time, -(-stream.cycles * self.clock.hertz // hertz))
+        return -(-waited * hertz // self.clock.hertz)
+
+    def load_begins(self) -> None:
+        """Kernels begin to come, from this cluster's own load or from another's broadcast."""
+        for timeline in self._timelines.values():
+            timeline.load_begins()
+
+    def _restart_time(self) -> None:
+        """A program begins: no fraction and no cycle of an earlier one belongs to it."""
+        for timeline in self._timelines.values():
+            timeline.restart()
+        self._fraction = 0
+        self._recorded = replace(self.counters)
+
+    # ---- the cluster's clock
+
+    def ticks(self, cycles: int) -> int:
+        """Machine cycles that ``cycles`` of the cluster take; the fraction is carried to the next ones."""
+        ticks, self._fraction = divmod(cycles * self.clock.hertz + self._fraction, 1000 * self.power.clock_khz)
+        return ticks
+
+    def cycles_until(self, ticks: int) -> int:
+        """Cycles of the cluster until its first clock edge that is at least ``ticks`` machine cycles away."""
+        left = ticks * 1000 * self.power.clock_khz - self._fraction
+        return max(-(-left // self.clock.hertz), 0)
 
     def _forget_kernels(self, code: CommandCode) -> None:
         """A load that did not happen leaves no kernels."""
@@ -248,48 +290,45 @@ class Cluster(Device):
 
     def _count(self, running: Running, cost: Cost) -> None:
         """Add a command to the counters and tell the observers; ``cost`` is what it really took."""
-        counters = self.counters
-        cycles = running.load_cycles + running.work_cycles + cost.copy_cycles
-        counters.load_cycles += running.load_cycles
-        counters.work_cycles += running.work_cycles
-        counters.copy_cycles += cost.copy_cycles
-        counters.row_bits += cost.row_bits
-        counters.kernel_bits += cost.kernel_bits
-        counters.activation_bytes += cost.activation_bytes
-        counters.commands += 1
-        leaked = energy.leakage(cycles, self.clock.hertz, self.power)
-        counters.energy += energy.work_energy(cost, self.power) + Energy(leakage=leaked)
+        total = running.cycles.total
+        spent = energy.work_energy(cost, self.power) + self._leakage(total)
+        self.counters.add(running.cycles, cost, spent)
         if not self.on_command:
             return
-        control, spent = self._recorded
-        self._recorded = (counters.control_cycles, counters.energy)
-        record = CommandRecord(
-            cluster=self.index,
-            kind=running.command.kind,
-            pc=running.pc,
-            start=running.start,
-            end=self._end.due,
-            load_cycles=running.load_cycles,
-            work_cycles=running.work_cycles,
-            copy_cycles=cost.copy_cycles,
-            control_cycles=counters.control_cycles - control,
-            macs=cost.macs,
-            tiles=cost.tiles,
-            tile_cycles=cost.row_bits / ROW_BITS,
-            kernel_words=cost.kernel_bits / KERNEL_PORT_BITS,
-            activation_bytes=cost.activation_bytes,
-            energy=counters.energy - spent,
-            utilisation=cost.utilisation,
-        )
+        since = self.counters - self._recorded
+        self._recorded = replace(self.counters)
+        record = record_of(self.index, self.timing, running, self._end.due, since, cost)
         for observer in self.on_command:
             observer(record)
 
+    def _leakage(self, cycles: int) -> Energy:
+        """What the cluster leaks in that many of its cycles."""
+        return Energy(leakage=energy.leakage(cycles, 1000 * self.power.clock_khz, self.power))
+
     # ---- what the sequencer asks for
 
-    def pass_control_cycles(self, cycles: int) -> None:
-        """Count cycles of control and set-up instructions."""
+    def pass_control_cycles(self, cycles: int) -> int:
+        """Count cycles of control and set-up instructions. Returns the machine cycles that they take."""
         self.counters.control_cycles += cycles
-        self.counters.energy += Energy(leakage=energy.leakage(cycles, self.clock.hertz, self.power))
+        self.counters.energy += self._leakage(cycles)
+        self._pass(cycles)
+        return self.ticks(cycles)
+
+    def pass_wait(self, ticks: int) -> int:
+        """Count the cycles of ``ticks`` machine cycles that a program waited, up to the next clock edge.
+
+        Returns:
+            The machine cycles up to there.
+        """
+        cycles = self.cycles_until(ticks)
+        self.counters.wait_cycles += cycles
+        self.counters.energy += self._leakage(cycles)
+        self._pass(cycles)
+        return self.ticks(cycles)
+
+    def _pass(self, cycles: int) -> None:
+        for timeline in self._timelines.values():
+            timeline.pass_cycles(cycles)
 
     def write_words(self, first: str, values: list[int]) -> None:
         """Write consecutive registers as the host would."""
@@ -306,20 +345,29 @@ class Cluster(Device):
         self.PROGRAM_CODE = code
         self._raise(layouts.InterruptCauses.PROGRAM)
 
-    def signal(self, event: int, clusters: int) -> None:
-        """Set an event flag in every cluster of a set (one bit each)."""
+    def signal(self, event: int, clusters: int, time: int) -> None:
+        """Set an event flag in every cluster of a set (one bit each), at machine cycle ``time``."""
         for index in range(TILES):
             if clusters >> index & 1:
                 peer = self.peer(index)
                 if peer is not None:
-                    peer.set_events(1 << event)
+                    peer.set_events(1 << event, time)
                 else:
                     self.warn(f"signal of event {event} to cluster {index}, which this machine does not have")
 
-    def set_events(self, flags: int) -> None:
-        """Set event flags; a program that waits for one of them goes on."""
+    def set_events(self, flags: int, time: int) -> None:
+        """Set event flags at machine cycle ``time``; a program that waits for one of them goes on."""
         self.EVENTS |= flags
-        self.sequencer.events_changed()
+        self.sequencer.events_changed(time)
+
+    def give_up(self) -> bool:
+        """End a deadlock: every program that waits stops with an error that says who waits for whom."""
+        waiting = waits_of(self.peers)
+        for cluster, text in waiting:
+            pc, info = cluster.sequencer.pc, cluster.sequencer.header
+            cluster.sequencer.stop()
+            cluster.report(RuleError(Cause.deadlock, text), pc=pc, info=info)
+        return bool(waiting)
 
     # ---- errors and interrupts
 
@@ -347,10 +395,6 @@ class Cluster(Device):
     def _drive(self) -> None:
         self.irq.set(bool(self.INTERRUPT_STATUS & self.INTERRUPT_ENABLE))
 
-    def _clear_counters(self) -> None:
-        self.counters = Counters()
-        self._recorded = (0, Energy())
-
     # ---- behaviour of the registers
 
     @CONTROL.on_write
@@ -377,8 +421,9 @@ class Cluster(Device):
         if self._refuse_if_busy("CONTROL.START"):
             return
         self.ERROR_CAUSE = 0
-        self._carried = 0
+        self._restart_time()
         try:
+            self.power.check()
             self.sequencer.start()
         except (RuleError, BusError) as error:
             self.report(error, pc=self.PROGRAM_BASE)
@@ -389,6 +434,7 @@ class Cluster(Device):
             return
         self.ERROR_CAUSE = 0
         try:
+            self.power.check()
             self.start(command_class(value).kind, self.clock.now, None)
         except (RuleError, BusError) as error:
             self.report(error)
@@ -407,6 +453,20 @@ class Cluster(Device):
         elif value != self.tiles.modes:
             self.TILE_MODE = self.tiles.modes
             self.report(RuleError(Cause.busy, "TILE_MODE cannot change while a command runs"))
+
+    @VOLTAGE_MV.on_write
+    @BODY_BIAS_MV.on_write
+    @CLOCK_KHZ.on_write
+    def _power_changed(self, value: int) -> None:
+        wanted = PowerState(self.VOLTAGE_MV, self.BODY_BIAS_MV, self.CLOCK_KHZ)
+        if wanted == self.power:
+            return
+        if self.running is None and not self.sequencer.running:
+            self.power, self._fraction = wanted, 0
+            return
+        power = self.power
+        self.VOLTAGE_MV, self.BODY_BIAS_MV, self.CLOCK_KHZ = power.voltage_mv, power.body_bias_mv, power.clock_khz
+        self.report(RuleError(Cause.busy, "voltage, body bias and clock cannot change while the cluster works"))
 
     @TOPOLOGY.on_write
     @KERNEL_SHAPE.on_write
@@ -434,9 +494,4 @@ class Cluster(Device):
 
     @EVENT_SET.on_write
     def _event_set(self, value: int) -> None:
-        self.set_events(value)
-
-    @COUNTER_CONTROL.on_write
-    def _counter_control(self, value: int) -> None:
-        if layouts.CounterControl.CLEAR.extract(value):
-            self._clear_counters()
+        self.set_events(value, self.clock.now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from asm.bits import Layout
 from asm.isa import CommandCode
 from asm.rules import Cause
+from emu.npu.power import REFERENCE_BIAS_MV, REFERENCE_KHZ, REFERENCE_VOLTAGE_MV
 from emu.registers import Access, Bits
 
 
@@ -29,7 +30,7 @@ class Status(Layout):
 
     BUSY = Bits(0, 1, "1: a command is running.")
     RUNNING = Bits(1, 1, "1: the sequencer is running a program.")
-    WAITING = Bits(2, 1, "1: the program waits for an event.")
+    WAITING = Bits(2, 1, "1: the program waits for an event or at a barrier.")
     ERROR = Bits(3, 1, "1: ERROR_CAUSE is not 0.")
 
 
@@ -62,4 +63,22 @@ class Command(Layout):
 class CounterControl(Layout):
     """Controls the counters."""
 
-    CLEAR = Bits(0, 1, "1 sets all counters to 0.", access=Access.WO)
+    CLEAR = Bits(0, 1, "1 lets all counters count from 0.", access=Access.WO)
+
+
+class SupplyVoltage(Layout):
+    """Supply voltage of the cluster. It cannot change while the cluster works."""
+
+    MILLIVOLTS = Bits(0, 16, "Millivolts, 525..1000.", reset=REFERENCE_VOLTAGE_MV)
+
+
+class BodyBias(Layout):
+    """Forward body bias of the cluster. It cannot change while the cluster works."""
+
+    MILLIVOLTS = Bits(0, 16, "Millivolts, 0..1500; 0..1200 from a supply of 900 mV on.", reset=REFERENCE_BIAS_MV)
+
+
+class ClusterClock(Layout):
+    """Clock of the cluster. A START or COMMAND with a clock that voltage and body bias do not allow is refused."""
+
+    KILOHERTZ = Bits(0, 32, "Kilohertz.", reset=REFERENCE_KHZ)

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from asm.rules import Cause, RuleError
+
 VOLTAGES_MV = (525, 1000)
 """Lowest and highest supply voltage; published."""
 BODY_BIAS_MV = 1500
@@ -46,6 +48,29 @@ class PowerState:
     voltage_mv: int = REFERENCE_VOLTAGE_MV
     body_bias_mv: int = REFERENCE_BIAS_MV
     clock_khz: int = REFERENCE_KHZ
+
+    def check(self) -> None:
+        """Raises `RuleError` unless a cluster can work like that."""
+        lowest, highest = VOLTAGES_MV
+        if self.clock_khz < 1:
+            raise RuleError(Cause.bad_field, "CLOCK_KHZ must be at least 1, not 0")
+        if self.voltage_mv > highest:
+            raise RuleError(Cause.bad_field, f"VOLTAGE_MV must be {lowest}..{highest}, not {self.voltage_mv}")
+        if self.voltage_mv < lowest:
+            raise RuleError(Cause.voltage_too_low, f"VOLTAGE_MV must be {lowest}..{highest}, not {self.voltage_mv}")
+        bias = highest_bias(self.voltage_mv)
+        if self.body_bias_mv > bias:
+            raise RuleError(
+                Cause.bad_field,
+                f"BODY_BIAS_MV must be 0..{bias} at {self.voltage_mv} mV, not {self.body_bias_mv}",
+            )
+        fastest = f_max(self.voltage_mv, self.body_bias_mv)
+        if self.clock_khz > fastest:
+            raise RuleError(
+                Cause.voltage_too_low,
+                f"{self.voltage_mv} mV with {self.body_bias_mv} mV of body bias allow {fastest} kHz, "
+                f"CLOCK_KHZ is {self.clock_khz}",
+            )
 
 
 def highest_bias(voltage_mv: int) -> int:

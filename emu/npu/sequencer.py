@@ -1,12 +1,12 @@
 """The sequencer: fetches an accelerator program from memory and runs it beside the host.
 
 Every control and set-up instruction takes a cycle; a command takes its own time, its fetch is hidden behind the
-command before it. Instructions that only change the cluster's registers are executed in one go, and their cycles
-pass afterwards; one that can be seen from outside (`mode`, `interrupt`, `signal`, `wait`, `halt`) acts at the end
-of its own cycle.
+command before it. In `strict` timing all of them take as many cycles as their fetch has 64-bit beats. Instructions
+that only change the cluster's registers are executed in one go, and their cycles pass afterwards; one that can be
+seen from outside (`mode`, `interrupt`, `signal`, `wait`, `barrier`, `halt`) acts at the end of its own cycle.
 
 *Inaccuracies*: a host that watches r0..r15 or the set-up registers while a program runs may see them change up to
-`BURST` cycles early. Fetches do not load the bus.
+`BURST` cycles early. Fetches do not use the ports of the system memory.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 from asm import isa
 from asm.rules import LOOP_DEPTH, Cause, RuleError
 from emu.bus import BusError
+from emu.npu.synchronisation import BarrierWait, EventWait, arrived, check_barrier
+from emu.npu.timing import TimingModel, beats
 
 if TYPE_CHECKING:
     from emu.npu.cluster import Cluster
@@ -31,7 +33,7 @@ BURST = 64
 """Most instructions that are executed in one go: time passes even in a program that only jumps."""
 FETCH_BYTES = max(WORD_BYTES * (1 + len(kind.payload)) for kind in isa.INSTRUCTIONS.values())
 """Bytes of the longest instruction."""
-VISIBLE = (isa.Halt, isa.Interrupt, isa.Wait, isa.Signal, isa.SetMode)
+VISIBLE = (isa.Halt, isa.Interrupt, isa.Wait, isa.Signal, isa.Barrier, isa.SetMode)
 """Instructions without a command that act outside of the sequencer and the set-up registers."""
 
 _instruction_class = functools.lru_cache(maxsize=1024)(isa.instruction_class)
@@ -60,7 +62,8 @@ class Sequencer:
         base, end: addresses of the program and of the byte behind it.
         loops: innermost last.
         running: whether a program runs.
-        waiting: event flag that it waits for, None if it does not wait.
+        waiting: what it waits for, None if it does not wait.
+        header: first word of the current instruction.
         time: machine cycles at which the current instruction begins. The clock may be later, by what was left of
             the host's basic block; the program does not lose that time.
         breakpoints: addresses of instructions before which the program is held, for debuggers; reset keeps them.
@@ -78,14 +81,14 @@ class Sequencer:
     def clear(self) -> None:
         """State after power-up."""
         self.pc = self.base = self.end = self.time = 0
-        self._header = self._size = 0
+        self.header = self._size = 0
         self.stop()
 
     def stop(self) -> None:
         """No program runs any more; `pc` stays where it is."""
         self.loops: list[HardwareLoop] = []
         self.running = False
-        self.waiting: int | None = None
+        self.waiting: EventWait | BarrierWait | None = None
         self._paid = self.held = False
         self._left: int | None = None
         self._next.cancel()
@@ -119,11 +122,17 @@ class Sequencer:
         self._advance(self._size)
         self._step(time)
 
-    def events_changed(self) -> None:
-        """An event flag was set: perhaps the one that the program waits for."""
-        if self.waiting is not None and self.cluster.EVENTS >> self.waiting & 1:
-            self.waiting = None
-            self._next.after(0)
+    def events_changed(self, time: int) -> None:
+        """An event flag was set at machine cycle ``time``: perhaps the one that the program waits for."""
+        if isinstance(self.waiting, EventWait) and self.cluster.EVENTS >> self.waiting.event & 1:
+            self.go_on(time)
+
+    def go_on(self, time: int) -> None:
+        """What the program waits for has happened at machine cycle ``time``."""
+        if isinstance(self.waiting, BarrierWait):
+            self._advance(self._size)
+        self.waiting = None
+        self._next.at(self.time + self.cluster.pass_wait(max(time - self.time, 0)))
 
     def _passed(self) -> None:
         self._step(self._next.due)
@@ -134,7 +143,7 @@ class Sequencer:
             self._burst()
         except (RuleError, BusError) as error:
             self.stop()
-            self.cluster.report(error, pc=self.pc, info=self._header)
+            self.cluster.report(error, pc=self.pc, info=self.header)
 
     def _burst(self) -> None:
         """Execute until something takes time or can be seen from outside, then let the time pass."""
@@ -151,24 +160,34 @@ class Sequencer:
             if kind.command is not None:
                 if cycles:
                     break
+                if self._strict:
+                    self.time += self.cluster.pass_control_cycles(self._fetch_cycles)
                 self._write(kind, immediate, words)
                 self.cluster.start(kind.command, self.time, self.pc)
                 return
             if not self._paid:
-                cycles += 1
+                cycles += self._fetch_cycles
                 if issubclass(kind, VISIBLE):
                     self._paid = True
                     break
             self._paid = False
             self._execute(kind, immediate, words)
-            if not self.running or self.waiting is not None:
+            if not self.running or self.waiting is not None or self._next.scheduled:
                 return
-        self.cluster.pass_control_cycles(cycles)
-        self._next.at(self.time + cycles)
+        self._next.at(self.time + self.cluster.pass_control_cycles(cycles))
+
+    @property
+    def _strict(self) -> bool:
+        return self.cluster.timing is TimingModel.STRICT
+
+    @property
+    def _fetch_cycles(self) -> int:
+        """Cycles of the current instruction's fetch."""
+        return beats(self._size) if self._strict else 1
 
     def _fetch(self) -> tuple[type[isa.Instruction], int, tuple[int, ...]]:
         """Class, immediate and payload of the instruction at `pc`. Raises `RuleError`, `BusError`."""
-        self._header = 0
+        self.header = 0
         left = self.end - self.pc
         if left <= 0 or self.pc < self.base + isa.HEADER_BYTES or self.pc % WORD_BYTES:
             raise RuleError(
@@ -178,7 +197,7 @@ class Sequencer:
             )
         block = self.cluster.bus.view(self.pc, min(left, FETCH_BYTES)).tobytes()
         words = struct.unpack(f"<{len(block) // WORD_BYTES}I", block)
-        self._header = words[0]
+        self.header = words[0]
         try:
             kind = _instruction_class(words[0])
         except ValueError as error:
@@ -211,7 +230,7 @@ class Sequencer:
         values = list(words)
         if kind.addresses:
             bases = isa.BaseImmediate.unpack(immediate)
-            for place, base in zip(kind.addresses, (bases["first"], bases["second"]), strict=False):
+            for place, base in zip(kind.addresses, (bases["first"], bases["second"], bases["third"]), strict=False):
                 if base > isa.ABSOLUTE:
                     raise RuleError(
                         Cause.bad_field, f"a base register must be 0..15, or {isa.ABSOLUTE} for none, not {base}"
@@ -231,7 +250,7 @@ class Sequencer:
         elif kind is isa.Interrupt:
             self.cluster.program_interrupt(isa.InterruptImmediate.unpack(immediate)["code"])
             self._advance(self._size)
-        elif kind in (isa.Wait, isa.Signal):
+        elif kind in (isa.Wait, isa.Signal, isa.Barrier):
             self._event(kind, **isa.EventImmediate.unpack(immediate))
         elif kind in (isa.Jump, isa.JumpNZ):
             tested = isa.RegisterImmediate.unpack(immediate)["destination"] if kind is isa.JumpNZ else None
@@ -251,15 +270,24 @@ class Sequencer:
         registers[destination] = value if kind is isa.Set else registers[source] + value
 
     def _event(self, kind: type[isa.Instruction], event: int, clusters: int) -> None:
-        """`wait` and `signal`."""
+        """`wait`, `signal` and `barrier`."""
         if kind is isa.Signal:
             self._advance(self._size)
-            self.cluster.signal(event, clusters)
+            self.cluster.signal(event, clusters, self.time)
+        elif kind is isa.Barrier:
+            self._barrier(BarrierWait(event, clusters))
         elif self.cluster.EVENTS >> event & 1:
             self.cluster.EVENTS &= ~(1 << event)
             self._advance(self._size)
         else:
-            self.waiting, self._paid = event, True
+            self.waiting, self._paid = EventWait(event), True
+
+    def _barrier(self, barrier: BarrierWait) -> None:
+        """Wait for the others; the last one lets all go on."""
+        check_barrier(self.cluster, barrier)
+        self.waiting = barrier
+        for cluster in arrived(self.cluster, barrier):
+            cluster.sequencer.go_on(self.time)
 
     def _jump(self, offset: int) -> None:
         """Go on at an offset; loops whose body does not hold it are left."""

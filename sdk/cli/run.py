@@ -51,6 +51,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clusters", type=int, default=8, metavar="N", help="NPU clusters, 1..8 (default: %(default)s)"
     )
+    parser.add_argument(
+        "--timing",
+        choices=("published", "strict"),
+        default="published",
+        help="how long NPU commands take: the published rule, or whole cycles with ports and beats "
+        "(default: %(default)s)",
+    )
     parser.add_argument("--max-cycles", type=_cycles, metavar="N", help="stop after N machine cycles")
     parser.add_argument("--stream", type=Path, metavar="FILE", help="bytes for the input stream")
     parser.add_argument(
@@ -77,7 +84,7 @@ def main(args: argparse.Namespace) -> int:
     from sdk.runner import Runner
 
     image = load_elf(args.elf)
-    machine = machine_map(args.machine or machine_for(image), args.clusters)
+    machine = machine_map(args.machine or machine_for(image), args.clusters, args.timing)
     stream = args.stream.read_bytes() if args.stream else b""
     runner = Runner(image, machine, stream=stream, uart_input=_uart_input(args.uart_input))
     runner.port.sinks.append(_print_bytes)

@@ -69,7 +69,7 @@ def test_exit_codes_are_c_integers(image: Image, scenario: bytes, code: int) -> 
 def test_a_fault_is_kept(image: Image) -> None:
     result = runner(image, b"u").run()
     assert (result.outcome, result.exit_code) == (Outcome.ABNORMAL, None)
-    assert result.faults[-1].address == 0x6000_0000
+    assert result.faults[-1].address == 0x9000_0000
 
 
 def test_the_image_must_fit(image: Image) -> None:

@@ -75,7 +75,7 @@ def test_the_input_stream(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("scenario", "address", "function"),
-    [(b"f", "0x08000000", "store"), (b"u", "0x60000000", "store"), (b"j", "0xfffffff0", None)],
+    [(b"f", "0x08000000", "store"), (b"u", "0x90000000", "store"), (b"j", "0xfffffff0", None)],
 )
 def test_a_fault_is_reported_with_registers_and_backtrace(
     run: Run, scenario: bytes, address: str, function: str | None

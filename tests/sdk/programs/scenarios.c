@@ -72,7 +72,7 @@ int main(void)
         store(0x08000000);
         return 0;
     case 'u':
-        store(0x60000000);
+        store(0x90000000);
         return 0;
     case 'j':
         ((void (*)(void))(uintptr_t)0xFFFFFFF0)();
@@ -85,7 +85,7 @@ int main(void)
         return 0;
     case 'k':
         break_the_fault_handler();
-        store(0x60000000);
+        store(0x90000000);
         return 0;
     case 'p':
         puts("to the UART");

@@ -1,0 +1,80 @@
+"""Who waits for whom: barriers, and programs that wait for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asm.rules import Cause, RuleError
+
+if TYPE_CHECKING:
+    from emu.npu.cluster import Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class EventWait:
+    """A program waits for an event flag."""
+
+    event: int
+
+    def __str__(self) -> str:
+        return f"event {self.event}"
+
+
+@dataclass(frozen=True, slots=True)
+class BarrierWait:
+    """A program waits until others come to the same barrier.
+
+    Attributes:
+        clusters: who takes part, one bit each.
+    """
+
+    event: int
+    clusters: int
+
+    def __str__(self) -> str:
+        return f"barrier {self.event} of clusters {', '.join(map(str, members(self.clusters)))}"
+
+
+def members(clusters: int) -> list[int]:
+    """Numbers of the clusters in a set."""
+    return [number for number in range(clusters.bit_length()) if clusters >> number & 1]
+
+
+def check_barrier(cluster: Cluster, barrier: BarrierWait) -> None:
+    """Raises `RuleError` unless every cluster of the barrier exists and ``cluster`` is one of them."""
+    numbers = members(barrier.clusters)
+    if cluster.index not in numbers:
+        raise RuleError(Cause.bad_field, f"cluster {cluster.index} is not one of the {barrier}")
+    for number in numbers:
+        if cluster.peer(number) is None:
+            raise RuleError(Cause.bad_field, f"the {barrier} cannot meet: this machine has no cluster {number}")
+
+
+def arrived(cluster: Cluster, barrier: BarrierWait) -> list[Cluster]:
+    """The barrier's clusters, if ``cluster`` was the last of them; else none."""
+    everyone = [peer for peer in cluster.peers if barrier.clusters >> peer.index & 1]
+    return everyone if all(peer.sequencer.waiting == barrier for peer in everyone) else []
+
+
+def waits_of(clusters: list[Cluster]) -> list[tuple[Cluster, str]]:
+    """Every cluster whose program waits, and for whom."""
+    return [(cluster, _why(cluster)) for cluster in clusters if cluster.sequencer.waiting is not None]
+
+
+def _why(cluster: Cluster) -> str:
+    wait = cluster.sequencer.waiting
+    if isinstance(wait, BarrierWait):
+        missing = [peer for peer in cluster.peers if wait.clusters >> peer.index & 1]
+        missing = [peer for peer in missing if peer.sequencer.waiting != wait]
+        return f"cluster {cluster.index} waits at {wait} for " + ", ".join(_state(peer) for peer in missing)
+    others = [peer for peer in cluster.peers if peer is not cluster and peer.sequencer.waiting is not None]
+    doing = ", ".join(_state(peer) for peer in others) or "no other cluster is running a program"
+    return f"cluster {cluster.index} waits for {wait}, which nobody is going to signal: {doing}"
+
+
+def _state(cluster: Cluster) -> str:
+    wait = cluster.sequencer.waiting
+    if wait is None:
+        return f"cluster {cluster.index}, which runs no program"
+    return f"cluster {cluster.index}, which waits {'at' if isinstance(wait, BarrierWait) else 'for'} {wait}"
