@@ -9,7 +9,7 @@ from sdk.report.svg import Axes, Drawing
 WIDTH, HEIGHT = 1200, 470
 DENSITY, EFFICIENCY, PUBLISHED, CHECKED = "#1f6feb", "#2da44e", "#cf222e", "#bc6c25"
 ROW, BAR = 24, 13
-ZERO, SCALE_PCT, HALF_WIDTH = 915, 5.0, 110
+ZERO, SCALE_PCT, HALF_WIDTH = 880, 5.0, 110
 """Where the residual 0 % is, and how far from it the residual of `SCALE_PCT` ends."""
 NAMES = 580
 TOP = 96

@@ -22,6 +22,7 @@ MEMORY = 0x3000_0000
 KERNELS, FEATURES, OUTPUT, TABLE = (MEMORY + 0x2_0000 * place for place in range(4))
 MEMORY_BYTES = 0x8_0000
 TILE_ARRAYS, TILE_ARRAY_BYTES = 0x3800_0000, 0x8000
+MACHINE_HERTZ = 600_000_000
 SIZE = 8
 """Rows and columns of the features."""
 FORMATS = {
@@ -80,13 +81,13 @@ def measure_full_array(bits: int, power: PowerState) -> Measured:
     Raises:
         BenchError: the cluster refuses, for instance because the voltage is too low for the clock.
     """
-    clock, bus, log = Clock(1000 * power.clock_khz), Bus(), Log()
+    clock, bus, log = Clock(MACHINE_HERTZ), Bus(), Log()
     bus.add_memory(Memory("memory", MEMORY, MEMORY_BYTES, "rw"))
     bus.add_memory(Memory("tiles", TILE_ARRAYS, TILE_ARRAY_BYTES, "rw"))
     cluster = Cluster("cluster0", Board(clock, bus, log), index=0, tiles="tiles")
     records: list[CommandRecord] = []
     cluster.on_command.append(records.append)
-    cluster.power = power
+    _write(cluster, Cluster.VOLTAGE_MV, power.voltage_mv, power.body_bias_mv, power.clock_khz)
     _describe(cluster, bits)
     for command in (CommandCode.load, CommandCode.convolve):
         _write(cluster, Cluster.COMMAND, command)
