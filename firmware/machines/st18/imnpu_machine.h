@@ -31,6 +31,9 @@
 /** Weights and feature maps, shared by host and clusters. */
 #define IMNPU_SYSMEM_BASE 0x30000000UL
 #define IMNPU_SYSMEM_SIZE 0x200000UL
+/** External memory: large and slow. */
+#define IMNPU_EXTMEM_BASE 0x60000000UL
+#define IMNPU_EXTMEM_SIZE 0x1000000UL
 /** Tile arrays of cluster 0, 4 KiB each. */
 #define IMNPU_TILES0_BASE 0x38000000UL
 #define IMNPU_TILES0_SIZE 0x8000UL
@@ -156,15 +159,18 @@ typedef struct {
     __IO uint32_t LOOKUP_TABLE;              /**< 0x1b4 256 bytes; the lower byte of the clamped value selects one. */
     __IO uint32_t OPERAND_SCALE;             /**< 0x1b8 Factors of the two inputs of `sum`, signed. */
     __O uint32_t COMMAND;                    /**< 0x1bc Starts one command with the values in the registers. */
-    uint32_t RESERVED2[16];
+    __IO uint32_t VOLTAGE_MV;                /**< 0x1c0 Supply voltage of the cluster. */
+    __IO uint32_t BODY_BIAS_MV;              /**< 0x1c4 Forward body bias of the cluster. */
+    __IO uint32_t CLOCK_KHZ;                 /**< 0x1c8 Clock of the cluster. */
+    uint32_t RESERVED2[13];
     __I uint32_t BUSY_CYCLES_LOW;            /**< 0x200 Cycles in which a command was running. */
     __I uint32_t BUSY_CYCLES_HIGH;           /**< 0x204 Cycles in which a command was running. */
     __I uint32_t LOAD_CYCLES_LOW;            /**< 0x208 Cycles of loading kernels. */
     __I uint32_t LOAD_CYCLES_HIGH;           /**< 0x20c Cycles of loading kernels. */
     __I uint32_t WORK_CYCLES_LOW;            /**< 0x210 Cycles of convolving. */
     __I uint32_t WORK_CYCLES_HIGH;           /**< 0x214 Cycles of convolving. */
-    __I uint32_t COPY_CYCLES_LOW;            /**< 0x218 Cycles of copying. */
-    __I uint32_t COPY_CYCLES_HIGH;           /**< 0x21c Cycles of copying. */
+    __I uint32_t COPY_CYCLES_LOW;            /**< 0x218 Cycles of copying, filling and tensor arithmetic. */
+    __I uint32_t COPY_CYCLES_HIGH;           /**< 0x21c Cycles of copying, filling and tensor arithmetic. */
     __I uint32_t CONTROL_CYCLES_LOW;         /**< 0x220 Cycles of control and set-up instructions. */
     __I uint32_t CONTROL_CYCLES_HIGH;        /**< 0x224 Cycles of control and set-up instructions. */
     __I uint32_t TILE_CYCLES_LOW;            /**< 0x228 Full rows of 1024 bits that tiles worked on. */
@@ -178,6 +184,23 @@ typedef struct {
     __I uint32_t ENERGY_PJ_LOW;              /**< 0x248 Energy in picojoules. */
     __I uint32_t ENERGY_PJ_HIGH;             /**< 0x24c Energy in picojoules. */
     __O uint32_t COUNTER_CONTROL;            /**< 0x250 Controls the counters. */
+    uint32_t RESERVED3[1];
+    __I uint32_t STALL_INPUT_CYCLES_LOW;     /**< 0x258 Cycles in which a command waited for its inputs. */
+    __I uint32_t STALL_INPUT_CYCLES_HIGH;    /**< 0x25c Cycles in which a command waited for its inputs. */
+    __I uint32_t STALL_OUTPUT_CYCLES_LOW;    /**< 0x260 Cycles in which a command waited for its output to leave. */
+    __I uint32_t STALL_OUTPUT_CYCLES_HIGH;   /**< 0x264 Cycles in which a command waited for its output to leave. */
+    __I uint32_t STALL_PORT_CYCLES_LOW;      /**< 0x268 Cycles in which a command waited for a port of a memory. */
+    __I uint32_t STALL_PORT_CYCLES_HIGH;     /**< 0x26c Cycles in which a command waited for a port of a memory. */
+    __I uint32_t WAIT_CYCLES_LOW;            /**< 0x270 Cycles in which a program waited for an event or at a barrier. */
+    __I uint32_t WAIT_CYCLES_HIGH;           /**< 0x274 Cycles in which a program waited for an event or at a barrier. */
+    __I uint32_t KERNEL_PORT_BYTES_LOW;      /**< 0x278 Bytes over the kernel port, with the padding of slices. */
+    __I uint32_t KERNEL_PORT_BYTES_HIGH;     /**< 0x27c Bytes over the kernel port, with the padding of slices. */
+    __I uint32_t INPUT_PORT_BYTES_LOW;       /**< 0x280 Bytes of inputs and tables over the input port. */
+    __I uint32_t INPUT_PORT_BYTES_HIGH;      /**< 0x284 Bytes of inputs and tables over the input port. */
+    __I uint32_t OPERAND_PORT_BYTES_LOW;     /**< 0x288 Bytes of psums and second inputs over the operand port. */
+    __I uint32_t OPERAND_PORT_BYTES_HIGH;    /**< 0x28c Bytes of psums and second inputs over the operand port. */
+    __I uint32_t OUTPUT_PORT_BYTES_LOW;      /**< 0x290 Bytes of outputs over the output port. */
+    __I uint32_t OUTPUT_PORT_BYTES_HIGH;     /**< 0x294 Bytes of outputs over the output port. */
 } CLUSTER_Type;
 
 #define UART0 ((UART_Type *)0x40000000UL)
@@ -261,7 +284,7 @@ typedef struct {
 /** 1: the sequencer is running a program. */
 #define CLUSTER_STATUS_RUNNING_Pos 1U
 #define CLUSTER_STATUS_RUNNING_Msk 0x2UL
-/** 1: the program waits for an event. */
+/** 1: the program waits for an event or at a barrier. */
 #define CLUSTER_STATUS_WAITING_Pos 2U
 #define CLUSTER_STATUS_WAITING_Msk 0x4UL
 /** 1: ERROR_CAUSE is not 0. */
@@ -305,6 +328,9 @@ typedef struct {
 #define CLUSTER_ERROR_CAUSE_CAUSE_ABORTED 14UL
 #define CLUSTER_ERROR_CAUSE_CAUSE_BUSY 15UL
 #define CLUSTER_ERROR_CAUSE_CAUSE_KERNELS_NOT_LOADED 16UL
+#define CLUSTER_ERROR_CAUSE_CAUSE_DEADLOCK 17UL
+#define CLUSTER_ERROR_CAUSE_CAUSE_VOLTAGE_TOO_LOW 18UL
+#define CLUSTER_ERROR_CAUSE_CAUSE_BAD_ENCODING 19UL
 /** Immediate of the last `interrupt`. */
 #define CLUSTER_PROGRAM_CODE_CODE_Pos 0U
 #define CLUSTER_PROGRAM_CODE_CODE_Msk 0xffUL
@@ -347,6 +373,7 @@ typedef struct {
 #define CLUSTER_KERNEL_FORMAT_WEIGHTS_U8 6UL
 #define CLUSTER_KERNEL_FORMAT_WEIGHTS_S8 7UL
 #define CLUSTER_KERNEL_FORMAT_WEIGHTS_S32 8UL
+#define CLUSTER_KERNEL_FORMAT_WEIGHTS_PSUM64 9UL
 /** Format of the features. */
 #define CLUSTER_KERNEL_FORMAT_FEATURES_Pos 4U
 #define CLUSTER_KERNEL_FORMAT_FEATURES_Msk 0xf0UL
@@ -359,6 +386,7 @@ typedef struct {
 #define CLUSTER_KERNEL_FORMAT_FEATURES_U8 6UL
 #define CLUSTER_KERNEL_FORMAT_FEATURES_S8 7UL
 #define CLUSTER_KERNEL_FORMAT_FEATURES_S32 8UL
+#define CLUSTER_KERNEL_FORMAT_FEATURES_PSUM64 9UL
 /** 1: kernel k convolves channel k alone, and has one channel. */
 #define CLUSTER_KERNEL_FORMAT_DEPTHWISE_Pos 8U
 #define CLUSTER_KERNEL_FORMAT_DEPTHWISE_Msk 0x100UL
@@ -413,6 +441,7 @@ typedef struct {
 #define CLUSTER_INPUT_FORMAT_FORMAT_U8 6UL
 #define CLUSTER_INPUT_FORMAT_FORMAT_S8 7UL
 #define CLUSTER_INPUT_FORMAT_FORMAT_S32 8UL
+#define CLUSTER_INPUT_FORMAT_FORMAT_PSUM64 9UL
 /** 1: every row is a bit mask followed by its elements that are not 0. */
 #define CLUSTER_INPUT_FORMAT_COMPRESSED_Pos 4U
 #define CLUSTER_INPUT_FORMAT_COMPRESSED_Msk 0x10UL
@@ -437,6 +466,7 @@ typedef struct {
 #define CLUSTER_OUTPUT_FORMAT_FORMAT_U8 6UL
 #define CLUSTER_OUTPUT_FORMAT_FORMAT_S8 7UL
 #define CLUSTER_OUTPUT_FORMAT_FORMAT_S32 8UL
+#define CLUSTER_OUTPUT_FORMAT_FORMAT_PSUM64 9UL
 /** 1: every row is a bit mask followed by its elements that are not 0. */
 #define CLUSTER_OUTPUT_FORMAT_COMPRESSED_Pos 4U
 #define CLUSTER_OUTPUT_FORMAT_COMPRESSED_Msk 0x10UL
@@ -461,6 +491,7 @@ typedef struct {
 #define CLUSTER_OPERAND_FORMAT_FORMAT_U8 6UL
 #define CLUSTER_OPERAND_FORMAT_FORMAT_S8 7UL
 #define CLUSTER_OPERAND_FORMAT_FORMAT_S32 8UL
+#define CLUSTER_OPERAND_FORMAT_FORMAT_PSUM64 9UL
 /** 1: every row is a bit mask followed by its elements that are not 0. */
 #define CLUSTER_OPERAND_FORMAT_COMPRESSED_Pos 4U
 #define CLUSTER_OPERAND_FORMAT_COMPRESSED_Msk 0x10UL
@@ -516,7 +547,13 @@ typedef struct {
 #define CLUSTER_COMMAND_CODE_ACCUMULATE 5UL
 #define CLUSTER_COMMAND_CODE_SUM 6UL
 #define CLUSTER_COMMAND_CODE_PRODUCT 7UL
-/** 1 sets all counters to 0. */
+/** Millivolts, 525..1000. */
+#define CLUSTER_VOLTAGE_MV_MILLIVOLTS_Pos 0U
+#define CLUSTER_VOLTAGE_MV_MILLIVOLTS_Msk 0xffffUL
+/** Millivolts, 0..1500; 0..1200 from a supply of 900 mV on. */
+#define CLUSTER_BODY_BIAS_MV_MILLIVOLTS_Pos 0U
+#define CLUSTER_BODY_BIAS_MV_MILLIVOLTS_Msk 0xffffUL
+/** 1 lets all counters count from 0. */
 #define CLUSTER_COUNTER_CONTROL_CLEAR_Pos 0U
 #define CLUSTER_COUNTER_CONTROL_CLEAR_Msk 0x1UL
 
@@ -596,6 +633,9 @@ IMNPU_AT(CLUSTER_Type, PARTITION, 0x1b0);
 IMNPU_AT(CLUSTER_Type, LOOKUP_TABLE, 0x1b4);
 IMNPU_AT(CLUSTER_Type, OPERAND_SCALE, 0x1b8);
 IMNPU_AT(CLUSTER_Type, COMMAND, 0x1bc);
+IMNPU_AT(CLUSTER_Type, VOLTAGE_MV, 0x1c0);
+IMNPU_AT(CLUSTER_Type, BODY_BIAS_MV, 0x1c4);
+IMNPU_AT(CLUSTER_Type, CLOCK_KHZ, 0x1c8);
 IMNPU_AT(CLUSTER_Type, BUSY_CYCLES_LOW, 0x200);
 IMNPU_AT(CLUSTER_Type, BUSY_CYCLES_HIGH, 0x204);
 IMNPU_AT(CLUSTER_Type, LOAD_CYCLES_LOW, 0x208);
@@ -617,5 +657,21 @@ IMNPU_AT(CLUSTER_Type, COMMANDS_HIGH, 0x244);
 IMNPU_AT(CLUSTER_Type, ENERGY_PJ_LOW, 0x248);
 IMNPU_AT(CLUSTER_Type, ENERGY_PJ_HIGH, 0x24c);
 IMNPU_AT(CLUSTER_Type, COUNTER_CONTROL, 0x250);
+IMNPU_AT(CLUSTER_Type, STALL_INPUT_CYCLES_LOW, 0x258);
+IMNPU_AT(CLUSTER_Type, STALL_INPUT_CYCLES_HIGH, 0x25c);
+IMNPU_AT(CLUSTER_Type, STALL_OUTPUT_CYCLES_LOW, 0x260);
+IMNPU_AT(CLUSTER_Type, STALL_OUTPUT_CYCLES_HIGH, 0x264);
+IMNPU_AT(CLUSTER_Type, STALL_PORT_CYCLES_LOW, 0x268);
+IMNPU_AT(CLUSTER_Type, STALL_PORT_CYCLES_HIGH, 0x26c);
+IMNPU_AT(CLUSTER_Type, WAIT_CYCLES_LOW, 0x270);
+IMNPU_AT(CLUSTER_Type, WAIT_CYCLES_HIGH, 0x274);
+IMNPU_AT(CLUSTER_Type, KERNEL_PORT_BYTES_LOW, 0x278);
+IMNPU_AT(CLUSTER_Type, KERNEL_PORT_BYTES_HIGH, 0x27c);
+IMNPU_AT(CLUSTER_Type, INPUT_PORT_BYTES_LOW, 0x280);
+IMNPU_AT(CLUSTER_Type, INPUT_PORT_BYTES_HIGH, 0x284);
+IMNPU_AT(CLUSTER_Type, OPERAND_PORT_BYTES_LOW, 0x288);
+IMNPU_AT(CLUSTER_Type, OPERAND_PORT_BYTES_HIGH, 0x28c);
+IMNPU_AT(CLUSTER_Type, OUTPUT_PORT_BYTES_LOW, 0x290);
+IMNPU_AT(CLUSTER_Type, OUTPUT_PORT_BYTES_HIGH, 0x294);
 
 #endif
