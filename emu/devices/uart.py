@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-
 from asm.bits import Field, Layout
-from emu.device import Board, Device
+from emu.devices.serial_port import SerialPort
 from emu.registers import Access, Register
 
 
@@ -29,11 +26,8 @@ class Control(Layout):
     RX_INTERRUPT = Field(0, 1, "1: the interrupt line is high while RX_READY is set.")
 
 
-class Uart(Device):
+class Uart(SerialPort):
     """A serial port that sends at once and receives into a queue.
-
-    Attributes:
-        sinks: each is called with every byte sent, as it is sent.
 
     *Inaccuracies*: no baud rate, a byte takes no time and TX_READY is always set; the receive queue never
     overflows; no parity, framing or break.
@@ -43,19 +37,12 @@ class Uart(Device):
     STATUS = Register(0x04, Status, access=Access.RO)
     CONTROL = Register(0x08, Control)
 
-    def __init__(self, name: str, board: Board) -> None:
-        super().__init__(name, board)
-        self.sinks: list[Callable[[bytes], None]] = []
-        self.received: deque[int] = deque()
-
     def reset(self) -> None:
         """Registers to their reset values; bytes that the host has queued stay."""
         super().reset()
         self._update()
 
-    def receive(self, data: bytes) -> None:
-        """Queue bytes as if they had arrived on the wire."""
-        self.received.extend(data)
+    def _received(self) -> None:
         self._update()
 
     def _update(self) -> None:
@@ -70,8 +57,7 @@ class Uart(Device):
 
     @DATA.on_write
     def _send(self, value: int) -> None:
-        for sink in self.sinks:
-            sink(bytes([Data.DATA.extract(value)]))
+        self.send(Data.DATA.extract(value))
 
     @CONTROL.on_write
     def _control(self, value: int) -> None:
