@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asm.rules import KERNEL_ROWS, ElementFormat, KernelGeometry, slice_channels
-from emu.npu import formats
+from asm.rules import KERNEL_ROWS, SPARSE_GROUP, SPARSE_STORED, ElementFormat, KernelGeometry, slice_channels
+from emu.npu import compression, formats, sparsity
 
 Integers = NDArray[np.integer[Any]]
 Bytes = NDArray[np.uint8]
@@ -106,7 +106,50 @@ def unpack_tensor(data: bytes | Bytes, shape: tuple[int, int, int], element: Ele
     return formats.unpack(run.reshape(height, line), width * channels, element).reshape(shape)
 
 
-def pack_kernels(weights: Integers, element: ElementFormat, chain: int = 1, name: str = "weights") -> bytes:
+def compress_tensor(tensor: Integers, element: ElementFormat, name: str = "tensor") -> Bytes:
+    """A compressed tensor as it lies in memory: each row a bit mask and its elements that are not 0.
+
+    Args:
+        tensor: integers, (height, width, channels).
+        element: the format.
+        name: what error messages call the array.
+
+    Returns:
+        uint8, (height, line stride); the line stride holds a row without zeros, what a row does not need is 0.
+
+    Raises:
+        TensorError: not three axes, not integers, or out of range.
+    """
+    _check_axes(tensor.shape, 3, name, "height, width, channels")
+    check_elements(tensor, element, name)
+    rows = np.zeros((len(tensor), compression.most_bytes(math.prod(tensor.shape[1:]), element)), np.uint8)
+    for row, elements in zip(rows, tensor, strict=True):
+        run = compression.compress(elements.reshape(-1), element)
+        row[: len(run)] = run
+    return rows
+
+
+def decompress_tensor(data: bytes | Bytes, shape: tuple[int, int, int], element: ElementFormat) -> Integers:
+    """A tensor of ``shape`` (height, width, channels) from what `compress_tensor` returns.
+
+    Raises:
+        TensorError: the number of bytes is another one.
+    """
+    height, width, channels = shape
+    line = compression.most_bytes(width * channels, element)
+    run = _as_bytes(data)
+    if run.size != height * line:
+        raise TensorError(
+            f"a compressed {height} x {width} x {channels} tensor of {element.name} takes {height * line} bytes, "
+            f"not {run.size}"
+        )
+    rows = [compression.decompress(row, width * channels, element) for row in run.reshape(height, line)]
+    return np.array(rows).reshape(shape)
+
+
+def pack_kernels(
+    weights: Integers, element: ElementFormat, chain: int = 1, name: str = "weights", sparse: bool = False
+) -> bytes:
     """Kernels in the order in which the tiles load them.
 
     For every chunk of 32 kernels, for every tile of the chain, for every kernel of the chunk: the kernel's weights for
@@ -118,26 +161,54 @@ def pack_kernels(weights: Integers, element: ElementFormat, chain: int = 1, name
         element: the format, one that tiles multiply.
         chain: tiles over which the channels are split.
         name: what error messages call the array.
+        sparse: store two of every four weights of a slice.
+
+    Raises:
+        TensorError: not four axes, not integers, out of range, or more than two of four sparse weights are not 0.
+        RuleError: kernels of this size do not fit a chain of this length, or the format is none of the tiles'.
+    """
+    geometry = _checked_geometry(weights, element, chain, name, sparse)
+    count = len(weights)
+    slices = np.zeros((chain, count, geometry.slice_bytes), np.uint8)
+    for tile, own in enumerate(_tile_channels(geometry)):
+        part = weights[..., own]
+        dense = part.reshape(count, math.prod(part.shape[1:]))
+        if sparse:
+            _check_groups(dense, name, tile)
+        packed = sparsity.pack_slices(dense, geometry)
+        slices[tile, :, : packed.shape[1]] = packed
+    return b"".join(slices[:, chunk].tobytes() for chunk in _chunks(count))
+
+
+def compress_kernels(weights: Integers, element: ElementFormat, chain: int = 1, name: str = "weights") -> bytes:
+    """A compressed set of kernels, in the order in which the tiles load them.
+
+    Args:
+        weights: integers, (kernels, height, width, channels).
+        element: the format, one that tiles multiply.
+        chain: tiles over which the channels are split.
+        name: what error messages call the array.
 
     Raises:
         TensorError: not four axes, not integers, or out of range.
         RuleError: kernels of this size do not fit a chain of this length, or the format is none of the tiles'.
     """
-    _check_axes(weights.shape, 4, name, "kernels, height, width, channels")
-    count, height, width, channels = weights.shape
-    geometry = KernelGeometry(height, width, channels, element, chain)
-    geometry.check()
-    check_elements(weights, element, name)
-    slices = np.zeros((chain, count, geometry.slice_bytes), np.uint8)
-    for tile, own in enumerate(_tile_channels(geometry)):
-        part = weights[..., own]
-        packed = formats.pack(part.reshape(count, math.prod(part.shape[1:])), element)
-        slices[tile, :, : packed.shape[1]] = packed
-    return b"".join(slices[:, chunk].tobytes() for chunk in _chunks(count))
+    geometry = _checked_geometry(weights, element, chain, name, sparse=False)
+    slices = (
+        kernel[..., own].reshape(-1)
+        for chunk in _chunks(len(weights))
+        for own in _tile_channels(geometry)
+        for kernel in weights[chunk]
+    )
+    return compression.compress_slices(slices, element)
 
 
 def unpack_kernels(
-    data: bytes | Bytes, shape: tuple[int, int, int, int], element: ElementFormat, chain: int = 1
+    data: bytes | Bytes,
+    shape: tuple[int, int, int, int],
+    element: ElementFormat,
+    chain: int = 1,
+    sparse: bool = False,
 ) -> Integers:
     """Kernels of ``shape`` (kernels, height, width, channels) from what `pack_kernels` returns.
 
@@ -146,7 +217,7 @@ def unpack_kernels(
         RuleError: kernels of this size do not fit a chain of this length, or the format is none of the tiles'.
     """
     count, height, width, channels = shape
-    geometry = KernelGeometry(height, width, channels, element, chain)
+    geometry = KernelGeometry(height, width, channels, element, chain, sparse=sparse)
     geometry.check()
     run = _as_bytes(data)
     if run.size != count * geometry.kernel_bytes:
@@ -160,7 +231,8 @@ def unpack_kernels(
         slices = run[start:end].reshape(chain, chunk.stop - chunk.start, geometry.slice_bytes)
         for tile, own in enumerate(_tile_channels(geometry)):
             part = weights[chunk, :, :, own]
-            part[...] = formats.unpack(slices[tile], height * width * part.shape[-1], element).reshape(part.shape)
+            dense = sparsity.unpack_slices(slices[tile], geometry, height * width * part.shape[-1])
+            part[...] = dense.reshape(part.shape)
     return weights
 
 
@@ -199,6 +271,31 @@ def unpack_requant(data: bytes | Bytes) -> Integers:
     if run.size % row:
         raise TensorError(f"a requantisation table has {row} bytes a kernel; {run.size} bytes are not whole rows")
     return formats.unpack(run, run.size // 4, ElementFormat.s32).reshape(-1, len(REQUANT_COLUMNS))
+
+
+def _checked_geometry(weights: Integers, element: ElementFormat, chain: int, name: str, sparse: bool) -> KernelGeometry:
+    """The geometry of kernels whose shape and values are right."""
+    _check_axes(weights.shape, 4, name, "kernels, height, width, channels")
+    _, height, width, channels = weights.shape
+    geometry = KernelGeometry(height, width, channels, element, chain, sparse=sparse)
+    geometry.check()
+    check_elements(weights, element, name)
+    return geometry
+
+
+def _check_groups(dense: Integers, name: str, tile: int) -> None:
+    """Raises `TensorError` if of four weights of a slice, (kernels, weights), more than two are not 0."""
+    kernels, weights = dense.shape
+    filled = np.zeros((kernels, -(-weights // SPARSE_GROUP) * SPARSE_GROUP), bool)
+    filled[:, :weights] = dense != 0
+    crowded = filled.reshape(kernels, -1, SPARSE_GROUP).sum(axis=2) > SPARSE_STORED
+    if crowded.any():
+        kernel, group = np.unravel_index(int(crowded.argmax()), crowded.shape)
+        first = int(group) * SPARSE_GROUP
+        raise TensorError(
+            f"{name}[{kernel}] is not sparse: of its weights {first}..{first + SPARSE_GROUP - 1} in tile {tile} of the "
+            f"chain more than {SPARSE_STORED} are not 0"
+        )
 
 
 def _tile_channels(geometry: KernelGeometry) -> Iterator[slice]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from asm import isa
 from asm.rules import Cause, KernelGeometry, RuleError, slice_channels
+from emu.npu.compression import decompress_slices
 from emu.npu.convolution import Weights
 from emu.npu.sparsity import unpack_slices
 from emu.npu.stream import element_format
@@ -85,6 +86,20 @@ class LoadedKernels:
             kernels = self.topology.kernels_of(parallel, self.count)
             for chain in range(self.topology.chain):
                 yield self.topology.tile(stripe, parallel, chain), chain, kernels
+
+    @property
+    def slice_order(self) -> list[int]:
+        """Weights of every slice, in the order in which they are loaded."""
+        weights = self.geometry.slice_weights
+        return [weights[chain] for _, chain, kernels in self.places(0) for _ in range(kernels)]
+
+    def decompress(self, data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A compressed set as it would lie in memory, (memory_bytes,). Raises `RuleError`."""
+        slices = np.zeros((len(self.slice_order), self.geometry.slice_bytes), np.uint8)
+        found = decompress_slices(data, self.slice_order, self.geometry.weights)
+        for row, packed in zip(slices, found, strict=True):
+            row[: len(packed)] = packed
+        return slices.reshape(-1)
 
     def describe(self, tiles: TileArray) -> None:
         """Note in the tiles what they hold."""

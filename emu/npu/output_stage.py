@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from emu.npu.convolution import Psums
 from emu.npu.formats import Integers, element_dtype
 from emu.npu.pooling import Pooling
 from emu.npu.stream import Tensor
+from emu.npu.timing import Cost
 
 Shape = tuple[int, int, int]
 
@@ -66,7 +67,16 @@ class OutputStage:
         """Activated values; arguments as those of `Activation.apply`."""
         return self.activation.apply(psums, bound)
 
-    def store(self, bus: Bus, activated: Integers) -> None:
-        """Pool and write, (rows, columns, channels) of all `rows`. Raises `BusError`."""
+    def store(self, bus: Bus, activated: Integers) -> int:
+        """Pool and write (rows, columns, channels) of all `rows`; returns bytes written. Raises `BusError`."""
         output = self.destination
-        stream.write(bus, output, self.pooling.apply(activated, output.height, output.width))
+        return stream.write(bus, output, self.pooling.apply(activated, output.height, output.width))
+
+    def written(self, cost: Cost, size: int) -> Cost:
+        """``cost``, now that it is known that the output had ``size`` bytes.
+
+        A compressed output counts as it leaves, the other ones as they come out of the activation unit.
+        """
+        if not self.destination.compressed:
+            return cost
+        return replace(cost, output_bytes=size, activation_bytes=cost.input_bytes + size)

@@ -6,7 +6,7 @@ apart: a slice of the channels, or a window of the columns, is a tensor too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from asm import isa
 from asm.rules import Cause, ElementFormat, RuleError
 from emu.bus import Bus
+from emu.npu.compression import compress, decompress, most_bytes, run_bytes
 from emu.npu.formats import Integers, pack, unpack
 
 CODES = {1: ElementFormat.u1, 2: ElementFormat.u2, 4: ElementFormat.u4}
@@ -38,6 +39,8 @@ class Tensor:
         address: first byte; element 0 is in its low bits.
         line_stride: bytes from row to row.
         pixel_stride: bits from pixel to pixel.
+        compressed: whether each row is a bit mask and its elements that are not 0.
+        row_sizes: of a compressed input, bytes of each row; empty if they were not measured.
     """
 
     address: int
@@ -47,17 +50,26 @@ class Tensor:
     width: int
     line_stride: int
     pixel_stride: int
+    compressed: bool = False
+    row_sizes: tuple[int, ...] = ()
 
     @classmethod
     def of_words(cls, words: tuple[int, ...]) -> Tensor:
         """From the five words of `isa.TENSOR`. Raises `RuleError` if there is no such format."""
         address, layout, shape, line_stride, pixel_stride = words
         kind = isa.TensorFormat.unpack(layout)
-        if kind["compressed"]:
-            raise RuleError(Cause.bad_field, "tensors cannot be compressed")
         size = isa.TensorShape.unpack(shape)
         element = element_format(kind["format"])
-        return cls(address, element, kind["channels"], size["height"], size["width"], line_stride, pixel_stride)
+        return cls(
+            address,
+            element,
+            kind["channels"],
+            size["height"],
+            size["width"],
+            line_stride,
+            pixel_stride,
+            bool(kind["compressed"]),
+        )
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -71,7 +83,9 @@ class Tensor:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes that a row touches."""
+        """Bytes that a row touches; a compressed one, at most."""
+        if self.compressed:
+            return most_bytes(self.width * self.channels, self.element)
         return -(-self.row_bits // 8)
 
     @property
@@ -81,12 +95,24 @@ class Tensor:
 
     @property
     def stream_bytes(self) -> int:
-        """Bytes of its elements alone, packed tightly."""
-        return self.bytes_of_rows(self.height)
+        """Bytes of its elements alone, packed tightly; of a compressed tensor that is not measured, at most."""
+        return self.bytes_of_rows(range(self.height))
 
-    def bytes_of_rows(self, rows: int) -> int:
+    def bytes_of_rows(self, rows: range) -> int:
         """The same for some of its rows."""
-        return -(-rows * self.width * self.channels * self.element.bits // 8)
+        if self.row_sizes:
+            return sum(self.row_sizes[rows.start : rows.stop])
+        if self.compressed:
+            return len(rows) * self.row_bytes
+        return -(-len(rows) * self.width * self.channels * self.element.bits // 8)
+
+    def measured(self, bus: Bus) -> Tensor:
+        """The same; if it is compressed, with the bytes that its rows have now. Raises `BusError`."""
+        if not self.compressed:
+            return self
+        rows = self.rows(bus.view(self.address, self.extent))
+        sizes = (run_bytes(row, self.width * self.channels, self.element) for row in rows)
+        return replace(self, row_sizes=tuple(sizes))
 
     def check(self, name: str) -> None:
         """Raises `RuleError` unless it has elements and whole elements from pixel to pixel."""
@@ -100,6 +126,22 @@ class Tensor:
                 Cause.bad_field,
                 f"the {name}'s pixel stride must be a multiple of {self.element.bits} bits "
                 f"({self.element.name}), not {self.pixel_stride}",
+            )
+        if self.compressed:
+            self._check_compressed(name)
+
+    def _check_compressed(self, name: str) -> None:
+        tight = self.channels * self.element.bits
+        if self.pixel_stride != tight:
+            raise RuleError(
+                Cause.bad_field,
+                f"the {name} is compressed: its pixel stride must be {tight} bits, not {self.pixel_stride}",
+            )
+        if self.height > 1 and self.line_stride < self.row_bytes:
+            raise RuleError(
+                Cause.shape_mismatch,
+                f"the {name} is compressed: its line stride must be at least {self.row_bytes} bytes, "
+                f"for rows without zeros, not {self.line_stride}",
             )
 
     def check_writable(self, name: str) -> None:
@@ -136,22 +178,31 @@ class Tensor:
 def read(bus: Bus, tensor: Tensor) -> Integers:
     """The elements, (height, width, channels), dtype as `formats.unpack`. Raises `BusError`."""
     rows = tensor.rows(bus.view(tensor.address, tensor.extent))
+    if tensor.compressed:
+        count = tensor.width * tensor.channels
+        return np.stack([decompress(row, count, tensor.element) for row in rows]).reshape(tensor.shape)
     return tensor.pixels(unpack(rows, tensor.row_bits // tensor.element.bits, tensor.element))
 
 
-def write(bus: Bus, tensor: Tensor, values: Integers) -> None:
+def write(bus: Bus, tensor: Tensor, values: Integers) -> int:
     """Store elements; bits between and behind them keep their values.
 
     Args:
         values: (height, width, channels), integers that the tensor's format holds. `s1` stores the sign: +1
             for values above 0.
 
+    Returns:
+        Bytes of the elements as they are stored.
+
     Raises:
         BusError: not writable memory; nothing is written then.
     """
     block = bus.view(tensor.address, tensor.extent, write=True)
     element, run = tensor.element, tensor.channels * tensor.element.bits
-    if tensor.row_bits == 8 * tensor.row_bytes == tensor.width * run:
+    size = tensor.stream_bytes
+    if tensor.compressed:
+        size = _write_compressed(tensor.rows(block), values.reshape(tensor.height, -1), element)
+    elif tensor.row_bits == 8 * tensor.row_bytes == tensor.width * run:
         tensor.rows(block)[:] = pack(values.reshape(tensor.height, -1), element)
     elif tensor.pixel_stride % 8 == 0 == run % 8:
         tensor.pixel_bytes(block)[:] = pack(values, element)
@@ -161,3 +212,16 @@ def write(bus: Bus, tensor: Tensor, values: Integers) -> None:
         tensor.pixels(elements)[:] = values > 0 if element is ElementFormat.s1 else values & ((1 << element.bits) - 1)
         rows[:] = pack(elements, codes)
     bus.written(tensor.address, tensor.extent)
+    return size
+
+
+def _write_compressed(rows: NDArray[np.uint8], values: Integers, element: ElementFormat) -> int:
+    """Store each row with its mask; returns the bytes of all of them."""
+    if element is ElementFormat.s1:
+        values = np.where(values > 0, 1, -1)
+    size = 0
+    for row, elements in zip(rows, values, strict=True):
+        run = compress(elements, element)
+        row[: len(run)] = run
+        size += len(run)
+    return size

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from asm.rules import ARRAY_FORMATS, ElementFormat, RuleError
 from sdk import tensors
 from sdk.tensors import Integers, TensorError
-from tests.reference import integer
+from tests.reference import integer, layers
 
 FORMATS = st.sampled_from(list(ElementFormat))
 SIZE = st.integers(1, 6)
@@ -54,6 +54,60 @@ def test_kernels(data: st.DataObject, element: ElementFormat, kernels: int, heig
     assert packed == integer.pack_kernels(weights, element.name, chain)
     unpacked = tensors.unpack_kernels(packed, (kernels, height, width, channels), element, chain)
     assert unpacked.tolist() == weights.tolist()
+
+
+@settings(deadline=None)
+@given(st.data(), st.sampled_from(ARRAY_FORMATS), st.integers(1, 40), st.integers(1, 3), st.integers(1, 3))
+def test_sparse_kernels(data: st.DataObject, element: ElementFormat, kernels: int, height: int, width: int) -> None:
+    assume(element is not ElementFormat.s1)
+    channels = data.draw(st.integers(1, 20))
+    chain = data.draw(st.integers(1, min(8, channels)))
+    generator = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    weights = layers.make_sparse(draw_integers(data, (kernels, height, width, channels), element), chain, generator)
+    packed = tensors.pack_kernels(weights, element, chain, sparse=True)
+    assert packed == layers.pack_sparse_kernels(weights, element.name, chain)
+    unpacked = tensors.unpack_kernels(packed, (kernels, height, width, channels), element, chain, sparse=True)
+    assert unpacked.tolist() == weights.tolist()
+
+
+@settings(deadline=None)
+@given(st.data(), st.sampled_from(ARRAY_FORMATS), st.integers(1, 40), st.integers(1, 3), st.integers(1, 3))
+def test_compressed_kernels(data: st.DataObject, element: ElementFormat, kernels: int, height: int, width: int) -> None:
+    channels = data.draw(st.integers(1, 20))
+    chain = data.draw(st.integers(1, min(8, channels)))
+    weights = draw_integers(data, (kernels, height, width, channels), element)
+    packed = tensors.compress_kernels(weights, element, chain)
+    assert packed == layers.compress_kernels(weights, element.name, chain)
+
+
+@settings(deadline=None)
+@given(st.data(), FORMATS, SIZE, SIZE, SIZE)
+def test_compressed_tensors(
+    data: st.DataObject, element: ElementFormat, height: int, width: int, channels: int
+) -> None:
+    tensor = draw_integers(data, (height, width, channels), element)
+    if element is not ElementFormat.s1:
+        tensor[np.random.default_rng(height).random(tensor.shape) < 0.5] = 0
+    packed = tensors.compress_tensor(tensor, element)
+    for row, elements in zip(packed, tensor, strict=True):
+        run = layers.compress_run(elements.reshape(-1).tolist(), element.name)
+        assert row.tobytes() == run.ljust(packed.shape[1], b"\0")
+    assert tensors.decompress_tensor(packed, tensor.shape, element).tolist() == tensor.tolist()
+
+
+def test_kernels_that_are_not_sparse_are_named() -> None:
+    weights = np.zeros((3, 1, 3, 4), np.int8)
+    weights[2, 0, 1] = (1, 0, 1, 1)
+    with pytest.raises(TensorError) as caught:
+        tensors.pack_kernels(weights, ElementFormat.s4, sparse=True)
+    assert str(caught.value) == (
+        "weights[2] is not sparse: of its weights 4..7 in tile 0 of the chain more than 2 are not 0"
+    )
+
+
+def test_compressed_tensors_of_another_size_are_refused() -> None:
+    with pytest.raises(TensorError, match="a compressed 2 x 3 x 1 tensor of u4 takes 6 bytes, not 5"):
+        tensors.decompress_tensor(bytes(5), (2, 3, 1), ElementFormat.u4)
 
 
 def test_the_last_tile_of_a_chain_may_get_no_channels() -> None:

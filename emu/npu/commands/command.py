@@ -68,6 +68,13 @@ def tensor_of_registers(cluster: Cluster, first: Register) -> Tensor:
     return Tensor.of_words(cluster.register_words(first, len(isa.TENSOR)))
 
 
+def input_tensor(cluster: Cluster, first: Register, name: str) -> Tensor:
+    """The same, checked; if it is compressed, with the bytes that its rows have now. Raises `RuleError`, `BusError`."""
+    tensor = tensor_of_registers(cluster, first)
+    tensor.check(name)
+    return tensor.measured(cluster.bus)
+
+
 def other_clusters(cluster: Cluster, bits: int) -> tuple[int, ...]:
     """Numbers of a set of clusters without this one. Raises `RuleError` if the machine does not have one of them."""
     numbers = tuple(number for number in range(bits.bit_length()) if bits >> number & 1 and number != cluster.index)

@@ -23,7 +23,7 @@ from asm.rules import (
     output_size,
 )  # fmt: skip
 from emu.npu import stream
-from emu.npu.commands.command import Command, tensor_of_registers
+from emu.npu.commands.command import Command, input_tensor
 from emu.npu.commands.load import loaded_kernels
 from emu.npu.commands.results import Partition, output_stage
 from emu.npu.convolution import PSUM_HIGH, Weights, largest_magnitude, pad, psums
@@ -78,9 +78,9 @@ class Convolve(Command):
             (shape["stride_y"], shape["stride_x"]),
             (zeros["top"], zeros["bottom"], zeros["left"], zeros["right"]),
             Partition.of_registers(cluster),
-            tensor_of_registers(cluster, type(cluster).INPUT_ADDRESS),
+            input_tensor(cluster, type(cluster).INPUT_ADDRESS, "input"),
             output_stage(cluster, kernels.count),
-            tensor_of_registers(cluster, type(cluster).OPERAND_ADDRESS) if accumulates else None,
+            input_tensor(cluster, type(cluster).OPERAND_ADDRESS, "third tensor (psums)") if accumulates else None,
         )
 
     @property
@@ -105,7 +105,7 @@ class Convolve(Command):
         rows, (vertical, _), (top, _, _, _) = self.rows, self.strides, self.padding
         first = max(rows.start * vertical - top, 0)
         last = min((rows.stop - 1) * vertical - top + self.kernels.geometry.height, self.source.height)
-        return self.source.bytes_of_rows(max(last - first, 0))
+        return self.source.bytes_of_rows(range(first, max(last, first)))
 
     @property
     def cost(self) -> Cost:
@@ -154,7 +154,6 @@ class Convolve(Command):
                 Cause.bad_field,
                 f"the input's format must be that of the features, {self.features.name}, not {source.element.name}",
             )
-        source.check("input")
         input_channels = self.kernels.count if shape.depthwise else shape.channels
         for what, made, needed in (
             ("input's channels must be those of the kernels", source.channels, input_channels),
@@ -171,7 +170,6 @@ class Convolve(Command):
             self._check_initial(self.initial)
 
     def _check_initial(self, initial: Tensor) -> None:
-        initial.check("third tensor (psums)")
         if initial.element.value_bits != PSUM_BITS:
             raise RuleError(
                 Cause.bad_field, f"the third tensor must have psums, s32 or psum64, not {initial.element.name}"
@@ -198,8 +196,7 @@ class Convolve(Command):
             bound = min(reach, PSUM_HIGH + 1)
             for first, sums in psums(padded, weights, self.strides, largest, wanted[part], start):
                 made[first : first + len(sums)] = self.output.activate(sums, bound)
-        self.output.store(cluster.bus, activated)
-        return self.cost
+        return self.output.written(self.cost, self.output.store(cluster.bus, activated))
 
     def _bands(self, cluster: Cluster) -> Iterator[tuple[range, Weights]]:
         """Places in `rows` with the kernels that make them. Stripes that hold the same kernels are one band."""

@@ -13,7 +13,7 @@ from asm import isa
 from asm.isa import CommandCode
 from asm.rules import Cause, ElementFormat, RuleError
 from emu.npu import stream
-from emu.npu.commands.command import Command, signed, tensor_of_registers
+from emu.npu.commands.command import Command, input_tensor, signed
 from emu.npu.commands.results import output_stage
 from emu.npu.convolution import PSUM_HIGH, PSUM_LOW
 from emu.npu.output_stage import OutputStage
@@ -46,11 +46,11 @@ class Elementwise(Command):
 
     @classmethod
     def of_registers(cls, cluster: Cluster) -> Elementwise:
-        first = tensor_of_registers(cluster, type(cluster).INPUT_ADDRESS)
+        first = input_tensor(cluster, type(cluster).INPUT_ADDRESS, "first input")
         scale = isa.OperandScale.unpack(cluster.OPERAND_SCALE)
         return cls(
             first,
-            tensor_of_registers(cluster, type(cluster).OPERAND_ADDRESS),
+            input_tensor(cluster, type(cluster).OPERAND_ADDRESS, "second input"),
             (signed(scale["first"], SCALE_BITS), signed(scale["second"], SCALE_BITS)),
             output_stage(cluster, first.channels),
         )
@@ -66,12 +66,12 @@ class Elementwise(Command):
 
     @property
     def cost(self) -> Cost:
-        output, rows = self.output, len(self.rows)
+        output, rows = self.output, self.rows
         inputs = [tensor.bytes_of_rows(rows) for tensor in (self.first, self.second)]
         streams = (*inputs, output.destination.stream_bytes)
         return Cost(
             copy_cycles=max(-(-size // BEAT_BYTES) for size in streams),
-            activation_bytes=sum(inputs) + output.activated_bytes(rows, self.first.width),
+            activation_bytes=sum(inputs) + output.activated_bytes(len(rows), self.first.width),
             input_bytes=inputs[0],
             psum_bytes=inputs[1],
             output_bytes=output.destination.stream_bytes,
@@ -80,7 +80,6 @@ class Elementwise(Command):
 
     def check(self, cluster: Cluster) -> None:
         for name, tensor in (("first input", self.first), ("second input", self.second)):
-            tensor.check(name)
             if tensor.element is ElementFormat.psum64:
                 raise RuleError(Cause.bad_field, f"the {name} cannot be psum64; use s32")
         if self.first.shape != self.second.shape:
@@ -107,8 +106,7 @@ class Elementwise(Command):
         psums = np.clip(self.combine(*inputs), PSUM_LOW, PSUM_HIGH)
         activated = self.output.empty(len(rows), self.first.width)
         activated[...] = self.output.activate(psums, PSUM_HIGH + 1)
-        self.output.store(cluster.bus, activated)
-        return self.cost
+        return self.output.written(self.cost, self.output.store(cluster.bus, activated))
 
 
 class Sum(Elementwise):

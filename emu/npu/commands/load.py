@@ -9,6 +9,8 @@ from asm import isa
 from asm.isa import CommandCode
 from asm.rules import LOAD_BYTES, Cause, RuleError
 from emu.npu.commands.command import Command, other_clusters
+from emu.npu.compression import HEADER, check_header
+from emu.npu.formats import BYTE_BITS
 from emu.npu.kernels import LoadedKernels
 from emu.npu.timing import Cost
 
@@ -21,7 +23,8 @@ class LoadKernels(Command):
     """From memory into the rows of the tiles, in any mode: the kernel port is not the bus.
 
     Attributes:
-        address: of the first slice.
+        address: of the first slice, or of the compressed set.
+        compressed: bytes of the compressed set; 0: the kernels are not compressed.
         clusters: numbers of the other clusters that get the same kernels.
         overlap: the load hides behind the convolution before it.
     """
@@ -30,36 +33,41 @@ class LoadKernels(Command):
 
     kernels: LoadedKernels
     address: int
+    compressed: int
     clusters: tuple[int, ...]
     overlap: bool
 
     @classmethod
     def of_registers(cls, cluster: Cluster) -> LoadKernels:
         how = isa.LoadCount.unpack(cluster.LOAD_COUNT)
+        kernels, address = loaded_kernels(cluster), cluster.LOAD_ADDRESS
+        compressed = 0
         if how["compressed"]:
-            raise RuleError(Cause.bad_field, "compressed kernels cannot be loaded")
+            _check(kernels, address)
+            if kernels.geometry.sparse:
+                raise RuleError(Cause.bad_field, "sparse kernels cannot be compressed: they are stored without zeros")
+            compressed = check_header(cluster.bus.read(address, HEADER.size), len(kernels.slice_order))
         others = other_clusters(cluster, how["clusters"])
-        return cls(loaded_kernels(cluster), cluster.LOAD_ADDRESS, others, bool(how["overlap"]))
+        return cls(kernels, address, compressed, others, bool(how["overlap"]))
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that pass the kernel port."""
+        return self.compressed or self.kernels.memory_bytes
 
     @property
     def cost(self) -> Cost:
         return Cost(
-            kernel_bits=self.kernels.weight_bits,
+            kernel_bits=self.compressed * BYTE_BITS or self.kernels.weight_bits,
             tiles=self.kernels.topology.tiles,
-            load_bytes=self.kernels.memory_bytes,
+            load_bytes=self.memory_bytes,
             clusters=self.clusters,
             overlap=self.overlap,
         )
 
     def check(self, cluster: Cluster) -> None:
-        self.kernels.check()
-        if self.kernels.count < 1:
-            raise RuleError(Cause.bad_field, "LOAD_COUNT must be at least 1, not 0")
-        if self.address % LOAD_BYTES:
-            raise RuleError(
-                Cause.misaligned, f"kernels must lie at a multiple of {LOAD_BYTES}, not at 0x{self.address:08x}"
-            )
-        cluster.bus.view(self.address, self.kernels.memory_bytes)
+        _check(self.kernels, self.address)
+        cluster.bus.view(self.address, self.memory_bytes)
         for number in self.clusters:
             self._check_other(cluster, number)
 
@@ -78,7 +86,9 @@ class LoadKernels(Command):
                 )
 
     def carry_out(self, cluster: Cluster) -> Cost:
-        data = cluster.bus.view(self.address, self.kernels.memory_bytes)
+        data = cluster.bus.view(self.address, self.memory_bytes)
+        if self.compressed:
+            data = self.kernels.decompress(data)
         for number in self.clusters:
             self._check_other(cluster, number)
         for tiles in (cluster.tiles, *(self._other(cluster, number).tiles for number in self.clusters)):
@@ -93,6 +103,15 @@ class LoadKernels(Command):
         other = cluster.peer(number)
         assert other is not None
         return other
+
+
+def _check(kernels: LoadedKernels, address: int) -> None:
+    """Raises `RuleError` if the kernels do not fit, there are none, or they cannot lie there."""
+    kernels.check()
+    if kernels.count < 1:
+        raise RuleError(Cause.bad_field, "LOAD_COUNT must be at least 1, not 0")
+    if address % LOAD_BYTES:
+        raise RuleError(Cause.misaligned, f"kernels must lie at a multiple of {LOAD_BYTES}, not at 0x{address:08x}")
 
 
 def loaded_kernels(cluster: Cluster) -> LoadedKernels:

@@ -46,6 +46,7 @@ class Stage:
     output: str
     bypass: bool
     lookup: bool
+    compressed: bool
     relu: bool
     clamp: tuple[int, int]
     pooling: tuple[str, tuple[int, int], tuple[int, int]]
@@ -74,6 +75,8 @@ class Layer:
     sparse: bool
     initial: str
     reach: int
+    compressed_load: bool
+    compressed_input: bool
     seed: int
     stage: Stage
 
@@ -92,6 +95,7 @@ def stages(draw: st.DrawFn) -> Stage:
         output,
         bypass,
         lookup,
+        draw(st.sampled_from([False, False, True])),
         draw(st.booleans()),
         draw(st.sampled_from([(integer.LOWEST, integer.HIGHEST), bounds])),
         (draw(st.sampled_from(modes)), window, strides),
@@ -125,6 +129,8 @@ def convolutions(draw: st.DrawFn) -> Layer:
         sparse,
         draw(st.sampled_from(["", "", *PSUMS])),
         draw(st.sampled_from([1000, 2**31 - 1])),
+        not sparse and draw(st.sampled_from([False, False, True])),
+        draw(st.sampled_from([False, False, True])),
         draw(st.integers(0, 2**32)),
         draw(stages()),
     )
@@ -182,12 +188,17 @@ class StageRun:
     def tensor(self, band: range) -> tuple[int, ...]:
         """Words of the output tensor of a band, in its place in the whole output."""
         shape = (len(band), self.width, self.psums.shape[2])
-        return tensor_words(OUTPUT + band.start * self.row_bytes, self.stage.output, shape)
+        place = OUTPUT + band.start * self.row_bytes
+        if self.stage.compressed:
+            return compressed_words(place, self.stage.output, shape)
+        return tensor_words(place, self.stage.output, shape)
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a row of the output."""
-        return -(-self.width * self.psums.shape[2] * integer.element_bits(self.stage.output) // 8)
+        """Bytes from row to row of the output."""
+        elements = self.width * self.psums.shape[2]
+        mask = -(-elements // 8) if self.stage.compressed else 0
+        return mask + -(-elements * integer.element_bits(self.stage.output) // 8)
 
     def expected(self) -> bytes:
         """The whole output."""
@@ -202,6 +213,9 @@ class StageRun:
             values = layers.pool(values, self.mode, self.window, self.strides, self.height, self.width)
         if stage.output == "s1":
             values = np.where(values > 0, 1, -1)
+        if stage.compressed:
+            runs = (layers.compress_run(row.reshape(-1).tolist(), stage.output) for row in values)
+            return b"".join(run.ljust(self.row_bytes, b"\xa5") for run in runs)
         packed = integer.pack_tensor(values, stage.output)
         last_bits = values.shape[1] * values.shape[2] * integer.element_bits(stage.output) % 8
         behind = 0xA5 & -(1 << last_bits) if last_bits else 0
@@ -214,6 +228,20 @@ class StageRun:
         assert machine.messages == []
         assert machine.get("INTERRUPT_STATUS") == DONE
         assert machine.bus.read(OUTPUT - 8, len(expected) + 16) == b"\xa5" * 8 + expected + b"\xa5" * 8
+
+
+def compressed_words(address: int, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The five words of a compressed tensor of ``shape``."""
+    place, layout, size, line, pixel = tensor_words(address, name, shape)
+    _, width, channels = shape
+    return place, layout | isa.TensorFormat.pack(compressed=1), size, line + -(-width * channels // 8), pixel
+
+
+def compress_tensor(tensor: NDArray[np.int64], name: str) -> bytes:
+    """A compressed tensor, its rows at the line stride of `compressed_words`; bytes that no row needs are 0x5A."""
+    _, width, channels = tensor.shape
+    line = -(-width * channels // 8) + -(-width * channels * integer.element_bits(name) // 8)
+    return b"".join(layers.compress_run(row.reshape(-1).tolist(), name).ljust(line, b"\x5a") for row in tensor)
 
 
 def fill_output(machine: SmallMachine) -> None:
@@ -231,6 +259,8 @@ def check_convolution(layer: Layer) -> None:
     pack = integer.pack_kernels
     if layer.sparse:
         weights, pack = layers.make_sparse(weights, chain, generator), layers.pack_sparse_kernels
+    elif layer.compressed_load:
+        pack = layers.compress_kernels
     features = random_elements(generator, layer.features, (*layer.size, input_channels))
     shape = [
         (size + before + after - kernel) // stride + 1
@@ -243,7 +273,12 @@ def check_convolution(layer: Layer) -> None:
     arguments = (features, weights, layer.strides, layer.padding, chain)
     psums = layers.convolution(*arguments, initial if layer.initial else None, layer.depthwise)
     machine.bus.write(WEIGHTS, pack(weights, layer.weights, chain))
-    machine.bus.write(INPUT, integer.pack_tensor(features, layer.features))
+    source = tensor_words(INPUT, layer.features, features.shape)
+    if layer.compressed_input:
+        source = compressed_words(INPUT, layer.features, features.shape)
+        machine.bus.write(INPUT, compress_tensor(features, layer.features))
+    else:
+        machine.bus.write(INPUT, integer.pack_tensor(features, layer.features))
     fill_output(machine)
     stage = StageRun(layer.stage, machine, psums)
     program: list[isa.Instruction] = [
@@ -252,13 +287,13 @@ def check_convolution(layer: Layer) -> None:
         ),
         isa.SetMode(0, (0xFF,)),
         isa.SetKernel(0, _kernel_words(layer)),
-        isa.Load(NO_BASE, (WEIGHTS, kernels)),
+        isa.Load(NO_BASE, (WEIGHTS, isa.LoadCount.pack(kernels=kernels, compressed=layer.compressed_load))),
         *stage.set_up(),
     ]
     place = INITIAL
     for band in stage.bands():
         program.append(isa.SetPartition(0, (isa.Partition.pack(first_row=band.start),)))
-        words = tensor_words(INPUT, layer.features, features.shape) + stage.tensor(band)
+        words = source + stage.tensor(band)
         if layer.initial:
             start = initial[stage.unpooled(band).start : stage.unpooled(band).stop]
             data = integer.pack_tensor(start, layer.initial)
