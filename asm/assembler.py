@@ -207,6 +207,7 @@ def _info(name: str, tensor: Tensor) -> TensorInfo:
         register=address.register,
         symbol=address.symbol,
         line_bytes=tensor.line_bytes,
+        compressed=tensor.compressed,
     )
 
 

@@ -36,6 +36,7 @@ class TensorInfo:
         register: base register, None if there is none.
         symbol: C symbol, None if there is none.
         line_bytes: bytes from one row to the next.
+        compressed: whether each row is a bit mask followed by its elements that are not 0.
     """
 
     name: str
@@ -47,6 +48,7 @@ class TensorInfo:
     register: int | None
     symbol: str | None
     line_bytes: int
+    compressed: bool
 
 
 @dataclass(frozen=True, slots=True)

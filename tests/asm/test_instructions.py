@@ -248,14 +248,15 @@ def test_relocations_hold_symbol_and_addend() -> None:
 
 def test_labels_lines_and_tensors_of_the_program() -> None:
     program = asm.assemble(
-        "tensor t : u2[2, 3, 5] at r1 + 8\n\na: nop\nb: c: set r1, 2\nloop 2 {\nnop }\nd:", "dir/my-file.imn"
+        "tensor t : u2[2, 3, 5] compressed at r1 + 8\n\na: nop\nb: c: set r1, 2\nloop 2 {\nnop }\nd:", "dir/my-file.imn"
     )
     assert program.name == "my_file"
     assert program.labels == {"a": 16, "b": 20, "c": 20, "d": 44}
     assert program.lines == ((16, 3), (20, 4), (28, 5), (40, 6))
     (tensor,) = program.tensors
     assert (tensor.name, tensor.format, tensor.height, tensor.width, tensor.channels) == ("t", "u2", 2, 3, 5)
-    assert (tensor.offset, tensor.register, tensor.symbol, tensor.line_bytes) == (8, 1, None, 4)
+    assert (tensor.offset, tensor.register, tensor.symbol) == (8, 1, None)
+    assert (tensor.compressed, tensor.line_bytes) == (True, 2 + 4)  # a mask of 15 bits, 15 elements of 2 bits
 
 
 def test_nested_loops_end_behind_their_own_bodies() -> None:
