@@ -33,7 +33,7 @@ class BarrierWait:
     clusters: int
 
     def __str__(self) -> str:
-        return f"barrier {self.event} of clusters {', '.join(map(str, members(self.clusters)))}"
+        return f"barrier {self.event} of clusters {', '.join(map(str, members(self.clusters))) or 'none'}"
 
 
 def members(clusters: int) -> list[int]:
@@ -45,10 +45,10 @@ def check_barrier(cluster: Cluster, barrier: BarrierWait) -> None:
     """Raises `RuleError` unless every cluster of the barrier exists and ``cluster`` is one of them."""
     numbers = members(barrier.clusters)
     if cluster.index not in numbers:
-        raise RuleError(Cause.bad_field, f"cluster {cluster.index} is not one of the {barrier}")
+        raise RuleError(Cause.bad_field, f"cluster {cluster.index} came to {barrier}, and is not one of them")
     for number in numbers:
         if cluster.peer(number) is None:
-            raise RuleError(Cause.bad_field, f"the {barrier} cannot meet: this machine has no cluster {number}")
+            raise RuleError(Cause.bad_field, f"{barrier} cannot be met: this machine has no cluster {number}")
 
 
 def arrived(cluster: Cluster, barrier: BarrierWait) -> list[Cluster]:

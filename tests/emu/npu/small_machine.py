@@ -16,14 +16,16 @@ from emu.bus import Bus
 from emu.clock import FOREVER, Clock
 from emu.device import Board
 from emu.log import Log
-from emu.memory import Memory
+from emu.memory import Memory, MemoryTiming
 from emu.npu.cluster import Cluster
 from emu.npu.record import CommandRecord
+from emu.npu.timing import TimingModel
 from emu.registers import RegisterArray
 from tests.reference import integer
 
 SYSTEM = 0x3000_0000
 ROM = 0x0800_0000
+EXTERNAL = 0x6000_0000
 TILES = 0x3800_0000
 CLUSTERS = 0x5000_0000
 NO_BASE = isa.BaseImmediate.pack(first=isa.ABSOLUTE, second=isa.ABSOLUTE, third=isa.ABSOLUTE)
@@ -31,22 +33,33 @@ DONE, ERROR, PROGRAM = 1, 2, 4
 
 
 class SmallMachine:
-    """Two memories and some clusters at 600 MHz; interrupts of all causes are enabled."""
+    """Three memories and some clusters at 600 MHz; interrupts of all causes are enabled.
 
-    def __init__(self, clusters: int = 1, system_bytes: int = 1 << 20) -> None:
+    The external memory has one port, and takes 100 cycles before a byte a cycle.
+    """
+
+    def __init__(
+        self,
+        clusters: int = 1,
+        system_bytes: int = 1 << 20,
+        timing: TimingModel = TimingModel.PUBLISHED,
+        system_ports: int = 4,
+    ) -> None:
         self.clock, self.bus, self.log = Clock(600_000_000), Bus(), Log()
-        self.bus.add_memory(Memory("system", SYSTEM, system_bytes, "rw"))
+        self.bus.add_memory(Memory("system", SYSTEM, system_bytes, "rw", timing=MemoryTiming(ports=system_ports)))
+        self.bus.add_memory(Memory("external", EXTERNAL, 1 << 16, "rw", timing=MemoryTiming(1, 1, 100)))
         self.bus.add_memory(Memory("rom", ROM, 1 << 16, "rx"))
         self.clusters: list[Cluster] = []
         board = Board(self.clock, self.bus, self.log)
         for index in range(clusters):
             self.bus.add_memory(Memory(f"tiles{index}", TILES + index * 0x8000, 0x8000, "rw"))
-            cluster = Cluster(f"cluster{index}", board, index=index, tiles=f"tiles{index}")
+            cluster = Cluster(f"cluster{index}", board, index=index, tiles=f"tiles{index}", timing=timing)
             self.bus.add_device(CLUSTERS + index * 0x1000, cluster)
             self.clusters.append(cluster)
         self.cluster = self.clusters[0]
         self.records: list[CommandRecord] = []
-        self.set("INTERRUPT_ENABLE", 7)
+        for index in range(clusters):
+            self.set("INTERRUPT_ENABLE", 7, cluster=index)
 
     def set(self, name: str, *values: int, cluster: int = 0) -> None:
         """Write consecutive registers, or elements of an array, as the host does."""
@@ -59,10 +72,10 @@ class SmallMachine:
         """Read a register as the host does."""
         return self.clusters[cluster].read(getattr(Cluster, name).offset, 4)
 
-    def counter(self, name: str) -> int:
+    def counter(self, name: str, cluster: int = 0) -> int:
         """A 64-bit counter."""
-        low = self.get(f"{name}_LOW")
-        return low | self.get(f"{name}_HIGH") << 32
+        low = self.get(f"{name}_LOW", cluster)
+        return low | self.get(f"{name}_HIGH", cluster) << 32
 
     def run(self, limit: int = FOREVER) -> None:
         """Let time pass until nothing is going to happen, or until ``limit``."""
@@ -89,9 +102,19 @@ class SmallMachine:
         self.set("CONTROL", 1)
         self.run()
 
-    def error(self) -> tuple[int, int, int]:
+    def error(self, cluster: int = 0) -> tuple[int, int, int]:
         """Cause, program counter, information."""
-        return self.get("ERROR_CAUSE"), self.get("ERROR_PC"), self.get("ERROR_INFO")
+        return self.get("ERROR_CAUSE", cluster), self.get("ERROR_PC", cluster), self.get("ERROR_INFO", cluster)
+
+    def run_programs(self, *programs: Sequence[Instruction]) -> None:
+        """Run a program on each cluster, all started at the same time."""
+        for index, instructions in enumerate(programs):
+            address = SYSTEM + 0x8_0000 + index * 0x1000
+            self.bus.program(address, blob(*instructions))
+            self.set("PROGRAM_BASE", address, cluster=index)
+        for index in range(len(programs)):
+            self.set("CONTROL", 1, cluster=index)
+        self.run()
 
     @property
     def messages(self) -> list[str]:
