@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from emu.cpu.core import Core
     from emu.device import Board
 
-CORES = ("cortex-m4f", "rv32imc")
+CORES = ("cortex-m3", "cortex-m4f", "rv32imc")
 """Names of the host CPUs."""
 
 
@@ -18,10 +18,13 @@ def make_core(name: str, board: Board, reset_address: int) -> Core:
     ``reset_address`` is where the vector table (Cortex-M) or the first instruction (RV32) is. Raises KeyError for an
     unknown name.
     """
-    if name == "cortex-m4f":
+    if name.startswith("cortex-m"):
         from emu.cpu.cortex_m import CortexM
+        from emu.cpu.cortex_models import MODELS
 
-        return CortexM(board, reset_address)
+        model = MODELS[name]
+
+        return CortexM(board, reset_address, model)
     if name == "rv32imc":
         from emu.cpu.riscv import RiscV
 

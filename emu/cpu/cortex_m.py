@@ -1,4 +1,4 @@
-"""The Cortex-M4F host: Unicorn executes Thumb code, this file and its neighbours do the rest of ARMv7-M."""
+"""The Cortex-M hosts: Unicorn executes Thumb code, this file and its neighbours do the rest of ARMv7-M."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from unicorn import arm_const as arm
 from emu.bus import BusError
 from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, SYSTEM_REGISTERS, ArmRegisters
 from emu.cpu.core import Core, FaultReport, Pause
+from emu.cpu.cortex_models import CORTEX_M4F, CortexModel
 from emu.cpu.data_watchpoint import DataWatchpoint
 from emu.cpu.encoding import thumb_site, thumb_width
 from emu.cpu.engine import AccessFault, Engine, Halt, InstructionSet
@@ -40,11 +41,12 @@ FETCH_FAULT = "instruction fetch: "
 
 
 class CortexM(Core):
-    """A Cortex-M4F on a board.
+    """A Cortex-M on a board.
 
     Args:
         board: the machine's bus, clock and log; the core adds its own registers to the bus.
         reset_address: the vector table after reset.
+        model: which one.
 
     Inaccuracies: one cycle per instruction, 12 for exception entry, 10 for return, 6 for tail-chaining; no MPU; no
     lazy floating-point stacking; unaligned accesses never trap, except where Unicorn says so; the exclusive monitor
@@ -52,19 +54,19 @@ class CortexM(Core):
     is not executed can still trap when it needs the disabled FPU. Exceptions are taken between blocks of instructions.
     """
 
-    name = "cortex-m4f"
     architecture = "arm"
 
-    def __init__(self, board: Board, reset_address: int) -> None:
+    def __init__(self, board: Board, reset_address: int, model: CortexModel = CORTEX_M4F) -> None:
         super().__init__()
+        self.name = model.name
         self.board, self.reset_address = board, reset_address
         self.nvic = Nvic()
-        self.system_control = SystemControl(board, self.nvic, reset_address, self._changed, self._request_reset)
+        self.system_control = SystemControl(board, self.nvic, reset_address, model, self._changed, self._request_reset)
         self.watchpoint = DataWatchpoint(board, self.system_control)
         board.bus.add_device(SYSTEM_CONTROL_BASE, self.system_control)
         board.bus.add_device(WATCHPOINT_BASE, self.watchpoint)
         uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB)
-        uc.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
+        uc.ctl_set_cpu_model(model.unicorn)
         self.engine = Engine(uc, board, THUMB_INSTRUCTIONS)
         self.registers = ArmRegisters(self.engine)
         self.exceptions = Exceptions(self.engine, self.registers, self.nvic, self.system_control, self._report)
@@ -130,6 +132,12 @@ class CortexM(Core):
         if self.nvic.pending != pending:
             if SleepControl.SEVONPEND.extract(self.system_control.SCR):
                 self.exceptions.event = True
+            self.engine.request_stop()
+
+    def set_nmi(self, level: bool) -> None:
+        """Drive NMI; it becomes pending when the level rises."""
+        if level:
+            self.nvic.pend(Vector.NMI)
             self.engine.request_stop()
 
     # Running

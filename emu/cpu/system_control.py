@@ -1,10 +1,11 @@
-"""The system control block of the Cortex-M4F: identity, vector table, resets, faults, coprocessor access."""
+"""The system control block of a Cortex-M: identity, vector table, resets, faults, coprocessor access."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from asm.bits import Layout
+from emu.cpu.cortex_models import CortexModel
 from emu.cpu.nvic import FIRST_INPUT, PRIORITY_MASK, Nvic, Vector
 from emu.cpu.nvic_registers import NvicRegisters
 from emu.device import Board
@@ -17,9 +18,9 @@ VECTOR_KEY_STATUS = 0xFA05
 
 
 class Identity(Layout):
-    """CPUID: Cortex-M4 r0p1."""
+    """CPUID."""
 
-    VALUE = Bits(0, 32, "Implementer, variant, part number, revision.", reset=0x410F_C241)
+    VALUE = Bits(0, 32, "Implementer, variant, part number, revision.")
 
 
 class InterruptControl(Layout):
@@ -187,6 +188,7 @@ class SystemControl(NvicRegisters):
     Args:
         nvic: pending and active exceptions.
         vector_table: initial VTOR.
+        model: which core it is.
         on_change: called when an exception may have become pending or trap conditions have changed.
         on_reset_request: called when firmware asks for a reset.
 
@@ -231,19 +233,28 @@ class SystemControl(NvicRegisters):
         board: Board,
         nvic: Nvic,
         vector_table: int,
+        model: CortexModel,
         on_change: Callable[[], None],
         on_reset_request: Callable[[], None],
     ) -> None:
         super().__init__("system_control", board, nvic)
         self._vector_table, self._on_change, self._on_reset_request = vector_table, on_change, on_reset_request
-        self.VTOR = vector_table
+        self._model = model
+        self._identify()
         self.on_trace_change: Callable[[], None] | None = None
 
     def reset(self) -> None:
         """Registers as after power-up."""
         super().reset()
         self.nvic.reset()
+        self._identify()
+
+    def _identify(self) -> None:
+        """What depends on the core and the machine."""
         self.VTOR = self._vector_table
+        self.CPUID = self._model.identity
+        if not self._model.has_fpu:
+            self.FPCCR = self.MVFR0 = self.MVFR1 = 0
 
     def changed(self) -> None:
         """Make the core look at pending exceptions and trap conditions."""
@@ -316,6 +327,8 @@ class SystemControl(NvicRegisters):
 
     @CPACR.on_write
     def _write_coprocessor_access(self, value: int) -> None:
+        if not self._model.has_fpu:
+            self.CPACR = 0
         self.changed()
 
     @DEMCR.on_write

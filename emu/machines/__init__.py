@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from emu.machine import MachineMap
 
 NAMES = ("st18", "st18-rv32")
-"""Names of all machines; the first is the default."""
+"""Names of the machines with an NPU; the first is the default."""
+BOARDS = ("mps2-an385", "mps2-an386", "virt")
+"""Names of the boards without one, for firmware that exists already."""
+ALL = NAMES + BOARDS
 MAX_CLUSTERS = 8
 """Clusters that the memory maps have room for."""
 TIMINGS = ("published", "strict")
@@ -28,17 +31,25 @@ def machine_map(
     """The memory map of a machine.
 
     Args:
-        clusters: NPU clusters, 1..8.
+        clusters: NPU clusters, 1..8; a board has none, whatever this says.
         timing: how long their commands take, `published` or `strict`.
         system_ports: streams that the system memory serves at the same time in strict timing, at least 1.
 
     Raises:
         UnknownMachineError: unknown name or timing, or a number that no map has room for.
     """
-    if name not in NAMES:
-        near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.4)
+    if name not in ALL:
+        near = difflib.get_close_matches(name, ALL, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UnknownMachineError(f"there is no machine {name!r}: {hint}known machines: {', '.join(NAMES)}")
+        raise UnknownMachineError(f"there is no machine {name!r}: {hint}known machines: {', '.join(ALL)}")
+    if name == "virt":
+        from emu.machines import virt
+
+        return virt.machine_map(name)
+    if name in BOARDS:
+        from emu.machines import mps2
+
+        return mps2.machine_map(name)
     if not 1 <= clusters <= MAX_CLUSTERS:
         raise UnknownMachineError(f"{name} can have 1..{MAX_CLUSTERS} clusters, not {clusters}")
     if timing not in TIMINGS:
