@@ -25,9 +25,17 @@ int imnpu_counters_read(int cluster, imnpu_counters *counters)
     counters->work_cycles = READ(WORK_CYCLES);
     counters->copy_cycles = READ(COPY_CYCLES);
     counters->control_cycles = READ(CONTROL_CYCLES);
+    counters->stall_input_cycles = READ(STALL_INPUT_CYCLES);
+    counters->stall_output_cycles = READ(STALL_OUTPUT_CYCLES);
+    counters->stall_port_cycles = READ(STALL_PORT_CYCLES);
+    counters->wait_cycles = READ(WAIT_CYCLES);
     counters->tile_cycles = READ(TILE_CYCLES);
     counters->kernel_words = READ(KERNEL_WORDS);
     counters->activation_bytes = READ(ACTIVATION_BYTES);
+    counters->kernel_port_bytes = READ(KERNEL_PORT_BYTES);
+    counters->input_port_bytes = READ(INPUT_PORT_BYTES);
+    counters->psum_port_bytes = READ(PSUM_PORT_BYTES);
+    counters->output_port_bytes = READ(OUTPUT_PORT_BYTES);
     counters->commands = READ(COMMANDS);
     counters->energy_pj = READ(ENERGY_PJ);
     return IMNPU_OK;
