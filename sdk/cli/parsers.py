@@ -38,7 +38,7 @@ SUBCOMMANDS = {
     "asm": Subcommand("sdk.cli.asm", "assemble an accelerator program"),
     "disasm": Subcommand("sdk.cli.disasm", "show an accelerator program as assembly"),
     "machines": Subcommand("sdk.cli.machines", "list machines, show memory maps and registers"),
-    "report": Subcommand("sdk.cli.report", "figures of the chip and of networks next to the published ones"),
+    "report": Subcommand("sdk.cli.report", "compare the chip and networks with published figures"),
     "demo": Subcommand("sdk.cli.demo", "classify handwritten digits on both machines"),
     "completion": Subcommand("sdk.cli.completion", "print a completion script for the shell"),
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from asm import isa
 from asm.isa import CommandCode
 from asm.rules import Cause
-from emu.npu.power import f_max
+from emu.npu.power import f_max, highest_bias
 from tests.emu.npu.small_machine import DONE, NO_BASE, SYSTEM, SmallMachine
 
 DESTINATION = SYSTEM + 0x1_0000
@@ -22,6 +24,15 @@ def copy(count: int) -> isa.Copy:
 )
 def test_published_clocks(voltage: int, bias: int, published_khz: int) -> None:
     assert f_max(voltage, bias) == pytest.approx(published_khz, rel=1e-3)
+
+
+def test_more_voltage_or_bias_is_faster() -> None:
+    for bias in (0, 700, 1200):
+        clocks = [f_max(voltage, bias) for voltage in range(525, 1001, 25)]
+        assert all(slower < faster for slower, faster in pairwise(clocks))
+    for voltage in (525, 800, 1000):
+        clocks = [f_max(voltage, bias) for bias in range(0, highest_bias(voltage) + 1, 100)]
+        assert all(slower < faster for slower, faster in pairwise(clocks))
 
 
 @pytest.mark.parametrize(
