@@ -34,7 +34,7 @@ int imnpu_counters_read(int cluster, imnpu_counters *counters)
     counters->activation_bytes = READ(ACTIVATION_BYTES);
     counters->kernel_port_bytes = READ(KERNEL_PORT_BYTES);
     counters->input_port_bytes = READ(INPUT_PORT_BYTES);
-    counters->psum_port_bytes = READ(PSUM_PORT_BYTES);
+    counters->operand_port_bytes = READ(OPERAND_PORT_BYTES);
     counters->output_port_bytes = READ(OUTPUT_PORT_BYTES);
     counters->commands = READ(COMMANDS);
     counters->energy_pj = READ(ENERGY_PJ);

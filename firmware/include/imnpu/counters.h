@@ -21,7 +21,7 @@ typedef struct {
     uint64_t activation_bytes;    /**< bytes of input and output tensors that were streamed */
     uint64_t kernel_port_bytes;   /**< bytes over the kernel port, with the padding of slices */
     uint64_t input_port_bytes;    /**< bytes of inputs and tables over the input port */
-    uint64_t psum_port_bytes;     /**< bytes of psums that came in */
+    uint64_t operand_port_bytes;  /**< bytes of psums and second inputs over the operand port */
     uint64_t output_port_bytes;   /**< bytes of outputs over the output port */
     uint64_t commands;            /**< commands that ended without error */
     uint64_t energy_pj;           /**< energy in picojoules */
