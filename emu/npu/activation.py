@@ -68,7 +68,7 @@ class Activation:
             raise RuleError(Cause.bad_field, "psum64 leaves with bypass only; use s32")
         if self.low > self.high:
             raise RuleError(Cause.bad_field, f"the clamp's low {self.low} is above its high {self.high}")
-        _, multiplier, shift, _ = self._columns()
+        _, multiplier, shift, _ = self.columns()
         for kernel in np.flatnonzero((multiplier < 0) | (shift < 0) | (shift > MAX_SHIFT))[:1]:
             raise RuleError(
                 Cause.bad_field,
@@ -76,7 +76,7 @@ class Activation:
                 f"0..{MAX_SHIFT}, not {multiplier[kernel]} and {shift[kernel]}",
             )
 
-    def _columns(self) -> tuple[NDArray[np.int64], ...]:
+    def columns(self) -> tuple[NDArray[np.int64], ...]:
         """Bias, multiplier, shift, offset of all kernels."""
         return tuple(np.frombuffer(self.table, "<i4").reshape(-1, 4).T.astype(np.int64))
 
@@ -92,12 +92,8 @@ class Activation:
         """
         if self.bypass:
             return psums.astype(np.int64)
-        bias, multiplier, shift, offset = self._columns()
-        lowest = np.maximum(self.low, offset) if self.relu else np.full_like(offset, self.low)
-        lowest, highest = np.minimum(lowest, self.high), np.int64(self.high)
-        if not self.lookup:
-            lowest = np.clip(lowest, self.element.low, self.element.high)
-            highest = np.clip(highest, self.element.low, self.element.high)
+        bias, multiplier, shift, offset = self.columns()
+        lowest, highest = self.bounds()
         # Products and the halves that rounding adds are multiples of half a unit: small enough, they are exact.
         total = bound + int(np.abs(bias).max())
         doubled = 2 * total * int(multiplier.max()) + (1 << int(shift.max()))
@@ -108,6 +104,16 @@ class Activation:
         scaled += offset
         clamped = np.clip(scaled, lowest, highest, out=scaled)
         return self._looked_up(clamped) if self.lookup else clamped
+
+    def bounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Lower bound of each kernel, and the upper one of all, in front of the look-up table."""
+        offset = self.columns()[3]
+        lowest = np.maximum(self.low, offset) if self.relu else np.full_like(offset, self.low)
+        lowest, highest = np.minimum(lowest, self.high), np.int64(self.high)
+        if not self.lookup:
+            lowest = np.clip(lowest, self.element.low, self.element.high)
+            highest = np.clip(highest, self.element.low, self.element.high)
+        return lowest, np.asarray(highest)
 
     def _looked_up(self, clamped: Psums) -> Psums:
         """What the table has for each value."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,32 +31,82 @@ Psums = NDArray[Any]
 """Integers in a float32, float64 or int64 array."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(eq=False)
 class Weights:
     """Kernels, ready to multiply.
 
     Attributes:
-        height, width: of a kernel.
+        kernels: integers, (kernels, height, width, channels).
         slices: channels of each tile of the chain, in order: (first, one past the last).
-        matrix: float32, (height * width * channels, kernels), integers.
         magnitude: largest sum of absolute weights of one kernel.
         depthwise: whether kernel k, of one channel, is for channel k alone.
+        prepared: what compiled code made of the kernels, None if nothing yet.
     """
 
-    height: int
-    width: int
+    kernels: Integers
     slices: tuple[tuple[int, int], ...]
-    matrix: NDArray[np.float32]
     magnitude: int
     depthwise: bool = False
+    prepared: Any = None
+
+    @property
+    def height(self) -> int:
+        """Rows of a kernel."""
+        return int(self.kernels.shape[1])
+
+    @property
+    def width(self) -> int:
+        """Columns of a kernel."""
+        return int(self.kernels.shape[2])
+
+    @cached_property
+    def matrix(self) -> NDArray[np.float32]:
+        """The kernels, (height * width * channels, kernels)."""
+        return np.ascontiguousarray(self.kernels.reshape(len(self.kernels), -1).T, dtype=np.float32)
 
     @classmethod
     def of_kernels(cls, kernels: Integers, slices: tuple[tuple[int, int], ...], depthwise: bool = False) -> Weights:
         """From integers, (kernels, height, width, channels)."""
-        count, height, width, _ = kernels.shape
-        flat = kernels.reshape(count, -1)
-        magnitude = int(np.abs(flat.astype(np.int64)).sum(axis=1).max())
-        return cls(height, width, slices, np.ascontiguousarray(flat.T, dtype=np.float32), magnitude, depthwise)
+        magnitude = int(np.abs(kernels.astype(np.int64)).sum(axis=(1, 2, 3)).max())
+        return cls(kernels, slices, magnitude, depthwise)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """Rows of a convolution that one set of kernels makes.
+
+    Attributes:
+        features: the whole input, (height, width, channels).
+        padding: top, bottom, left, right.
+        strides: vertical, horizontal.
+        largest: no feature is larger in magnitude.
+        rows: rows of the result, before pooling.
+        initial: psums that the chain starts from, (rows, columns, kernels); None for zeros.
+    """
+
+    features: Integers
+    padding: tuple[int, int, int, int]
+    strides: tuple[int, int]
+    largest: int
+    weights: Weights
+    rows: range
+    initial: Integers | None
+
+    @property
+    def reach(self) -> int:
+        """No psum would be larger in magnitude if psums did not saturate."""
+        start = 0 if self.initial is None else largest_magnitude(self.initial)
+        return self.weights.magnitude * self.largest + start
+
+    @property
+    def bound(self) -> int:
+        """No psum is larger in magnitude."""
+        return min(self.reach, PSUM_HIGH + 1)
+
+    def psums(self) -> Iterator[tuple[int, Psums]]:
+        """What `psums` yields."""
+        padded = pad(self.features, *self.padding)
+        return psums(padded, self.weights, self.strides, self.largest, self.rows, self.initial)
 
 
 def pad(features: Integers, top: int, bottom: int, left: int, right: int) -> NDArray[np.float32]:

@@ -10,7 +10,6 @@ from asm.rules import Cause, RuleError
 from emu.bus import Bus
 from emu.npu import stream
 from emu.npu.activation import Activation
-from emu.npu.convolution import Psums
 from emu.npu.formats import Integers, element_dtype
 from emu.npu.pooling import Pooling
 from emu.npu.stream import Tensor
@@ -63,14 +62,13 @@ class OutputStage:
         """An array for activated values that are not pooled yet, (rows, columns, channels)."""
         return np.empty((rows, columns, self.destination.channels), element_dtype(self.destination.element))
 
-    def activate(self, psums: Psums, bound: int) -> Psums:
-        """Activated values; arguments as those of `Activation.apply`."""
-        return self.activation.apply(psums, bound)
+    def pool(self, activated: Integers) -> Integers:
+        """Pooled values of (rows, columns, channels) of all `rows`."""
+        return self.pooling.apply(activated, self.destination.height, self.destination.width)
 
-    def store(self, bus: Bus, activated: Integers) -> int:
-        """Pool and write (rows, columns, channels) of all `rows`; returns bytes written. Raises `BusError`."""
-        output = self.destination
-        return stream.write(bus, output, self.pooling.apply(activated, output.height, output.width))
+    def store(self, bus: Bus, pooled: Integers) -> int:
+        """Write the output; returns bytes written. Raises `BusError`."""
+        return stream.write(bus, self.destination, pooled)
 
     def written(self, cost: Cost, size: int) -> Cost:
         """``cost``, now that it is known that the output had ``size`` bytes.

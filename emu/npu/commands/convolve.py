@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,10 +22,11 @@ from asm.rules import (
     output_size,
 )  # fmt: skip
 from emu.npu import stream
+from emu.npu.arithmetic import arithmetic
 from emu.npu.commands.command import Command, input_tensor
 from emu.npu.commands.load import loaded_kernels
 from emu.npu.commands.results import Partition, output_stage
-from emu.npu.convolution import PSUM_HIGH, Weights, largest_magnitude, pad, psums
+from emu.npu.convolution import Job
 from emu.npu.kernels import LoadedKernels
 from emu.npu.output_stage import OutputStage
 from emu.npu.stream import Tensor, element_format
@@ -184,31 +184,36 @@ class Convolve(Command):
 
     def carry_out(self, cluster: Cluster) -> Cost:
         self.kernels.describe(cluster.tiles)
-        largest = max(-self.features.low, self.features.high)
-        padded = pad(stream.read(cluster.bus, self.source), *self.padding)
-        initial = None if self.initial is None else stream.read(cluster.bus, self.initial)
-        wanted = self.rows
-        activated = self.output.empty(len(wanted), self.size[1])
-        for places, weights in self._bands(cluster):
-            part = slice(places.start, places.stop, places.step)
-            made, start = activated[part], None if initial is None else initial[part]
-            reach = weights.magnitude * largest + (0 if start is None else largest_magnitude(start))
-            bound = min(reach, PSUM_HIGH + 1)
-            for first, sums in psums(padded, weights, self.strides, largest, wanted[part], start):
-                made[first : first + len(sums)] = self.output.activate(sums, bound)
-        return self.output.written(self.cost, self.output.store(cluster.bus, activated))
+        cost, output = self.cost, self.output
+        who = arithmetic(cost.macs)
+        jobs = self._jobs(cluster)
+        pooled = who.pooled(jobs[0][1], output.activation, output.pooling) if len(jobs) == 1 else None
+        if pooled is None:
+            activated = output.empty(len(self.rows), self.size[1])
+            for places, job in jobs:
+                who.activate(job, output.activation, activated[places])
+            pooled = output.pool(activated)
+        height, width, _ = output.destination.shape
+        return output.written(cost, output.store(cluster.bus, pooled[:height, :width]))
 
-    def _bands(self, cluster: Cluster) -> Iterator[tuple[range, Weights]]:
-        """Places in `rows` with the kernels that make them. Stripes that hold the same kernels are one band."""
-        height, wiring = len(self.rows), self.kernels.topology
+    def _jobs(self, cluster: Cluster) -> list[tuple[slice, Job]]:
+        """Places in `rows` and what makes them. Stripes that hold the same kernels are one job."""
+        features = stream.read(cluster.bus, self.source)
+        initial = None if self.initial is None else stream.read(cluster.bus, self.initial)
+        largest = max(-self.features.low, self.features.high)
+        rows, wiring = self.rows, self.kernels.topology
         held = [cluster.kernel_reader.read(cluster.tiles, self.kernels, stripe) for stripe in range(wiring.stripes)]
-        if all(weights is held[0] for weights in held):
-            yield range(height), held[0]
-            return
-        for stripe, weights in enumerate(held):
-            rows = wiring.rows_of(stripe, height)
-            if rows:
-                yield rows, weights
+        parts = [(range(len(rows)), held[0])]
+        if any(weights is not held[0] for weights in held):
+            parts = [(wiring.rows_of(stripe, len(rows)), weights) for stripe, weights in enumerate(held)]
+        jobs = []
+        for part, weights in parts:
+            if part:
+                places = slice(part.start, part.stop, part.step)
+                start = None if initial is None else initial[places]
+                job = Job(features, self.padding, self.strides, largest, weights, rows[places], start)
+                jobs.append((places, job))
+        return jobs
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,8 +105,8 @@ class Elementwise(Command):
         ]
         psums = np.clip(self.combine(*inputs), PSUM_LOW, PSUM_HIGH)
         activated = self.output.empty(len(rows), self.first.width)
-        activated[...] = self.output.activate(psums, PSUM_HIGH + 1)
-        return self.output.written(self.cost, self.output.store(cluster.bus, activated))
+        activated[...] = self.output.activation.apply(psums, PSUM_HIGH + 1)
+        return self.output.written(self.cost, self.output.store(cluster.bus, self.output.pool(activated)))
 
 
 class Sum(Elementwise):

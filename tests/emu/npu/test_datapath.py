@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import AbstractContextManager
+from unittest import mock
+
 import pytest
 from hypothesis import given, settings
 
+from emu.npu.arithmetic import VARIABLE, UnknownArithmeticError, arithmetic
 from tests.emu.npu.datapath import Arithmetic, Layer, arithmetics, check_arithmetic, check_convolution, convolutions
 
 
+def computed_by(by: str) -> AbstractContextManager[object]:
+    """NumPy or compiled code computes."""
+    return mock.patch.dict(os.environ, {VARIABLE: by})
+
+
+@pytest.mark.parametrize("by", ["numpy", "compiled"])
 @given(convolutions())
 @settings(max_examples=300)
-def test_any_convolution(layer: Layer) -> None:
-    check_convolution(layer)
+def test_any_convolution(by: str, layer: Layer) -> None:
+    with computed_by(by):
+        check_convolution(layer)
+
+
+def test_arithmetic_that_does_not_exist() -> None:
+    with computed_by("fast"), pytest.raises(UnknownArithmeticError) as caught:
+        arithmetic(1)
+    assert str(caught.value) == "IMNPU_ARITHMETIC must be auto, numpy, compiled, not fast"
 
 
 @given(arithmetics())
@@ -22,9 +40,11 @@ def test_any_sum_or_product(case: Arithmetic) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
+@pytest.mark.parametrize("by", ["numpy", "compiled"])
 @given(convolutions())
-def test_ten_thousand_convolutions(layer: Layer) -> None:
-    check_convolution(layer)
+def test_ten_thousand_convolutions(by: str, layer: Layer) -> None:
+    with computed_by(by):
+        check_convolution(layer)
 
 
 @pytest.mark.slow

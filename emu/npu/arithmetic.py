@@ -1,0 +1,144 @@
+"""Who computes: NumPy, which defines the results, or compiled code, which is faster and gives the same ones.
+
+The environment variable `IMNPU_ARITHMETIC` says which: `numpy`, `compiled`, or `auto` (also if it is not set), which
+leaves small convolutions to NumPy: loading the compiled code takes longer than they do.
+
+*Inaccuracies*: none; both are exact.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asm.isa import PoolingMode
+from emu.npu.activation import Activation
+from emu.npu.convolution import PSUM_HIGH, Job, Weights
+from emu.npu.formats import BYTE_BITS, Integers
+from emu.npu.native import convolution as native
+from emu.npu.native.layout import Kernels
+from emu.npu.native.requantisation import Requantisation, prepare_requantisation
+from emu.npu.pooling import Pooling
+
+VARIABLE = "IMNPU_ARITHMETIC"
+CHOICES = ("auto", "numpy", "compiled")
+SMALL_MACS = 1 << 20
+"""Convolutions with fewer multiply-accumulates are small."""
+HALVES = Pooling(PoolingMode.max, 2, 2, 2, 2)
+"""The pooling that compiled code does on the way."""
+PREPARED = 256
+"""Prepared activation tables that are kept."""
+
+
+class UnknownArithmeticError(ValueError):
+    """The environment asks for arithmetic that does not exist."""
+
+
+class Arithmetic(Protocol):
+    """Computes convolutions."""
+
+    def activate(self, job: Job, activation: Activation, out: Integers) -> None:
+        """Put activated values into ``out``, (rows, columns, kernels)."""
+
+    def pooled(self, job: Job, activation: Activation, pooling: Pooling) -> Integers | None:
+        """Activated and pooled values, windows that stick out among them; None if it must be done step by step."""
+
+
+class NumpyArithmetic:
+    """The definition."""
+
+    def activate(self, job: Job, activation: Activation, out: Integers) -> None:
+        bound = job.bound
+        for first, sums in job.psums():
+            out[first : first + len(sums)] = activation.apply(sums, bound)
+
+    def pooled(self, job: Job, activation: Activation, pooling: Pooling) -> Integers | None:
+        return None
+
+
+class CompiledArithmetic(NumpyArithmetic):
+    """Compiled code for whatever it can do, NumPy for the rest."""
+
+    def activate(self, job: Job, activation: Activation, out: Integers) -> None:
+        kernels = _kernels(job)
+        if kernels is None:
+            super().activate(job, activation, out)
+            return
+        features, padding = _band(job)
+        if _requantises(activation) and job.initial is None:
+            table = _requantisation(activation)
+            out[...] = native.convolve_requantise(features, kernels, table, job.strides, padding)
+            return
+        sums = native.convolve(features, kernels, job.strides, padding)
+        for row, made in enumerate(out):
+            psums = sums[row] if job.initial is None else sums[row] + job.initial[row]
+            made[...] = activation.apply(psums, job.bound)
+
+    def pooled(self, job: Job, activation: Activation, pooling: Pooling) -> Integers | None:
+        kernels = _kernels(job) if pooling == HALVES and _requantises(activation) and job.initial is None else None
+        if kernels is None:
+            return None
+        features, padding = _band(job)
+        table = _requantisation(activation)
+        return native.convolve_requantise(features, kernels, table, job.strides, padding, pooled=True)
+
+
+def arithmetic(macs: int) -> Arithmetic:
+    """Who computes a convolution of so many multiply-accumulates. Raises `UnknownArithmeticError`."""
+    choice = os.environ.get(VARIABLE, CHOICES[0])
+    if choice not in CHOICES:
+        raise UnknownArithmeticError(f"{VARIABLE} must be {', '.join(CHOICES)}, not {choice}")
+    if choice == "numpy" or (choice == "auto" and macs < SMALL_MACS):
+        return NumpyArithmetic()
+    return CompiledArithmetic()
+
+
+def _requantises(activation: Activation) -> bool:
+    """Whether compiled code knows this activation."""
+    return not activation.bypass and not activation.lookup and activation.element.bits <= BYTE_BITS
+
+
+@functools.lru_cache(maxsize=PREPARED)
+def _requantisation(activation: Activation) -> Requantisation:
+    lowest, highest = activation.bounds()
+    return prepare_requantisation(np.stack(activation.columns(), axis=1), lowest, highest)
+
+
+def _kernels(job: Job) -> Kernels | None:
+    """The kernels for compiled code; None if it cannot do this job: psums may saturate, rows are not consecutive."""
+    weights = job.weights
+    if weights.depthwise or job.rows.step != 1 or job.reach > PSUM_HIGH:
+        return None
+    first, last, _, _ = _input_rows(job)
+    return _prepared(weights) if first < last else None
+
+
+def _prepared(weights: Weights) -> Kernels | None:
+    """The kernels of ``weights``, which remember them; None if they are not bytes."""
+    if weights.prepared is None:
+        kernels = weights.kernels
+        for dtype in (np.int8, np.uint8):
+            limits = np.iinfo(dtype)
+            if limits.min <= kernels.min() and kernels.max() <= limits.max:
+                weights.prepared = native.prepare(kernels.astype(dtype))
+                break
+    return weights.prepared
+
+
+def _input_rows(job: Job) -> tuple[int, int, int, int]:
+    """First input row and one past the last that the job needs, rows of padding above and below them."""
+    top, _, _, _ = job.padding
+    height = job.features.shape[0]
+    start = job.rows.start * job.strides[0] - top
+    end = (job.rows.stop - 1) * job.strides[0] - top + job.weights.height
+    return max(start, 0), min(end, height), max(-start, 0), max(end - height, 0)
+
+
+def _band(job: Job) -> tuple[NDArray[np.integer], tuple[int, int, int, int]]:
+    """The part of the features that the job needs, and its padding."""
+    first, last, above, below = _input_rows(job)
+    return job.features[first:last], (above, below, *job.padding[2:])
