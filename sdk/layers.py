@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from asm.isa import CommandCode
+from emu.npu.energy import Energy
 from emu.npu.record import CommandRecord
 from sdk.loader import Image
 
@@ -24,7 +25,7 @@ class Layer:
         control_cycles: set-up and control instructions before the commands.
         macs: multiply-accumulates, those with padding included.
         busy_work: utilisation times work cycles, summed.
-        energy_fj: femtojoules.
+        energy: femtojoules by component.
     """
 
     name: str
@@ -35,12 +36,17 @@ class Layer:
     control_cycles: int = 0
     macs: int = 0
     busy_work: float = 0.0
-    energy_fj: int = 0
+    energy: Energy = field(default_factory=Energy)
 
     @property
     def cycles(self) -> int:
         """All cycles of the layer."""
         return self.load_cycles + self.work_cycles + self.copy_cycles + self.control_cycles
+
+    @property
+    def energy_fj(self) -> int:
+        """Femtojoules of all components."""
+        return self.energy.total
 
     @property
     def utilisation(self) -> float:
@@ -56,7 +62,7 @@ class Layer:
         self.control_cycles += record.control_cycles
         self.macs += record.macs
         self.busy_work += record.utilisation * record.work_cycles
-        self.energy_fj += record.energy_fj
+        self.energy += record.energy
 
 
 def layers(records: Iterable[CommandRecord], image: Image) -> list[Layer]:

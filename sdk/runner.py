@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any
 
 from emu.cpu.core import FaultReport
+from emu.devices.serial_port import SerialPort
 from emu.devices.stream import InputStream
-from emu.devices.uart import Uart
 from emu.machine import Machine, MachineMap, Stop, StopReason
 from emu.npu.cluster import Cluster
 from emu.npu.counters import Counters
 from emu.npu.energy import FEMTO_PER_PICO
 from emu.npu.record import CommandRecord
 from sdk.accelerator import clusters_of
-from sdk.loader import Image, check_fits, load_into
+from sdk.loader import Image, ImageError, check_fits, load_into
 
 FAULTS_KEPT = 16
 
@@ -110,7 +110,7 @@ class RunResult:
             "clusters": [self._cluster_figures(index) for index in range(len(self.counters))],
         }
 
-    def _cluster_figures(self, index: int) -> dict[str, int]:
+    def _cluster_figures(self, index: int) -> dict[str, Any]:
         counters = self.counters[index]
         return {
             "commands": counters.commands,
@@ -128,6 +128,7 @@ class RunResult:
             "output_port_bytes": counters.output_port_bytes,
             "macs": sum(command.macs for command in self.commands if command.cluster == index),
             "energy_pj": counters.energy_pj,
+            "energy_parts_fj": asdict(counters.energy),
         }
 
 
@@ -147,7 +148,7 @@ class Runner:
         faults: faults so far, at most the newest `FAULTS_KEPT`.
 
     Raises:
-        ImageError: the image is for another host or does not fit.
+        ImageError: the image is for another host or does not fit, or there is no device for ``stream``.
     """
 
     def __init__(self, image: Image, machine: MachineMap, *, stream: bytes = b"", uart_input: bytes = b"") -> None:
@@ -161,7 +162,10 @@ class Runner:
         self._wall_seconds = 0.0
         self.port.sinks.append(self.uart.extend)
         self.port.receive(uart_input)
-        self.input_stream.feed(stream)
+        if self.input_stream is not None:
+            self.input_stream.feed(stream)
+        elif stream:
+            raise ImageError(f"{machine.name} has no input stream: leave out --stream")
         self.clusters: list[Cluster] = clusters_of(self.machine)
         for cluster in self.clusters:
             cluster.on_command.append(self.commands.append)
@@ -169,18 +173,17 @@ class Runner:
         self.machine.reset()
 
     @property
-    def port(self) -> Uart:
-        """The serial port."""
+    def port(self) -> SerialPort:
+        """The first serial port."""
         port = self.machine.devices["uart0"]
-        assert isinstance(port, Uart)
+        assert isinstance(port, SerialPort)
         return port
 
     @property
-    def input_stream(self) -> InputStream:
-        """The input stream."""
-        stream = self.machine.devices["stream0"]
-        assert isinstance(stream, InputStream)
-        return stream
+    def input_stream(self) -> InputStream | None:
+        """The input stream, None if the machine has none."""
+        stream = self.machine.devices.get("stream0")
+        return stream if isinstance(stream, InputStream) else None
 
     def _keep_fault(self, fault: FaultReport) -> None:
         self.faults = [*self.faults, fault][-FAULTS_KEPT:]

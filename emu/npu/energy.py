@@ -11,8 +11,8 @@ depend on their order.
 with kernels of which half the weights are 0: other sparsities cost the same here. That energy and leakage go with
 the square of the voltage is our choice; nothing published tests it. Published are 1-bit and 4-bit arrays: 2 bits are
 interpolated linearly, the wider operand decides, and 8 bits are passes of 4. Control instructions, copies and
-tensor arithmetic cost the bytes that they stream as activations, if any, and the leakage of their time. A cluster that
-is idle between commands costs nothing here (it is taken to be gated).
+fills cost the leakage of their time only, tensor arithmetic also the bytes that it streams. A program that waits
+leaks; a cluster that has neither a program nor a command to run costs nothing here (it is taken to be gated).
 """
 
 from __future__ import annotations
