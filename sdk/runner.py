@@ -162,7 +162,7 @@ class Runner:
         self._wall_seconds = 0.0
         self.port.sinks.append(self.uart.extend)
         self.port.receive(uart_input)
-        if self.input_stream is not None:
+        if "stream0" in self.machine.devices:
             self.input_stream.feed(stream)
         elif stream:
             raise ImageError(f"{machine.name} has no input stream: leave out --stream")
@@ -180,10 +180,11 @@ class Runner:
         return port
 
     @property
-    def input_stream(self) -> InputStream | None:
-        """The input stream, None if the machine has none."""
-        stream = self.machine.devices.get("stream0")
-        return stream if isinstance(stream, InputStream) else None
+    def input_stream(self) -> InputStream:
+        """The input stream of a machine that has one."""
+        stream = self.machine.devices["stream0"]
+        assert isinstance(stream, InputStream)
+        return stream
 
     def _keep_fault(self, fault: FaultReport) -> None:
         self.faults = [*self.faults, fault][-FAULTS_KEPT:]

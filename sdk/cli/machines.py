@@ -37,9 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Prints; returns the exit code."""
-    from emu.machines import NAMES, machine_map
+    from emu.machines import ALL, machine_map
 
-    names = NAMES if args.name is None else (args.name,)
+    names = ALL if args.name is None else (args.name,)
     machines = [machine_map(name, args.clusters) for name in names]
     if args.json:
         described = [describe(machine) for machine in machines]
