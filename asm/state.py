@@ -28,6 +28,7 @@ from asm.rules import (
     output_size,
 )
 from asm.shapes import AFTER_RESET, UNKNOWN, OutputSetup, PoolingSetup
+from asm.tensor_words import TensorWords, element_format, tensors_of_words
 
 PSUM_FORMATS = (ElementFormat.s32, ElementFormat.psum64)
 """Formats that psums have in memory."""
@@ -74,57 +75,6 @@ class KernelSetup:
             output_size(height, pad["top"], pad["bottom"], self.height, self.stride_y),
             output_size(width, pad["left"], pad["right"], self.width, self.stride_x),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class TensorWords:
-    """A tensor as the words of an instruction describe it."""
-
-    format: ElementFormat
-    height: int
-    width: int
-    channels: int
-
-    @classmethod
-    def of_words(cls, name: str, words: list[dict[str, int]]) -> TensorWords:
-        """From unpacked words, called ``name`` in messages; raises `RuleError`."""
-        fields = {name: value for word in words for name, value in word.items()}
-        form = element_format(fields["format"])
-        if fields["bits"] % form.bits:
-            raise RuleError(
-                Cause.bad_field,
-                f"the {name}'s pixel stride must be a multiple of {form.bits} bits, not {fields['bits']}",
-            )
-        tensor = cls(form, fields["height"], fields["width"], fields["channels"])
-        if fields["compressed"]:
-            tensor._check_compressed(name, fields["bytes"], fields["bits"])
-        return tensor
-
-    def _check_compressed(self, name: str, line_bytes: int, pixel_bits: int) -> None:
-        tight = self.channels * self.format.bits
-        if pixel_bits != tight:
-            raise RuleError(
-                Cause.bad_field,
-                f"the {name} is compressed: its pixel stride must be {tight} bits, not {pixel_bits}",
-            )
-        elements = self.width * self.channels
-        worst = -(-elements // 8) + -(-elements * self.format.bits // 8)
-        if line_bytes < worst:
-            raise RuleError(
-                Cause.bad_field,
-                f"the {name} is compressed: its line stride must be at least {worst} bytes, for a row without zeros, "
-                f"not {line_bytes}",
-            )
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return self.height, self.width
-
-    @property
-    def shape(self) -> str:
-        """Height, width and channels, as they are written."""
-        return f"{self.height} x {self.width} x {self.channels}"
 
 
 class ClusterState:
@@ -182,14 +132,14 @@ class ClusterState:
             case isa.Load():
                 self._load(words[1]["kernels"])
             case isa.Conv():
-                source, target = _tensors(words, "input", "output")
+                source, target = tensors_of_words(words, "input", "output")
                 self._conv(source, target)
             case isa.Accumulate():
-                source, target, psums = _tensors(words, "input", "output", "psums")
+                source, target, psums = tensors_of_words(words, "input", "output", "psums")
                 self._conv(source, target)
                 self._psums(source, target, psums)
             case isa.Sum() | isa.Product():
-                first, target, second = _tensors(words, "first input", "output", "second input")
+                first, target, second = tensors_of_words(words, "first input", "output", "second input")
                 self._element_wise(first, second, target)
             case isa.Copy() | isa.Fill():
                 counts = [word["count"] for word in words if "count" in word]
@@ -270,7 +220,7 @@ class ClusterState:
                 Cause.shape_mismatch,
                 f"the output must have {self.loaded} channels, one for each loaded kernel, not {target.channels}",
             )
-        self._check_psums_out(target)
+        self._check_target(target)
 
     def _check_input(self, kernel: KernelSetup, source: TensorWords) -> None:
         if source.format is not kernel.features:
@@ -300,7 +250,8 @@ class ClusterState:
             check_kernel_fits("width", source.width + left + right, kernel.width, kernel.stride_x)
             self.output.check(kernel.result_size(*source.size), target.size, target.format)
 
-    def _check_psums_out(self, target: TensorWords) -> None:
+    def _check_target(self, target: TensorWords) -> None:
+        target.check_writable("output")
         if self.bypass and target.format not in PSUM_FORMATS:
             raise RuleError(
                 Cause.bad_field, f"with activation bypass the output must be s32 or psum64, not {target.format.name}"
@@ -340,7 +291,7 @@ class ClusterState:
             if tensor.format is ElementFormat.psum64:
                 raise RuleError(Cause.bad_field, f"the {name} input cannot be psum64; use s32")
         self.output.check(first.size, target.size, target.format)
-        self._check_psums_out(target)
+        self._check_target(target)
 
 
 def check_load(count: int, parallel: int) -> None:
@@ -353,14 +304,6 @@ def check_load(count: int, parallel: int) -> None:
         )
 
 
-def element_format(number: int) -> ElementFormat:
-    """The format with this number; raises `RuleError` if there is none."""
-    try:
-        return ElementFormat(number)
-    except ValueError:
-        raise RuleError(Cause.bad_field, f"{number} is not an element format") from None
-
-
 def _check_mode(tiles: int, compute: int) -> None:
     idle = [tile for tile in range(tiles) if not compute >> tile & 1]
     if idle:
@@ -368,9 +311,3 @@ def _check_mode(tiles: int, compute: int) -> None:
             Cause.tile_mode,
             f"the topology uses tiles 0..{tiles - 1}, but tile {idle[0]} is in memory mode",
         )
-
-
-def _tensors(words: list[dict[str, int]], *names: str) -> list[TensorWords]:
-    """The tensors of an instruction, called ``names`` in messages; raises `RuleError`."""
-    size = len(isa.TENSOR)
-    return [TensorWords.of_words(name, words[index * size : (index + 1) * size]) for index, name in enumerate(names)]

@@ -171,6 +171,14 @@ def message_of(text: str) -> str:
             "conv hidden, tensor(u4[8, 8, 16] compressed at r0, line=79)",
             "the input is compressed: its line stride must be at least 80 bytes, for a row without zeros, not 79",
         ),
+        (
+            "conv tensor(u4[8, 8, 32] at r1, pixel=124), image",
+            "the output's pixels overlap: the pixel stride must be at least 128 bits, not 124",
+        ),
+        (
+            "conv tensor(u4[8, 8, 32] at r1, line=127), image",
+            "the output's rows overlap: the line stride must be at least 128 bytes, not 127",
+        ),
         ("fill at 0, 8, bytes=0", "a fill moves at least 1 byte, and repeats at least once"),
         ("loop 3 { }", "the body of a loop needs at least one instruction"),
         ("copy at 0, at 8, bytes=0", "a copy moves at least 1 byte, and repeats at least once"),
@@ -204,6 +212,8 @@ def test_a_broken_rule_is_an_error_unless_it_is_unchecked(line: str, message: st
         "kernel single, features=u4, pad=1, depthwise\nload single\nconv hidden, hidden",
         "kernel s4[5, 5, 13], features=u4, sparse\nload at 0, count=32, compressed",
         "conv tensor(u4[8, 8, 32] compressed at r3), tensor(u4[8, 8, 16] compressed at r0, line=80)",
+        "conv hidden, tensor(u4[8, 8, 16] at r0, line=0, pixel=0)",
+        "sum tensor(u4[1, 1, 8] at r1, line=0, pixel=0), hidden[0, 0, 0:8], hidden[0, 0, 8:16]",
         "kernel s8[3, 3, 8], features=u8, pad=1\nload at 0, count=32, overlap\nconv hidden, tensor(u8[8, 8, 8] at r0)",
     ],
 )

@@ -77,6 +77,24 @@ def setup(draw: st.DrawFn) -> tuple[list[isa.Instruction], dict[str, int]]:
     return program, known
 
 
+def varied(draw: st.DrawFn, tensor: tuple[int, ...]) -> tuple[int, ...]:
+    """A tensor's words; now and then it has other strides, or is compressed, mostly with strides that are right."""
+    address, form, shape, line, pixel = tensor
+    if draw(RARELY):
+        return (
+            address,
+            form,
+            shape,
+            max(line - draw(st.integers(0, 2)), 0),
+            draw(st.sampled_from([0, pixel, 2 * pixel])),
+        )
+    if not draw(RARELY):
+        return tensor
+    elements = isa.TensorShape.width.extract(shape) * isa.TensorFormat.channels.extract(form)
+    line += -(-elements // 8) - draw(st.integers(0, 1)) + draw(st.integers(0, 1))
+    return address, isa.TensorFormat.compressed.insert(form, 1), shape, line, pixel + draw(RARELY) * pixel
+
+
 @st.composite
 def programs(draw: st.DrawFn) -> list[isa.Instruction]:
     """Programs of one command, of which many are right, and the others nearly."""
@@ -95,7 +113,10 @@ def programs(draw: st.DrawFn) -> list[isa.Instruction]:
         form = draw(st.sampled_from(["u4", "s32", "psum64"]))
     if min(psums_shape) < 1:
         psums_shape = (1, 1, 1)
-    words = [*tensor_words(TENSORS[0], form, source_shape), *tensor_words(TENSORS[1], output, target_shape)]
+    words = [
+        *varied(draw, tensor_words(TENSORS[0], form, source_shape)),
+        *varied(draw, tensor_words(TENSORS[1], output, target_shape)),
+    ]
     if kind is not isa.Conv:
         third = draw(st.sampled_from(["s32", "psum64", "u4"]))
         words += tensor_words(TENSORS[2], third, psums_shape)
