@@ -15,6 +15,7 @@ examples:
   imnpu report vgg16                                      cycles, energy, published values
   imnpu report vgg16 --clusters 8 --svg vgg16.svg         and a picture
   imnpu report yolo2-tiny --clusters 8 --json yolo2.json
+  imnpu report vgg16 --timing strict                      whole cycles, streams, set-up
 """
 
 
@@ -32,6 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=1,
         metavar="N",
         help="clusters, 1..8 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--timing", choices=("published", "strict"), default="published", help="timing model (default: %(default)s)"
     )
     parser.add_argument("--machine", default="st18", metavar="M", help="machine (default: %(default)s)")
     parser.add_argument(
@@ -57,8 +61,8 @@ def main(args: argparse.Namespace) -> int:
     project = args.output / f"{args.report}-{args.clusters}"
     messages = Console(stderr=True, highlight=False)
     with messages.status(f"building and running {plan.network.title}"):
-        run = run_network(plan, project, args.machine)
-    figures = network_figures(run, "published", folder)
+        run = run_network(plan, project, args.machine, args.timing)
+    figures = network_figures(run, folder)
     if args.json != STDOUT:
         print_report(figures, Console(highlight=False, soft_wrap=True))
     if args.json is not None:

@@ -1,7 +1,7 @@
 """A network as a project: accelerator programs, packed kernels and tables, a C main.
 
-The firmware reads the input from the input stream, starts all clusters, prints after each layer what every cluster's
-counters say, and ends. Every tensor stays in system memory.
+The firmware reads the input from the input stream, starts all clusters, reads every cluster's counters behind each
+layer, and prints them at the end. Every tensor stays in system memory.
 """
 
 from __future__ import annotations
@@ -39,15 +39,22 @@ MAIN = """\
 
 {arrays}
 
-static void print_counters(int layer)
+/* What the clusters had counted behind each layer. It is printed at the end: the clusters wait while it is read. */
+static imnpu_counters counted[LAYERS][CLUSTERS];
+
+static void read_counters(int layer)
 {{
     for (int cluster = 0; cluster < CLUSTERS; ++cluster) {{
-        imnpu_counters counters;
-        IMNPU_CHECK(imnpu_counters_read(cluster, &counters));
-        printf("counters %d %d", layer, cluster);
-{prints}
-        printf("\\n");
+        IMNPU_CHECK(imnpu_counters_read(cluster, &counted[layer][cluster]));
     }}
+}}
+
+static void print_counters(int layer, int cluster)
+{{
+    const imnpu_counters *const counters = &counted[layer][cluster];
+    printf("counters %d %d", layer, cluster);
+{prints}
+    printf("\\n");
 }}
 
 int main(void)
@@ -73,11 +80,16 @@ int main(void)
             printf("the programs are not at layer %d\\n", layer);
             return 1;
         }}
-        print_counters(layer);
+        read_counters(layer);
         IMNPU_CHECK(imnpu_event_set(0, 1u << {go_on}));
     }}
     for (int cluster = 0; cluster < CLUSTERS; ++cluster) {{
         IMNPU_CHECK(imnpu_wait(cluster, IMNPU_FOREVER));
+    }}
+    for (int layer = 0; layer < LAYERS; ++layer) {{
+        for (int cluster = 0; cluster < CLUSTERS; ++cluster) {{
+            print_counters(layer, cluster);
+        }}
     }}
     return 0;
 }}
@@ -162,7 +174,7 @@ def _main(plan: Plan) -> str:
         plural="" if plan.clusters == 1 else "s",
         layers=len(plan.layers),
         arrays="\n".join(arrays),
-        prints="\n".join(f'        printf(" %llu", (unsigned long long)counters.{name});' for name in COUNTERS),
+        prints="\n".join(f'    printf(" %llu", (unsigned long long)counters->{name});' for name in COUNTERS),
         programs="\n".join(f"        {{{name}, sizeof {name}}}," for name in names),
         input=input_symbol(),
         go_on=GO_ON,

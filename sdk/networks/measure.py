@@ -30,12 +30,14 @@ class NetworkRun:
     """A network that ran.
 
     Attributes:
+        timing: name of the timing model.
         counted: for each layer, what each cluster counted.
         wrong: elements that differ from the reference, by tensor; only tensors that have some.
         result: the firmware's run.
     """
 
     plan: Plan
+    timing: str
     counted: tuple[tuple[Measured, ...], ...]
     wrong: dict[str, int]
     result: RunResult
@@ -46,11 +48,12 @@ class NetworkRun:
         return not self.wrong
 
 
-def run_network(plan: Plan, folder: Path, machine: str = "st18") -> NetworkRun:
+def run_network(plan: Plan, folder: Path, machine: str = "st18", timing: str = "published") -> NetworkRun:
     """Writes, builds and runs the firmware of a network.
 
     Args:
         folder: where the project goes.
+        timing: how long commands take, ``published`` or ``strict``.
 
     Raises:
         NetworkRunError: the firmware ended with an error.
@@ -59,14 +62,14 @@ def run_network(plan: Plan, folder: Path, machine: str = "st18") -> NetworkRun:
     parameters = make_parameters(plan.network)
     firmware = write_firmware(plan, parameters, folder)
     elf = build(open_project(firmware.folder), BuildOptions(machine)).elf
-    runner = Runner(load_elf(elf), machine_map(machine), stream=firmware.stream)
+    runner = Runner(load_elf(elf), machine_map(machine, timing=timing), stream=firmware.stream)
     result = runner.run()
     if result.exit_code != 0:
         raise NetworkRunError(
             f"the firmware of {plan.network.name} did not come to its end: {result.outcome.value}\n"
             f"{result.uart.decode(errors='replace')}"
         )
-    return NetworkRun(plan, _counted(plan, result.uart.decode()), _wrong(plan, parameters, runner), result)
+    return NetworkRun(plan, timing, _counted(plan, result.uart.decode()), _wrong(plan, parameters, runner), result)
 
 
 def _counted(plan: Plan, text: str) -> tuple[tuple[Measured, ...], ...]:

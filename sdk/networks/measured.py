@@ -16,11 +16,15 @@ class Measured:
     kernel_words: int
     activation_bytes: int
     energy_pj: int
+    stall_input_cycles: int
+    stall_output_cycles: int
+    stall_port_cycles: int
+    wait_cycles: int
 
     @property
     def stall_cycles(self) -> int:
         """Cycles in which commands waited for their streams."""
-        return 0
+        return self.stall_input_cycles + self.stall_output_cycles + self.stall_port_cycles
 
 
 COUNTERS = tuple(field.name for field in fields(Measured))

@@ -1,11 +1,13 @@
 """Figures of a network that ran from firmware, beside the published ones.
 
-*Cycles of a layer*, published timing: kernel load and work of its clusters as they counted them. The published rule
-takes a group's rows to be shared evenly; where whole rows do not allow that, the figure is the group's average, and
-`slowest_cluster_cycles` says what the slowest cluster took. Set-up instructions are counted apart.
+*Cycles of a layer*, published timing: kernel load, work and stalls of its clusters as they counted them. The published
+rule takes a group's rows to be shared evenly; where whole rows do not allow that, the figure is the group's average,
+and `slowest_cluster_cycles` says what the slowest cluster took. Set-up instructions are counted apart. Strict timing:
+load, work, stalls and set-up instructions of the slowest cluster.
 
 *Energy*, as the published efficiency has it: every layer's input counts once, although every kernel round streams it
-again. `energy_counted_nj` is what the clusters counted, with all streams.
+again. `energy_counted_nj` is what the clusters counted, with all streams. In both, the leakage of clusters that wait
+for each other, or for the host that reads their counters, is left out.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from math import floor
 from pathlib import Path
 from typing import Any
 
-from emu.npu.energy import ACTIVATION_BYTE_FJ, ARRAY_FJ, KERNEL_WORD_FJ, OVERHEAD_FJ
+from emu.npu.energy import ACTIVATION_BYTE_FJ, ARRAY_FJ, KERNEL_WORD_FJ, OVERHEAD_FJ, leakage
+from emu.npu.power import PowerState
+from sdk.networks.mapping import published_cycles
 from sdk.networks.measure import NetworkRun
 from sdk.networks.measured import Measured
 from sdk.networks.plan import LayerPlan
@@ -26,6 +30,7 @@ PUBLISHED_FILE = "published.toml"
 FEMTO_PER_NANO, PICO_PER_NANO, NANO = 1e6, 1e3, 1e-9
 TERA = 1e12
 OPERATIONS_PER_MAC = 2
+STRICT = "strict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +44,47 @@ class LayerEnergy:
     leakage: float
 
 
+@dataclass(frozen=True, slots=True)
+class LayerTime:
+    """Cycles of a layer by cause; an average of clusters may have fractions.
+
+    Attributes:
+        control: set-up and control instructions, where the timing model counts them.
+    """
+
+    load: Fraction
+    work: Fraction
+    stall_input: Fraction
+    stall_output: Fraction
+    stall_port: Fraction
+    control: Fraction = Fraction()
+
+    @property
+    def stalls(self) -> Fraction:
+        """Cycles in which clusters waited for their streams."""
+        return self.stall_input + self.stall_output + self.stall_port
+
+    @property
+    def total(self) -> Fraction:
+        """All cycles."""
+        return self.load + self.work + self.stalls + self.control
+
+
 @dataclass(frozen=True)
 class LayerFigures:
     """One row of the report.
 
     Attributes:
-        cycles: see the module.
-        slowest_cycles: of the cluster that took longest.
-        load_cycles, work_cycles, stall_cycles: of the group that took longest; `cycles` is their sum.
-        control_cycles: of the cluster with most of them.
+        time: see the module; of the group of clusters that took longest.
+        slowest: of the cluster that took longest, the load of its group's kernels and set-up instructions included.
         published_cycles, published_utilisation_pct: None where nothing is published.
         energy_nj: every tensor counted once.
         wrong: elements of its output that differ from the reference.
     """
 
     plan: LayerPlan
-    cycles: Fraction
-    slowest_cycles: int
-    load_cycles: int
-    work_cycles: Fraction
-    stall_cycles: Fraction
-    control_cycles: int
+    time: LayerTime
+    slowest: LayerTime
     published_cycles: int | None
     published_utilisation_pct: int | None
     energy: LayerEnergy
@@ -73,9 +98,24 @@ class LayerFigures:
         return 100 * self.plan.mapping.utilisation(self.plan.workload)
 
     @property
+    def cycles(self) -> int:
+        """Whole cycles."""
+        return rounded(self.time.total)
+
+    @property
+    def slowest_without_control(self) -> int:
+        """Load, work and stalls of the slowest cluster."""
+        return rounded(self.slowest.total - self.slowest.control)
+
+    @property
+    def rule_cycles(self) -> Fraction:
+        """What the published rule says."""
+        return published_cycles(self.plan.workload, self.plan.mapping, len(self.plan.tasks))
+
+    @property
     def deviation(self) -> int | None:
         """Cycles more than published."""
-        return None if self.published_cycles is None else rounded(self.cycles) - self.published_cycles
+        return None if self.published_cycles is None else self.cycles - self.published_cycles
 
     def as_json(self) -> dict[str, Any]:
         """The row as plain data."""
@@ -83,7 +123,7 @@ class LayerFigures:
         layer, source = workload.layer, workload.input
         return {
             "name": layer.name,
-            "cycles": rounded(self.cycles),
+            "cycles": self.cycles,
             "published_cycles": self.published_cycles,
             "deviation_cycles": self.deviation,
             "utilization_pct": round(self.utilisation_pct, 2),
@@ -93,11 +133,14 @@ class LayerFigures:
             "energy_parts_nj": {
                 name: round(getattr(self.energy, name), 3) for name in LayerEnergy.__dataclass_fields__
             },
-            "load_cycles": self.load_cycles,
-            "work_cycles": rounded(self.work_cycles),
-            "stall_cycles": rounded(self.stall_cycles),
-            "control_cycles": self.control_cycles,
-            "slowest_cluster_cycles": self.slowest_cycles,
+            "rule_cycles": rounded(self.rule_cycles),
+            "load_cycles": rounded(self.time.load),
+            "work_cycles": rounded(self.time.work),
+            "stall_input_cycles": rounded(self.time.stall_input),
+            "stall_output_cycles": rounded(self.time.stall_output),
+            "stall_port_cycles": rounded(self.time.stall_port),
+            "control_cycles": rounded(self.slowest.control),
+            "slowest_cluster_cycles": self.slowest_without_control,
             "input": [source.channels, source.height, source.width],
             "kernels": layer.kernels,
             "kernel_hw": layer.size,
@@ -125,14 +168,13 @@ class NetworkFigures:
     """
 
     run: NetworkRun
-    timing: str
     layers: tuple[LayerFigures, ...]
     published_total: dict[str, float]
 
     @property
     def total_cycles(self) -> int:
         """Cycles of all layers."""
-        return rounded(sum((layer.cycles for layer in self.layers), Fraction()))
+        return rounded(sum((layer.time.total for layer in self.layers), Fraction()))
 
     @property
     def inferences_per_second(self) -> float:
@@ -152,7 +194,7 @@ class NetworkFigures:
             "network": network.name,
             "machine": self.run.result.machine.name,
             "clusters": self.run.plan.clusters,
-            "timing": self.timing,
+            "timing": self.run.timing,
             "clock_hz": self.run.result.machine.clock_hz,
             "layers": [layer.as_json() for layer in self.layers],
             "total_cycles": self.total_cycles,
@@ -173,39 +215,36 @@ def rounded(cycles: Fraction) -> int:
     return floor(cycles + Fraction(1, 2))
 
 
-def network_figures(run: NetworkRun, timing: str, folder: Path) -> NetworkFigures:
+def network_figures(run: NetworkRun, folder: Path) -> NetworkFigures:
     """The figures of a run.
 
     Args:
-        timing: name of the timing model.
         folder: of the network; ``published.toml`` in there has the published figures, if there are any.
     """
     file = folder / PUBLISHED_FILE
     published = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     clusters = str(run.plan.clusters)
     total = {name: values[clusters] for name, values in published.get("total", {}).items() if clusters in values}
+    known = published.get("layers", {})
     layers = tuple(
-        _layer(plan, counted, run, published.get("layers", {}).get(plan.workload.layer.name, {}))
+        _layer(plan, counted, run, known.get(plan.workload.layer.name, {}))
         for plan, counted in zip(run.plan.layers, run.counted, strict=True)
     )
-    return NetworkFigures(run, timing, layers, total)
+    return NetworkFigures(run, layers, total)
 
 
 def _layer(plan: LayerPlan, counted: tuple[Measured, ...], run: NetworkRun, published: dict[str, Any]) -> LayerFigures:
     workload = plan.workload
     groups = sorted({tasks[0].clusters for tasks in plan.tasks if tasks})
     members = [[counted[cluster] for cluster in group] for group in groups]
-    load, work, stall = max((_shared(group) for group in members), key=_total)
+    slowest = max((_slowest(group) for group in members), key=_total)
+    shared = max((_shared(group) for group in members), key=_total)
     repeated = sum(one.activation_bytes for one in counted) - workload.activation_bytes
-    energy = sum(one.energy_pj for one in counted) / PICO_PER_NANO
+    energy = sum(one.energy_pj for one in counted) / PICO_PER_NANO - _waiting(counted, run)
     return LayerFigures(
         plan=plan,
-        cycles=load + work + stall,
-        slowest_cycles=max(_slowest(group) for group in members),
-        load_cycles=load,
-        work_cycles=work,
-        stall_cycles=stall,
-        control_cycles=max(one.control_cycles for one in counted),
+        time=slowest if run.timing == STRICT else shared,
+        slowest=slowest,
         published_cycles=published.get("cycles", {}).get(str(run.plan.clusters)),
         published_utilisation_pct=published.get("utilization_pct"),
         energy=_energy(plan, counted, energy),
@@ -215,24 +254,41 @@ def _layer(plan: LayerPlan, counted: tuple[Measured, ...], run: NetworkRun, publ
     )
 
 
-def _load(group: list[Measured]) -> int:
+def _load(group: list[Measured]) -> Fraction:
     """Cycles of loading: one cluster does it for all of the group."""
-    return max(one.load_cycles for one in group)
+    return Fraction(max(one.load_cycles for one in group))
 
 
-def _shared(group: list[Measured]) -> tuple[int, Fraction, Fraction]:
-    """Load, work and stalls of a group whose clusters share the work evenly."""
-    work, stall = sum(one.work_cycles for one in group), sum(one.stall_cycles for one in group)
-    return _load(group), Fraction(work, len(group)), Fraction(stall, len(group))
+def _shared(group: list[Measured]) -> LayerTime:
+    """A group whose clusters share work and stalls evenly."""
+
+    def average(name: str) -> Fraction:
+        return Fraction(sum(getattr(one, name) for one in group), len(group))
+
+    stalls = (average(f"stall_{cause}_cycles") for cause in ("input", "output", "port"))
+    return LayerTime(_load(group), average("work_cycles"), *stalls)
 
 
-def _total(parts: tuple[int, Fraction, Fraction]) -> Fraction:
-    load, work, stall = parts
-    return load + work + stall
+def _slowest(group: list[Measured]) -> LayerTime:
+    """The slowest cluster of a group."""
+    load = _load(group)
+    return max((_alone(one, load) for one in group), key=_total)
 
 
-def _slowest(group: list[Measured]) -> int:
-    return _load(group) + max(one.work_cycles + one.stall_cycles for one in group)
+def _alone(one: Measured, load: Fraction) -> LayerTime:
+    """One cluster; ``load``: of its group's kernels."""
+    counted = (one.work_cycles, one.stall_input_cycles, one.stall_output_cycles, one.stall_port_cycles)
+    return LayerTime(load, *(Fraction(cycles) for cycles in (*counted, one.control_cycles)))
+
+
+def _total(time: LayerTime) -> Fraction:
+    return time.total
+
+
+def _waiting(counted: tuple[Measured, ...], run: NetworkRun) -> float:
+    """Leakage of clusters that waited, in nJ."""
+    cycles = sum(one.wait_cycles for one in counted)
+    return leakage(cycles, run.result.machine.clock_hz, PowerState()) / FEMTO_PER_NANO
 
 
 def _energy(plan: LayerPlan, counted: tuple[Measured, ...], total_nj: float) -> LayerEnergy:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from xml.sax.saxutils import escape
 
-from sdk.report.network import LayerEnergy, LayerFigures, NetworkFigures, rounded
+from sdk.report.network import LayerEnergy, LayerFigures, NetworkFigures
 
 WIDTH, MARGIN, NAMES = 1200, 24, 56
 HEAD, ROW, BAR = 112, 24, 15
@@ -19,7 +19,7 @@ STYLE = (
     "text{font-family:system-ui,sans-serif;font-size:12px;fill:#24292f}"
     ".title{font-size:17px;font-weight:600}.head{font-size:13px;font-weight:600}.small{fill:#57606a}"
 )
-TIME_PARTS = {"load": "#bc6c25", "work": "#1f6feb", "stall": "#cf222e"}
+TIME_PARTS = {"load": "#bc6c25", "work": "#1f6feb", "stalls": "#cf222e", "control": "#8c959f"}
 ENERGY_PARTS = {
     "array": "#1f6feb",
     "overhead": "#79c0ff",
@@ -57,7 +57,7 @@ def draw(figures: NetworkFigures) -> str:
     plural = "" if plan.clusters == 1 else "s"
     title = f"{plan.network.title} on {plan.clusters} cluster{plural}"
     summary = (
-        f"{figures.total_cycles:,} cycles ({figures.timing} timing), "
+        f"{figures.total_cycles:,} cycles ({figures.run.timing} timing), "
         f"{figures.inferences_per_second:,.0f} inferences/s, {figures.tops_per_watt():.1f} TOPS/W"
     )
     parts = [
@@ -84,8 +84,8 @@ def _utilisation(rows: Sequence[LayerFigures]) -> Panel:
 
 
 def _time(rows: Sequence[LayerFigures]) -> Panel:
-    lengths = [(float(row.load_cycles), float(row.work_cycles), float(row.stall_cycles)) for row in rows]
-    labels = [f"{rounded(row.cycles):,}" for row in rows]
+    lengths = [tuple(float(getattr(row.time, part)) for part in TIME_PARTS) for row in rows]
+    labels = [f"{row.cycles:,}" for row in rows]
     return _stacked("Cycles", TIME_PARTS, lengths, labels)
 
 

@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from sdk.report.network import LayerFigures, NetworkFigures, rounded
+from sdk.report.network import STRICT, LayerFigures, NetworkFigures, rounded
 
 UNKNOWN = "-"
 
@@ -20,7 +20,7 @@ def print_report(figures: NetworkFigures, console: Console) -> None:
     plural = "" if plan.clusters == 1 else "s"
     console.print(
         f"{plan.network.title}: {plan.clusters} cluster{plural} of {result.machine.name} at {mega:g} MHz, "
-        f"{figures.timing} timing, run from firmware"
+        f"{figures.run.timing} timing, run from firmware"
     )
     console.print(_mapping_table(figures))
     console.print(_cycles_table(figures))
@@ -62,19 +62,18 @@ def _mapping_table(figures: NetworkFigures) -> Table:
 
 
 def _cycles_table(figures: NetworkFigures) -> Table:
+    strict = figures.run.timing == STRICT
+    parts = ("load", "work", "stalls", "control") if strict else ("load", "work", "stalls")
     table = _table(
-        "counted by the clusters", "util.\n%", "publ.", "load", "work", "stall", "cycles", "published", "dev.",
-        "energy\nnJ", "exact",
-    )  # fmt: skip
+        "counted by the clusters", "util.\n%", "publ.", *parts, "cycles", "published", "dev.", "energy\nnJ", "exact"
+    )
     for row in figures.layers:
         table.add_row(
             row.plan.workload.layer.name,
             f"{row.utilisation_pct:.0f}",
             _known(row.published_utilisation_pct),
-            str(row.load_cycles),
-            str(rounded(row.work_cycles)),
-            str(rounded(row.stall_cycles)),
-            str(rounded(row.cycles)),
+            *(str(rounded(getattr(row.time, part))) for part in parts),
+            str(row.cycles),
             _known(row.published_cycles),
             _deviation(row.deviation),
             f"{row.energy_nj:.1f}",
@@ -86,9 +85,7 @@ def _cycles_table(figures: NetworkFigures) -> Table:
         "total",
         "",
         "",
-        str(sum(row.load_cycles for row in figures.layers)),
-        str(rounded(sum((row.work_cycles for row in figures.layers), Fraction()))),
-        str(rounded(sum((row.stall_cycles for row in figures.layers), Fraction()))),
+        *(str(rounded(sum((getattr(row.time, part) for row in figures.layers), Fraction()))) for part in parts),
         str(total),
         _known(published),
         _deviation(None if published is None else total - int(published)),
@@ -115,9 +112,11 @@ def _notes(figures: NetworkFigures) -> list[str]:
         f"{figures.tops_per_watt(counted=True):.2f} TOPS/W with the input of every kernel round, as clusters count it",
         "all outputs equal the integer reference" if figures.run.exact else _wrong(figures),
     ]
-    uneven = [row for row in figures.layers if row.slowest_cycles > rounded(row.cycles) + 1]
+    uneven = [row for row in figures.layers if row.slowest_without_control > row.cycles + 1]
     if uneven:
-        lines.append(f"rows that clusters cannot share evenly: {', '.join(_slowest(row) for row in uneven)}")
+        lines.append(
+            f"rows that clusters cannot share evenly; the slowest takes: {', '.join(_slowest(row) for row in uneven)}"
+        )
     return lines
 
 
@@ -126,7 +125,7 @@ def _publication(value: float | None) -> str:
 
 
 def _slowest(row: LayerFigures) -> str:
-    return f"{row.plan.workload.layer.name} {row.slowest_cycles} cycles on the slowest"
+    return f"{row.plan.workload.layer.name} {row.slowest_without_control} cycles"
 
 
 def _wrong(figures: NetworkFigures) -> str:
