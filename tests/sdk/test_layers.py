@@ -16,8 +16,8 @@ def record(pc: int | None, kind: CommandCode, load: int = 0, work: int = 0, util
         cluster=0, kind=kind, pc=pc, start=0, end=load + work, load_cycles=load, work_cycles=work, copy_cycles=0,
         control_cycles=2, stall_input_cycles=0, stall_output_cycles=0, stall_port_cycles=0, wait_cycles=0,
         published_cycles=load + work, strict_cycles=load + work, kernel_port_bytes=8 * load, input_port_bytes=2,
-        operand_port_bytes=0, output_port_bytes=2, macs=10 * work, tiles=8, tile_cycles=8.0 * work, kernel_words=float(load),
-        activation_bytes=4, energy=Energy(array=1000), utilisation=utilisation,
+        operand_port_bytes=0, output_port_bytes=2, macs=10 * work, tiles=8, tile_cycles=8.0 * work,
+        kernel_words=float(load), activation_bytes=4, energy=Energy(array=1000), utilisation=utilisation,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from sdk.report.chip import chip_report
 
 
 def test_the_tables(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", "chip"]) == 0
+    assert main(["report", "chip", "--quick"]) == 0
     shown = capsys.readouterr().out
     for figure in chip_report().figures:
         row = next(line for line in shown.splitlines() if f"│ {figure.title} " in line)
@@ -23,7 +23,7 @@ def test_the_tables(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_json_on_stdout_is_all(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["report", "chip", "--json", "--battery", "1850", "--awake", "0"]) == 0
+    assert main(["report", "chip", "--quick", "--json", "--battery", "1850", "--awake", "0"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report == json.loads(json.dumps(chip_report(1850, 0).as_json()))
     assert report["battery"]["published_days"] == pytest.approx(1.85 / 267e-6 / 24)
@@ -31,9 +31,19 @@ def test_json_on_stdout_is_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"name", "published", "model", "residual_pct", "source"} <= set(report["figures"][0])
 
 
+def test_the_network_runs_from_firmware(capsys: pytest.CaptureFixture[str]) -> None:
+    """What its clusters counted agrees with the model's rules."""
+    assert main(["report", "chip", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    figure = next(figure for figure in report["figures"] if figure["name"] == "vgg16_efficiency")
+    assert figure["model_at"].endswith("firmware run")
+    assert figure["model"] == pytest.approx(report["vgg16"]["1"]["tops_per_w"], rel=1e-3)
+    assert figure["model"] != report["vgg16"]["1"]["tops_per_w"]
+
+
 def test_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     figures, picture = tmp_path / "chip.json", tmp_path / "chip.svg"
-    assert main(["report", "chip", "--json", str(figures), "--svg", str(picture)]) == 0
+    assert main(["report", "chip", "--quick", "--json", str(figures), "--svg", str(picture)]) == 0
     assert "st18: published and model" in capsys.readouterr().out
     assert json.loads(figures.read_text())["comparisons"]
     assert picture.read_text().startswith("<svg ")
@@ -41,7 +51,7 @@ def test_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     missing = tmp_path / "missing" / "chip.svg"
-    assert main(["report", "chip", "--svg", str(missing)]) == 1
+    assert main(["report", "chip", "--quick", "--svg", str(missing)]) == 1
     assert capsys.readouterr().err == f"imnpu: {missing}: No such file or directory\n"
 
 
