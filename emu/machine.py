@@ -9,7 +9,7 @@ from typing import Any
 
 from emu.bus import Bus
 from emu.clock import FOREVER, Clock
-from emu.cpu import make_core
+from emu.cpu import ENGINES, make_core
 from emu.cpu.core import Core, Pause
 from emu.device import Board, Device, Line
 from emu.log import Log
@@ -110,12 +110,13 @@ class Machine:
 
     Args:
         map: what is where.
+        engine: what executes the host's instructions, one of `emu.cpu.ENGINES`.
 
     Attributes:
         devices: by name.
     """
 
-    def __init__(self, map: MachineMap) -> None:  # noqa: A002 - the field's word for it
+    def __init__(self, map: MachineMap, engine: str = ENGINES[0]) -> None:  # noqa: A002 - the field's word for it
         self.map = map
         self.log = Log()
         self.clock = Clock(map.clock_hz)
@@ -132,7 +133,7 @@ class Machine:
             device = item.device(item.name, self.board, **item.options)
             self.bus.add_device(item.base, device)
             self.devices[item.name] = device
-        self.core: Core = make_core(map.host, self.board, map.reset_address)
+        self.core: Core = make_core(map.host, self.board, map.reset_address, engine)
         self.core.attach(self.devices)
         self._inputs: dict[int, list[Line]] = {}
         for item in map.peripherals:

@@ -1,4 +1,4 @@
-"""Host CPUs on Unicorn; the only package that imports it."""
+"""Host CPUs; the only package that imports Unicorn."""
 
 from __future__ import annotations
 
@@ -10,13 +10,23 @@ if TYPE_CHECKING:
 
 CORES = ("cortex-m3", "cortex-m4f", "rv32imc")
 """Names of the host CPUs."""
+ENGINES = ("unicorn", "interpreter")
+"""What executes their instructions; the first is the default, the second knows only rv32imc."""
 
 
-def make_core(name: str, board: Board, reset_address: int) -> Core:
+class UnknownEngineError(ValueError):
+    """There is no engine of that name for the core."""
+
+
+def make_core(name: str, board: Board, reset_address: int, engine: str = ENGINES[0]) -> Core:
     """A host CPU by name, connected to the board's bus and clock.
 
-    ``reset_address`` is where the vector table (Cortex-M) or the first instruction (RV32) is. Raises KeyError for an
-    unknown name.
+    ``reset_address`` is where the vector table (Cortex-M) or the first instruction (RV32) is.
+    ``engine`` is one of `ENGINES`.
+
+    Raises:
+        KeyError: unknown name.
+        UnknownEngineError: the core has no such engine.
     """
     if name.startswith("cortex-m"):
         from emu.cpu.cortex_m import CortexM
@@ -24,9 +34,11 @@ def make_core(name: str, board: Board, reset_address: int) -> Core:
 
         model = MODELS[name]
 
+        if engine != ENGINES[0]:
+            raise UnknownEngineError(f"{name} has no engine {engine!r}: engines: {ENGINES[0]}")
         return CortexM(board, reset_address, model)
     if name == "rv32imc":
         from emu.cpu.riscv import RiscV
 
-        return RiscV(board, reset_address)
+        return RiscV(board, reset_address, engine)
     raise KeyError(name)

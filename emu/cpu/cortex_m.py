@@ -14,8 +14,9 @@ from emu.cpu.core import Core, FaultReport, Pause
 from emu.cpu.cortex_models import CORTEX_M4F, CortexModel
 from emu.cpu.data_watchpoint import DataWatchpoint
 from emu.cpu.encoding import thumb_site, thumb_width
-from emu.cpu.engine import AccessFault, Engine, Halt, InstructionSet
+from emu.cpu.engine import Engine, InstructionSet
 from emu.cpu.exceptions import Exceptions, Fault
+from emu.cpu.halt import AccessFault, Halt
 from emu.cpu.hook_state import Right, Site
 from emu.cpu.nvic import INPUTS, Nvic, Vector
 from emu.cpu.semihosting import Semihosting

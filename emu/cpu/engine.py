@@ -14,7 +14,6 @@ import ctypes
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from unicorn import Uc, UcError, unicorn_const
 from unicorn.unicorn_py3.unicorn import uclib
 
 from emu.clock import NOW
+from emu.cpu.halt import AccessFault, Halt, why_refused
 from emu.cpu.hook_state import (
     HOLE,
     NO_TRAP,
@@ -45,7 +45,6 @@ UNICORN_ACCESS = {
     unicorn_const.UC_MEM_WRITE_UNMAPPED: Right.WRITE,
     unicorn_const.UC_MEM_FETCH_UNMAPPED: Right.EXECUTE,
 }
-ACCESS_WORD = {Right.READ: "read", Right.WRITE: "write", Right.EXECUTE: "execute"}
 
 _read_batch = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)(
     ("uc_reg_read_batch", uclib)
@@ -80,42 +79,12 @@ class InstructionSet:
     hole: tuple[int, int] = (HOLE, HOLE)
 
 
-class Halt(Enum):
-    """Why `Engine.execute` came back."""
-
-    DEADLINE = "the clock reached its deadline"
-    REQUEST = "`Engine.request_stop` was called"
-    SITE = "the next block contains an instruction of `Engine.sites`"
-    WATCH = "a register of `Engine.watch` has changed"
-    TRAP = "an exception of the instruction set, number in `Engine.trap`"
-    FAULT = "a memory access that the bus refuses, see `Engine.fault`"
-    INVALID = "an instruction that Unicorn does not know or gives up"
-    EXIT = "the next instruction is one of `Engine.exits`"
-    STEP = "one instruction was executed"
-    SLEEP = "the core waits for an interrupt"
-
-
 HALT_OF_STOPPED = {
     Stopped.DEADLINE: Halt.DEADLINE,
     Stopped.REQUEST: Halt.REQUEST,
     Stopped.SITE: Halt.SITE,
     Stopped.WATCH: Halt.WATCH,
 }
-
-
-@dataclass(frozen=True)
-class AccessFault:
-    """A memory access that the bus refuses.
-
-    Attributes:
-        address: exact address of the data, or of the instruction that cannot be fetched.
-        access: what was tried.
-        text: the rule that was broken, with the address.
-    """
-
-    address: int
-    access: Right
-    text: str
 
 
 class RegisterBatch:
@@ -364,23 +333,8 @@ class Engine:
     def _take_fault(self) -> None:
         address = int(self.state[Slot.FAULT_ADDRESS])
         access = UNICORN_ACCESS[int(self.state[Slot.FAULT_ACCESS])]
-        self.fault = AccessFault(address, access, self._rule(address, access))
+        self.fault = AccessFault(address, access, why_refused(self.bus, address, access))
         self.retract(self.pc)
-
-    def _rule(self, address: int, access: Right) -> str:
-        """Why the bus refuses the access."""
-        place = f"{ACCESS_WORD[access]} at 0x{address:08x}: "
-        found = self.bus.find(address)
-        if found is None:
-            return f"{place}nothing is mapped at 0x{address:08x}"
-        region = found[1]
-        if not isinstance(region, Memory):
-            return f"{place}{region.name} is a device, not code"
-        if region.is_blocked(address - region.base, 1):
-            return f"{place}{region.block_reason}"
-        if access is Right.EXECUTE:
-            return f"{place}execute from {region.name} (not executable)"
-        return f"{place}write to {region.name} (read-only)"
 
     def request_stop(self) -> None:
         """Make `execute` return `Halt.REQUEST` at the next block; for device callbacks during `execute`."""

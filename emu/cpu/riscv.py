@@ -1,7 +1,7 @@
-"""RV32IMC host: M- and U-mode, traps, interrupts and semihosting on the engine.
+"""RV32IMC host: M- and U-mode, traps, interrupts and semihosting on one of two engines.
 
-Integer, multiply and compressed instructions execute natively. Everything privileged (CSR instructions, mret,
-ecall, ebreak) stops the native run and is carried out here; interrupts are taken between blocks, and at exactly
+Integer, multiply and compressed instructions execute in a `HartEngine`. Everything privileged (CSR instructions,
+mret, ecall, ebreak) comes out of it and is carried out here; interrupts are taken between blocks, and at exactly
 the next instruction when firmware enables them.
 
 *Inaccuracies*: one cycle per instruction; a trap takes no time of its own. A device's interrupt is taken at the
@@ -16,12 +16,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from unicorn import riscv_const
-
+from emu.cpu import ENGINES, UnknownEngineError
 from emu.cpu.core import Core, FaultReport, Pause
-from emu.cpu.encoding import riscv_width
-from emu.cpu.engine import Engine, Halt, InstructionSet
-from emu.cpu.hook_state import NARROW_HOLE, NARROW_HOLE_SIZE, Right, Site
+from emu.cpu.halt import Halt
+from emu.cpu.hook_state import Right
 from emu.cpu.riscv_csr import Counter, CsrError, CsrFile
 from emu.cpu.riscv_decode import (
     COMPRESSED_EBREAK,
@@ -32,16 +30,15 @@ from emu.cpu.riscv_decode import (
     WFI,
     CsrInstruction,
     decode_csr,
-    reads_user_counter,
+    instruction_at,
     why_illegal,
 )
-from emu.cpu.riscv_model import make_unicorn
+from emu.cpu.riscv_engine import HartEngine, Trap
 from emu.cpu.riscv_traps import Cause, Interrupt, Privilege, PrivilegedState, Status
 from emu.cpu.semihosting import Semihosting
 from emu.device import Board, Device
 from emu.devices.clint import Clint
 from emu.devices.plic import Plic
-from emu.memory import Memory
 
 ABI_NAMES: Final = (
     *("zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1"),
@@ -51,14 +48,7 @@ ABI_NAMES: Final = (
 )
 CSR_NAMES: Final = ("mstatus", "mie", "mip", "mtvec", "mepc", "mcause", "mtval", "mscratch", "mcycle", "minstret")
 A0, A1 = 10, 11
-UNICORN_ILLEGAL, UNICORN_CALL = 2, 8
-"""Unicorn's numbers of the exceptions that instructions cause."""
-TRAP_WIDTH = 4
-"""Unicorn reports a trap this far behind its instruction, also behind compressed ones."""
 ENDLESS_FAULTS = 256
-RISCV_INSTRUCTIONS: Final = InstructionSet(
-    "riscv_block", riscv_width, riscv_const.UC_RISCV_REG_PC, hole=(NARROW_HOLE, NARROW_HOLE_SIZE)
-)
 CAUSE_OF_ACCESS = {
     Right.READ: Cause.LOAD_ACCESS_FAULT,
     Right.WRITE: Cause.STORE_ACCESS_FAULT,
@@ -75,9 +65,11 @@ class RiscV(Core):
     Args:
         board: the bus must be complete.
         reset_address: of the first instruction.
+        engine: one of `ENGINES`.
 
     Raises:
-        ValueError: something is mapped at `NARROW_HOLE`.
+        UnknownEngineError: another engine.
+        ValueError: something is mapped where the engine needs room.
 
     Attributes:
         state: privilege and trap registers.
@@ -88,17 +80,10 @@ class RiscV(Core):
     name = "rv32imc"
     architecture = "riscv"
 
-    def __init__(self, board: Board, reset_address: int) -> None:
+    def __init__(self, board: Board, reset_address: int, engine: str = ENGINES[0]) -> None:
         super().__init__()
-        taken = board.bus.find(NARROW_HOLE)
-        if taken is not None:
-            raise ValueError(f"{taken[1].name}: the page at 0x{NARROW_HOLE:08x} must stay free on an {self.name} host")
         self._board, self._reset_address = board, reset_address
-        uc = make_unicorn()
-        self._engine = Engine(uc, board, RISCV_INSTRUCTIONS, self._trap)
-        self._engine.sites = Site.USER_COUNTER
-        self._x = [self._engine.batch(riscv_const.UC_RISCV_REG_X0 + number) for number in range(32)]
-        self._all_x = self._engine.batch(*(riscv_const.UC_RISCV_REG_X0 + number for number in range(32)))
+        self._engine = make_engine(engine, board, self._trap)
         self._plic: Plic | None = None
         self._clint: Clint | None = None
         self.state = PrivilegedState()
@@ -130,7 +115,7 @@ class RiscV(Core):
 
     def reset(self) -> None:
         """M-mode, interrupts off, registers 0, at the reset address."""
-        self._all_x.write(*[0] * 32)
+        self._engine.write_all_x(0)
         self.state.reset()
         self.semihosting.reset()
         self._engine.instructions = 0
@@ -205,11 +190,7 @@ class RiscV(Core):
             return Pause.SLEEP
         self._waiting = False
         if not self._take_interrupt():
-            word = self._instruction(self._pc)
-            if reads_user_counter(word):
-                self._system(word, self._pc)
-            else:
-                self._handle(self._engine.execute_one(self._pc))
+            self._handle(self._engine.execute_one(self._pc))
         return self._ended or Pause.STEP
 
     def request_stop(self) -> None:
@@ -221,26 +202,14 @@ class RiscV(Core):
         """Do what the native run stopped for."""
         self._pc = pc = self._engine.pc
         if halt is Halt.SITE:
-            self._user_counter(pc)
+            self._system(self._instruction(pc), pc)
         elif halt is Halt.SLEEP:
-            self._engine.retract(pc)
             self._sleep(pc)
         elif halt is Halt.INVALID:
-            self._engine.retract(pc)
             self._breakpoint(pc)
         elif halt is Halt.FAULT and self._engine.fault is not None:
             fault = self._engine.fault
             self._raise(CAUSE_OF_ACCESS[fault.access], pc, fault.address, fault.text, fault.address)
-
-    def _user_counter(self, pc: int) -> None:
-        """Execute the block at ``pc`` up to its last instruction, which reads a user counter, and that one here."""
-        site = pc
-        while not reads_user_counter(self._instruction(site)):
-            site += self._engine.width_at(site)
-        if site == pc:
-            self._system(self._instruction(pc), pc)
-        else:
-            self._handle(self._engine.execute_to(pc, site))
 
     def _sleep(self, pc: int) -> None:
         """wfi was executed; ``pc`` is behind it."""
@@ -253,30 +222,16 @@ class RiscV(Core):
     # Instructions that are not native
 
     def _instruction(self, pc: int) -> int:
-        """The instruction at ``pc`` as 16 or 32 bits; 0 where no memory is."""
-        found = self._board.bus.find(pc)
-        if found is None:
-            return 0
-        base, region = found
-        if not isinstance(region, Memory):
-            return 0
-        word = int.from_bytes(region.data[pc - base : pc - base + 4].tobytes(), "little")
-        return word if word & 3 == 3 else word & 0xFFFF
+        return instruction_at(self._board.bus, pc)
 
-    def _trap(self, number: int) -> None:
+    def _trap(self, pc: int, call: bool) -> None:
         """An instruction is not native; the run is not stopped for it, and goes on where this leaves the pc."""
-        behind = self._engine.pc
-        pc = (behind - TRAP_WIDTH) & 0xFFFF_FFFF
-        self._engine.retract(pc)
-        if number == UNICORN_CALL:
+        if call:
             user = self.state.privilege is Privilege.USER
             self._enter(Cause.CALL_FROM_USER if user else Cause.CALL_FROM_MACHINE, pc, 0)
-        elif number == UNICORN_ILLEGAL:
-            self._system(self._instruction(pc), pc)
         else:
-            raise NotImplementedError(f"Unicorn's exception {number} at 0x{pc:08x} is not expected")
-        if self._pc != behind:
-            self._engine.pc = self._pc
+            self._system(self._instruction(pc), pc)
+        self._engine.pc = self._pc
         if self._ended is not None or self.state.pending_interrupt() is not None:
             self._engine.request_stop()
 
@@ -302,10 +257,10 @@ class RiscV(Core):
             return
         old = csr.read()
         if access.writes and csr.write is not None:
-            operand = access.source if access.immediate else self._x[access.source].read()[0]
+            operand = access.source if access.immediate else self._engine.read_x(access.source)
             csr.write(access.result(old, operand) & 0xFFFF_FFFF)
         if access.destination:
-            self._x[access.destination].write(old)
+            self._engine.write_x(access.destination, old)
         self._engine.charge(1)
         self._pc = (pc + 4) & 0xFFFF_FFFF
 
@@ -326,8 +281,8 @@ class RiscV(Core):
             self._raise(Cause.BREAKPOINT, pc, pc, f"ebreak at 0x{pc:08x}: no debugger handles it")
 
     def _call_host(self) -> None:
-        operation, parameter = self._x[A0].read()[0], self._x[A1].read()[0]
-        self._x[A0].write(self.semihosting.call(operation, parameter))
+        operation, parameter = self._engine.read_x(A0), self._engine.read_x(A1)
+        self._engine.write_x(A0, self.semihosting.call(operation, parameter))
         if self.semihosting.exit is not None:
             self.exit_code, self.abnormal_exit = self.semihosting.exit.code, self.semihosting.exit.abnormal
             self._ended = Pause.EXIT
@@ -384,7 +339,7 @@ class RiscV(Core):
         return ("pc", *ABI_NAMES, *CSR_NAMES)
 
     def _registers(self) -> dict[str, int]:
-        values = dict(zip(ABI_NAMES, self._all_x.read(), strict=True))
+        values = dict(zip(ABI_NAMES, self._engine.read_all_x(), strict=True))
         return {"pc": self._pc, **values, **{name: self.csr.by_name[name].read() for name in CSR_NAMES}}
 
     def read_register(self, name: str) -> int:
@@ -393,7 +348,7 @@ class RiscV(Core):
             return self._pc
         if name in self.csr.by_name:
             return self.csr.by_name[name].read()
-        return self._x[_number(name)].read()[0]
+        return self._engine.read_x(_number(name))
 
     def write_register(self, name: str, value: int) -> None:
         """Set a register; as by firmware, read-only bits keep their values."""
@@ -405,7 +360,7 @@ class RiscV(Core):
             if write is not None:
                 write(value)
         elif (number := _number(name)) != 0:
-            self._x[number].write(value)
+            self._engine.write_x(number, value)
 
     def add_breakpoint(self, address: int) -> None:
         """See `Core.add_breakpoint`."""
@@ -422,3 +377,16 @@ def _number(name: str) -> int:
     """Number of an x register. Raises KeyError for an unknown name."""
     numbers = {abi: number for number, abi in enumerate(ABI_NAMES)} | {f"x{number}": number for number in range(32)}
     return (numbers | {"fp": 8})[name]
+
+
+def make_engine(name: str, board: Board, on_trap: Trap) -> HartEngine:
+    """An engine by name. Raises `UnknownEngineError` for one that does not exist."""
+    if name == "unicorn":
+        from emu.cpu.riscv_unicorn import UnicornHart
+
+        return UnicornHart(board, on_trap)
+    if name == "interpreter":
+        from emu.cpu.interpreter.engine import Interpreter
+
+        return Interpreter(board, on_trap)
+    raise UnknownEngineError(f"rv32imc has no engine {name!r}: engines: {', '.join(ENGINES)}")

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
+from emu.bus import Bus
+from emu.memory import Memory
+
 EBREAK, COMPRESSED_EBREAK = 0x0010_0073, 0x9002
 MRET, WFI = 0x3020_0073, 0x1050_0073
 SEMIHOSTING_ENTRY, SEMIHOSTING_EXIT = 0x01F0_1013, 0x4070_5013
@@ -72,6 +75,18 @@ def decode_csr(word: int) -> CsrInstruction | None:
     if word & 0x7F != SYSTEM or function & 3 == 0:
         return None
     return CsrInstruction(word >> 20, CsrOperation(function & 3), word >> 7 & 31, word >> 15 & 31, function >= 4)
+
+
+def instruction_at(bus: Bus, pc: int) -> int:
+    """The instruction at ``pc`` as 16 or 32 bits; 0 where no memory is."""
+    found = bus.find(pc)
+    if found is None:
+        return 0
+    base, region = found
+    if not isinstance(region, Memory):
+        return 0
+    word = int.from_bytes(region.data[pc - base : pc - base + 4].tobytes(), "little")
+    return word if word & 3 == 3 else word & 0xFFFF
 
 
 def reads_user_counter(word: int) -> bool:

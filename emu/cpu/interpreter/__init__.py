@@ -1,0 +1,1 @@
+"""The second engine of the RV32IMC host: an interpreter, compiled by numba."""

@@ -1,0 +1,83 @@
+"""What executes the RV32IMC instructions of a hart: the part that `RiscV` needs, whatever the engine.
+
+An engine knows the registers x0..x31, the program counter, memory and time. It executes in *blocks*, straight lines
+of instructions, and all that takes place between instructions takes place between blocks: deadlines, requests and
+interrupts. All engines cut the same blocks, so that the same firmware meets the same interrupts at the same time on
+each of them. A block begins where control arrives and ends
+
+- behind a branch, a jump, fence.i, and every instruction that traps or is carried out by `RiscV` (CSR instructions,
+  mret, ecall, ebreak, illegal ones), but not behind wfi, fence and sfence.vma;
+- before a breakpoint, before a read of a user counter (0xC00..0xC9F), and behind such a read;
+- behind the instruction that reaches or crosses the end of a page of 4 KiB;
+- behind `LONGEST_BLOCK` instructions.
+
+A block's instructions are counted when it starts; what was not executed is taken back when it is left early. Code
+that a block overwrites is seen from the next block on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from emu.cpu.halt import AccessFault, Halt
+
+LONGEST_BLOCK = 512
+"""Instructions of a block."""
+
+Trap = Callable[[int, bool], None]
+"""Called inside `HartEngine.execute` with the address of an instruction that traps, and whether it is ecall."""
+
+
+class HartEngine(Protocol):
+    """Executes a hart's instructions.
+
+    Attributes:
+        pc: address of the next instruction; may be set inside a trap.
+        instructions: retired since it was set to 0.
+        exits: addresses before which `execute` halts with `Halt.EXIT`. It does so at once if it starts on one.
+    """
+
+    pc: int
+    instructions: int
+
+    @property
+    def fault(self) -> AccessFault | None:
+        """What came with `Halt.FAULT`."""
+
+    @property
+    def exits(self) -> frozenset[int]:
+        """See above."""
+
+    @exits.setter
+    def exits(self, addresses: Iterable[int]) -> None: ...
+
+    def execute(self, pc: int) -> Halt:
+        """Run from ``pc`` until something needs attention; counts are exact when it returns.
+
+        `Halt.SITE`: the instruction at `pc` reads a user counter, and the caller has to carry it out.
+        """
+
+    def execute_one(self, pc: int) -> Halt:
+        """Execute one instruction, whatever the deadline; `Halt.STEP` unless something else happened at it."""
+
+    def request_stop(self) -> None:
+        """Make `execute` return `Halt.REQUEST` at the next block; for device callbacks and traps."""
+
+    def charge(self, instructions: int) -> None:
+        """Count instructions that the caller carried out or, negative, refused."""
+
+    def invalidate(self, address: int, count: int) -> None:
+        """Forget what was made of the code in these bytes."""
+
+    def read_x(self, number: int) -> int:
+        """A register, unsigned."""
+
+    def write_x(self, number: int, value: int) -> None:
+        """Set a register, unsigned, 32 bits; x0 stays 0."""
+
+    def read_all_x(self) -> Sequence[int]:
+        """x0..x31."""
+
+    def write_all_x(self, value: int) -> None:
+        """Set x1..x31 to ``value``."""
