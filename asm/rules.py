@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from itertools import pairwise
 
 TILES = 8
@@ -199,9 +200,7 @@ class KernelGeometry:
     @property
     def slice_weights(self) -> tuple[int, ...]:
         """Weights of one kernel in each tile of the chain."""
-        step = slice_channels(self.channels, self.chain)
-        edges = [min(place * step, self.channels) for place in range(self.chain + 1)]
-        return tuple(self.height * self.width * (last - first) for first, last in pairwise(edges))
+        return _slice_weights(self.height * self.width, self.channels, self.chain)
 
     def stored_weights(self, weights: int) -> int:
         """Weights that are stored of so many in a slice."""
@@ -263,6 +262,13 @@ class KernelGeometry:
                 f"a {self.height} x {self.width} x {self.channels} kernel of {self.weights.name} over a chain of "
                 f"{self.chain} needs {self.slice_bits} bits a tile; a row has {ROW_BITS} (a longer chain would help)",
             )
+
+
+@lru_cache
+def _slice_weights(area: int, channels: int, chain: int) -> tuple[int, ...]:
+    step = slice_channels(channels, chain)
+    edges = [min(place * step, channels) for place in range(chain + 1)]
+    return tuple(area * (last - first) for first, last in pairwise(edges))
 
 
 def output_size(size: int, before: int, after: int, kernel: int, stride: int) -> int:
