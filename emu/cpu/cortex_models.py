@@ -24,6 +24,6 @@ class CortexModel:
     has_fpu: bool
 
 
-CORTEX_M3 = CortexModel("cortex-m3", arm.UC_CPU_ARM_CORTEX_M3, 0x412F_C231, has_fpu=False)
+CORTEX_M3 = CortexModel("cortex-m3", arm.UC_CPU_ARM_CORTEX_M3, 0x410F_C231, has_fpu=False)
 CORTEX_M4F = CortexModel("cortex-m4f", arm.UC_CPU_ARM_CORTEX_M4, 0x410F_C241, has_fpu=True)
 MODELS = {model.name: model for model in (CORTEX_M3, CORTEX_M4F)}

@@ -1,0 +1,47 @@
+"""The same firmware prints the same and ends with the same code here and on QEMU's machine of that name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.boards.firmware import build, run_here, run_on_qemu
+
+MPS2 = ("mps2-an385", "mps2-an386")
+
+
+@pytest.mark.parametrize("compiler", ["zig", "gcc"])
+@pytest.mark.parametrize("program", ["mps2_devices.c", "mps2_watchdog.c"])
+@pytest.mark.parametrize("machine", MPS2)
+def test_mps2(tmp_path: Path, machine: str, program: str, compiler: str) -> None:
+    elf = build(tmp_path, machine, program, compiler=compiler)
+    printed, code = run_on_qemu(elf, machine)
+    assert printed
+    assert run_here(elf, machine) == (printed, code)
+
+
+@pytest.mark.parametrize(("finish", "code"), [("0x5555", 0), ("0x3333", 0), ("0x2a3333", 42), ("0x7777", 9)])
+@pytest.mark.parametrize("compiler", ["zig", "gcc"])
+def test_virt(tmp_path: Path, finish: str, code: int, compiler: str) -> None:
+    elf = build(tmp_path, "virt", "virt_devices.c", f"FINISH={finish}", compiler=compiler)
+    printed, expected = run_on_qemu(elf, "virt")
+    assert expected == code
+    assert run_here(elf, "virt") == (printed, expected)
+
+
+def test_received_bytes_interrupt_through_the_plic(tmp_path: Path) -> None:
+    elf = build(tmp_path, "virt", "virt_devices.c", "FINISH=0x5555", "INPUT")
+    printed, code = run_on_qemu(elf, "virt", b"input")
+    assert printed.endswith("input\n")
+    assert run_here(elf, "virt", b"input") == (printed, code)
+
+
+def test_the_m3_has_no_fpu_and_the_m4_has_one(tmp_path: Path) -> None:
+    endings = {}
+    for machine in MPS2:
+        elf = build(tmp_path, machine, "mps2_fpu.c", compiler="gcc")
+        printed, code = run_on_qemu(elf, machine)
+        assert run_here(elf, machine) == (printed, code)
+        endings[machine] = code
+    assert endings == {"mps2-an385": 99, "mps2-an386": 0}
