@@ -8,6 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from sdk.report.chip import chip_report
+from sdk.report.chip_picture import chip_picture
+
 DOCS = Path(__file__).resolve().parent
 DIGITS = DOCS.parent / "examples" / "digits"
 FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
@@ -28,5 +31,11 @@ def draw_demo() -> None:
     (DOCS / "demo.svg").write_text(without_remote_fonts(console.export_svg(title="imnpu demo")))
 
 
+def draw_chip() -> None:
+    """What ``imnpu report chip --svg`` writes."""
+    (DOCS / "chip.svg").write_text(chip_picture(chip_report()))
+
+
 if __name__ == "__main__":
     draw_demo()
+    draw_chip()
