@@ -9,10 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sdk.cli.report import STDOUT, add_output_arguments, write_json
+from sdk.report.battery import AWAKE_PERCENT, BATTERY_MWH
 
 if TYPE_CHECKING:
     from sdk.report.network import NetworkFigures
 
+EXAMPLES = """\
+examples:
+  imnpu report chip                               tables
+  imnpu report chip --svg chip.svg                and a picture
+  imnpu report chip --battery 10000 --awake 5     another battery, awake more often
+  imnpu report chip --quick --json chip.json
+"""
 PLAIN_WIDTH = 160
 """Columns of the tables where stdout is not a terminal."""
 
@@ -23,12 +31,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Peak figures, efficiencies, density, body bias, the VGG16-style network and the always-on camera:\n"
         "published, model, residual; and which published figures contradict each other."
     )
+    parser.epilog = EXAMPLES
     parser.add_argument(
-        "--battery", type=_positive, default=3700.0, metavar="MWH",
+        "--battery", type=_positive, default=BATTERY_MWH, metavar="MWH",
         help="the camera's battery in mWh (default: %(default)g, 1000 mAh at 3.7 V)",
     )  # fmt: skip
     parser.add_argument(
-        "--awake", type=_percent, default=1.0, metavar="PERCENT",
+        "--awake", type=_percent, default=AWAKE_PERCENT, metavar="PERCENT",
         help="share of the time in which the camera is awake, 0..100 (default: %(default)g)",
     )  # fmt: skip
     parser.add_argument(

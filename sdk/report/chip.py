@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from emu.npu.power import BODY_BIAS_MV, REFERENCE_VOLTAGE_MV, PowerState
+from sdk.report.battery import AWAKE_PERCENT, BATTERY_MWH, battery_days
 from sdk.report.chip_model import (
     CHECK,
     CLUSTERS,
@@ -22,7 +23,7 @@ from sdk.report.conflicts import Comparison, comparisons
 from sdk.report.network import NetworkFigures
 from sdk.report.network_energy import NetworkCost, network_cost, vgg16
 from sdk.report.published import published
-from sdk.report.use_case import AWAKE_PERCENT, BATTERY_MWH, SceneFigures, UseCase, battery_days, use_case
+from sdk.report.use_case import SceneFigures, UseCase, use_case
 
 MICRO, MILLI = 1e-6, 1e-3
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from asm.rules import TILES
 from emu.npu.power import (
     BODY_BIAS_MV,
     HIGH_VOLTAGE_BIAS_MV,
@@ -150,8 +149,3 @@ def describe(power: PowerState) -> str:
     """An operating point for people."""
     volts, bias = power.voltage_mv / 1000, power.body_bias_mv / 1000
     return f"{volts:g} V, {bias:g} V bias, {power.clock_khz / KHZ_PER_MHZ:.0f} MHz"
-
-
-def tile_cycle_operations(bits: int) -> float:
-    """Operations of one tile in a cycle, as measured."""
-    return measure(bits, PowerState()).operations_per_cycle / TILES

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from asm.rules import ROW_BITS, TILES
+from emu.npu.power import BODY_BIAS_MV, VOLTAGES_MV
 from sdk.report.chip_model import CLUSTERS, KHZ_PER_MHZ
 from sdk.report.network_energy import vgg16
 from sdk.report.published import Point, Published
@@ -215,7 +216,7 @@ def _wake_up_clock(points: Published) -> Comparison:
     scene = points.scenes["wake_up"]
     end, ratio = points["table_clock"].value, points["bias_density"].value
     start = end / ratio
-    line = start + (end - start) * scene.body_bias_mv / 1500
+    line = start + (end - start) * scene.body_bias_mv / BODY_BIAS_MV
     wanted = scene.clock_khz / KHZ_PER_MHZ
     return Comparison(
         "clock of the wake-up and the body-bias curve",
@@ -250,16 +251,17 @@ def _wake_up_energy(points: Published) -> Comparison:
 def _title(points: Published) -> Comparison:
     """The low end of the title's range against the square of the voltage."""
     low, system = points["lowest_efficiency"].value, points["system_4b"].value
-    factor = (525 / 1000) ** 2
-    voltage = 0.525 * (system / low) ** 0.5
+    lowest, highest = (voltage / 1000 for voltage in VOLTAGES_MV)
+    factor = (lowest / highest) ** 2
+    voltage = lowest * (system / low) ** 0.5
     one_bit = points["system_1b"].value
     return Comparison(
         "the range of 40 to 310 TOPS/W and the square of the voltage",
         ("lowest_efficiency", "system_1b", "system_4b"),
         Verdict.CONFLICT,
         _percent(system * factor, low),
-        f"from 0.525 to 1.0 V the square of the voltage takes {system:g} TOPS/W at 4 bit to {system * factor:.1f}, "
-        f"and {one_bit:g} at 1 bit to {one_bit * factor:.1f}: neither is {low:g}; 4 bit has {low:g} at "
+        f"from {lowest:g} to {highest:.1f} V the square of the voltage takes {system:g} TOPS/W at 4 bit to "
+        f"{system * factor:.1f}, and {one_bit:g} at 1 bit to {one_bit * factor:.1f}: neither is {low:g}; 4 bit has {low:g} at "
         f"{voltage:.2f} V. Where {low:g} holds is not said",
     )
 

@@ -15,11 +15,6 @@ from sdk.report.published import Published, Scene
 
 FEMTO, NANO = 1e-15, 1e-9
 HERTZ_PER_KHZ = 1000
-SECONDS_PER_DAY = 86_400
-JOULES_PER_MILLIWATT_HOUR = 3.6
-BATTERY_MWH = 3700.0
-"""1000 mAh at 3.7 V."""
-AWAKE_PERCENT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +97,3 @@ def lowest_voltage(clock_khz: int, body_bias_mv: int) -> int:
     return next(
         voltage for voltage in range(VOLTAGES_MV[0], VOLTAGES_MV[1] + 1) if f_max(voltage, body_bias_mv) >= clock_khz
     )
-
-
-def battery_days(battery_mwh: float, awake_percent: float, watching_watts: float, awake_watts: float) -> float:
-    """Days that the NPU alone could run from a battery.
-
-    Args:
-        battery_mwh: what the battery holds, in mWh.
-        awake_percent: share of the time in which the large network runs instead of the small one, in %.
-    """
-    awake = awake_percent / 100
-    watts = (1 - awake) * watching_watts + awake * awake_watts
-    return battery_mwh * JOULES_PER_MILLIWATT_HOUR / watts / SECONDS_PER_DAY

@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import pytest
 
+from sdk.report.battery import battery_days
 from sdk.report.chip import ChipReport, chip_report
 from sdk.report.chip_model import Figure
 from sdk.report.chip_picture import chip_picture
 from sdk.report.conflicts import Verdict
 from sdk.report.published import published
-from sdk.report.use_case import battery_days
 
 AREA = 4.2
 ARRAY_PJ = {1: 2.66, 4: 2.91}
