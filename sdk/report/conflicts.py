@@ -261,8 +261,8 @@ def _title(points: Published) -> Comparison:
         Verdict.CONFLICT,
         _percent(system * factor, low),
         f"from {lowest:g} to {highest:.1f} V the square of the voltage takes {system:g} TOPS/W at 4 bit to "
-        f"{system * factor:.1f}, and {one_bit:g} at 1 bit to {one_bit * factor:.1f}: neither is {low:g}; 4 bit has {low:g} at "
-        f"{voltage:.2f} V. Where {low:g} holds is not said",
+        f"{system * factor:.1f}, and {one_bit:g} at 1 bit to {one_bit * factor:.1f}: neither is {low:g}; 4 bit "
+        f"has {low:g} at {voltage:.2f} V. Where {low:g} holds is not said",
     )
 
 
