@@ -77,4 +77,4 @@ class OutputStage:
         """
         if not self.destination.compressed:
             return cost
-        return replace(cost, output_bytes=size, activation_bytes=cost.input_bytes + size)
+        return replace(cost, output_bytes=size, activation_bytes=cost.input_bytes + cost.psum_bytes + size)

@@ -113,11 +113,12 @@ class Convolve(Command):
         weights, bits = shape.kernel_weights, mac_bits(shape.weights, self.features)
         chains = wiring.parallel * wiring.stripes
         rows, columns = len(self.rows), self.size[1]
+        psum_bytes = 0 if self.initial is None else self.initial.stream_bytes
         return Cost(
             macs=rows * columns * self.kernels.count * weights,
             bits=bits,
             tiles=wiring.tiles,
-            activation_bytes=self.input_bytes + output.activated_bytes(rows, columns),
+            activation_bytes=self.input_bytes + psum_bytes + output.activated_bytes(rows, columns),
             utilisation=shape.kernel_bits * chains / (TILES * ROW_BITS),
             array_bits=array_bits(shape.weights, self.features),
             rows=len(wiring.rows_of(0, rows)),
@@ -126,7 +127,7 @@ class Convolve(Command):
             slice_bits=shape.stored_weights(shape.slice_weights[0]) * bits,
             input_bytes=self.input_bytes,
             output_bytes=output.destination.stream_bytes,
-            psum_bytes=0 if self.initial is None else self.initial.stream_bytes,
+            psum_bytes=psum_bytes,
             table_bytes=len(output.activation.table) + len(output.activation.lookup),
             unshared_bytes=self.source.stream_bytes if self.partition.unshared else 0,
             clusters=self.partition.clusters,
