@@ -75,7 +75,8 @@ def _encoded(written: str, instruction: isa.Instruction, labels: dict[int, str])
     if isinstance(statement, syntax.LoopOpen):
         end = instruction.words[isa.Loop.payload.index(isa.Offset)]
         return encode_loop(statement, end, scope).instruction
-    assert isinstance(statement, syntax.Operation)
+    if not isinstance(statement, syntax.Operation):
+        raise ValueError(f"{written} is no instruction")
     return encode(statement, scope, ClusterState()).instruction
 
 

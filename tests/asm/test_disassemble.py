@@ -15,6 +15,9 @@ from asm.bits import Field, Layout
 from asm.disassemble import disassemble, listing, source
 from asm.errors import BlobError
 
+NO_BASE = 16 | 16 << 5 | 16 << 10
+"""Immediate of an instruction whose addresses are absolute."""
+
 
 def blob_of(*words: int) -> bytes:
     """A blob with a header and these words."""
@@ -90,12 +93,21 @@ def test_listing_shows_offsets_words_and_text() -> None:
         ([0x0502_0000, 5, 24], "words 0x05020000, 0x00000005, 0x00000018"),  # a loop that ends within itself
         ([0x0502_0013, 5, 28], "words 0x05020013, 0x00000005, 0x0000001c"),  # a count that a register overrides
         ([0x2002_0000 | 20, 0, 1], "words 0x20020014, 0x00000000, 0x00000001"),  # base register 20
+        ([0x1401_0000, 0x1_1201], "words 0x14010000, 0x00011201"),  # a window of no rows
+        ([0x1401_0000, 0x1_1113], "words 0x14010000, 0x00011113"),  # a pooling mode that does not exist
+        ([0x1401_0000, 0x2_2220], "words 0x14010000, 0x00022220"),  # a window without pooling
+        ([0x1401_0000, 0x1_1021], "unchecked pool max 2x0, stride=(1, 1)"),
+        ([0x1702_0000, 0, 0], "wrap none"),
+        ([0x2002_0000 | NO_BASE, 64, 32 | 1 << 31], "load at 0x00000040, count=32, clusters=0x80"),
+        ([0x230F_0000 | NO_BASE, 0x1FF, 0, 4, *[1, 0, 0] * 4], None),  # a fill with more than a byte
+        ([0x230F_0000 | NO_BASE, 0xFF, 0, 4, 2, 8, 8, *[1, 0, 0] * 3], None),  # a fill with steps in a source
         ([0x1203_0000, 0x0101, 0x0001_000F, 0], "words 0x12030000, 0x00000101, 0x0001000f, 0x00000000"),  # format 15
     ],
 )
-def test_what_has_no_plain_form(words: list[int], text: str) -> None:
+def test_what_has_no_plain_form(words: list[int], text: str | None) -> None:
     blob = blob_of(*words)
-    assert disassemble(blob)[0].text == text
+    shown = "words " + ", ".join(f"0x{word:08x}" for word in words) if text is None else text
+    assert disassemble(blob)[0].text == shown
     assert asm.assemble(source(blob)).blob() == blob
 
 
