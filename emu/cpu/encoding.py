@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 FLOATING_POINT, DIVIDE, SEND_EVENT = 1, 2, 4
-USER_COUNTER = 1
+USER_COUNTER, IGNORED = 1, 2
 """Values of `emu.cpu.hook_state.Site`; different instruction sets share the bits."""
 
 
@@ -29,7 +29,18 @@ def riscv_width(first: int, second: int) -> int:
 
 
 def riscv_site(first: int, second: int, fourth: int) -> int:
-    """Kind of a RISC-V instruction by its bytes: CSR instructions on 0xC00..0xC9F, the user-mode counters, or 0."""
+    """Kind of a RISC-V instruction by its bytes.
+
+    USER_COUNTER: a CSR instruction on 0xC00..0xC9F. IGNORED: an illegal compressed instruction that Unicorn passes
+    over, where it should trap. Else 0.
+    """
     if first & 0x7F == 0x73 and second & 0x30 != 0 and 0xC0 <= fourth < 0xCA:
         return USER_COUNTER
+    quadrant, function, bit_12 = first & 3, second >> 5, second & 0x10 != 0
+    if quadrant == 0 and (function == 1 or function == 4 or function == 5):
+        return IGNORED
+    if quadrant == 1 and function == 4 and bit_12 and second & 0x0C != 0x08:
+        return IGNORED
+    if quadrant == 2 and (function & 1 == 1 or (function == 0 and bit_12)):
+        return IGNORED
     return 0

@@ -110,9 +110,10 @@ class Right(IntFlag):
 
 
 class Site(IntFlag):
-    """Kinds of instruction that Unicorn executes, but that must trap in some states of the core."""
+    """Kinds of instruction that Unicorn executes or ignores, but that must trap in some states of the core."""
 
     FLOATING_POINT = encoding.FLOATING_POINT
     DIVIDE = encoding.DIVIDE
     SEND_EVENT = encoding.SEND_EVENT
     USER_COUNTER = encoding.USER_COUNTER
+    IGNORED = encoding.IGNORED

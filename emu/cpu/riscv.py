@@ -46,6 +46,9 @@ ABI_NAMES: Final = (
     *(f"s{index}" for index in range(2, 12)),
     *("t3", "t4", "t5", "t6"),
 )
+X_NUMBERS: Final = (
+    {abi: number for number, abi in enumerate(ABI_NAMES)} | {f"x{number}": number for number in range(32)} | {"fp": 8}
+)
 CSR_NAMES: Final = ("mstatus", "mie", "mip", "mtvec", "mepc", "mcause", "mtval", "mscratch", "mcycle", "minstret")
 A0, A1 = 10, 11
 ENDLESS_FAULTS = 256
@@ -348,7 +351,7 @@ class RiscV(Core):
             return self._pc
         if name in self.csr.by_name:
             return self.csr.by_name[name].read()
-        return self._engine.read_x(_number(name))
+        return self._engine.read_x(X_NUMBERS[name])
 
     def write_register(self, name: str, value: int) -> None:
         """Set a register; as by firmware, read-only bits keep their values."""
@@ -359,7 +362,7 @@ class RiscV(Core):
             write = self.csr.by_name[name].write
             if write is not None:
                 write(value)
-        elif (number := _number(name)) != 0:
+        elif (number := X_NUMBERS[name]) != 0:
             self._engine.write_x(number, value)
 
     def add_breakpoint(self, address: int) -> None:
@@ -373,14 +376,12 @@ class RiscV(Core):
         self._engine.exits = self._breakpoints
 
 
-def _number(name: str) -> int:
-    """Number of an x register. Raises KeyError for an unknown name."""
-    numbers = {abi: number for number, abi in enumerate(ABI_NAMES)} | {f"x{number}": number for number in range(32)}
-    return (numbers | {"fp": 8})[name]
-
-
 def make_engine(name: str, board: Board, on_trap: Trap) -> HartEngine:
-    """An engine by name. Raises `UnknownEngineError` for one that does not exist."""
+    """One of `ENGINES` by name, or "plain": the interpreter without numba, thousands of times slower, for tests.
+
+    Raises:
+        UnknownEngineError: it does not exist.
+    """
     if name == "unicorn":
         from emu.cpu.riscv_unicorn import UnicornHart
 
@@ -389,4 +390,9 @@ def make_engine(name: str, board: Board, on_trap: Trap) -> HartEngine:
         from emu.cpu.interpreter.engine import Interpreter
 
         return Interpreter(board, on_trap)
+    if name == "plain":
+        from emu.cpu.interpreter.engine import Interpreter
+        from emu.cpu.interpreter.plain import plain_loop
+
+        return Interpreter(board, on_trap, plain_loop())
     raise UnknownEngineError(f"rv32imc has no engine {name!r}: engines: {', '.join(ENGINES)}")

@@ -14,8 +14,6 @@ MRET, WFI = 0x3020_0073, 0x1050_0073
 SEMIHOSTING_ENTRY, SEMIHOSTING_EXIT = 0x01F0_1013, 0x4070_5013
 """slli x0,x0,0x1f before and srai x0,x0,7 after an ebreak make it a semihosting call."""
 SYSTEM = 0x73
-USER_COUNTERS = range(0xC00, 0xCA0)
-"""cycle, time, instret, hpmcounter3..31 and their upper halves."""
 
 MISSING_EXTENSIONS = {
     0x07: "loads of the F and D extensions",
@@ -87,12 +85,6 @@ def instruction_at(bus: Bus, pc: int) -> int:
         return 0
     word = int.from_bytes(region.data[pc - base : pc - base + 4].tobytes(), "little")
     return word if word & 3 == 3 else word & 0xFFFF
-
-
-def reads_user_counter(word: int) -> bool:
-    """Whether Unicorn would execute the CSR instruction itself, with the host's clock as its result."""
-    access = decode_csr(word)
-    return access is not None and access.csr in USER_COUNTERS
 
 
 def why_illegal(word: int) -> str:

@@ -7,7 +7,8 @@ each of them. A block begins where control arrives and ends
 
 - behind a branch, a jump, fence.i, and every instruction that traps or is carried out by `RiscV` (CSR instructions,
   mret, ecall, ebreak, illegal ones), but not behind wfi, fence and sfence.vma;
-- before a breakpoint, before a read of a user counter (0xC00..0xC9F), and behind such a read;
+- before a breakpoint, and before instructions that `encoding.riscv_site` marks: reads of user counters, and some
+  illegal compressed instructions;
 - behind the instruction that reaches or crosses the end of a page of 4 KiB;
 - behind `LONGEST_BLOCK` instructions.
 
@@ -55,7 +56,7 @@ class HartEngine(Protocol):
     def execute(self, pc: int) -> Halt:
         """Run from ``pc`` until something needs attention; counts are exact when it returns.
 
-        `Halt.SITE`: the instruction at `pc` reads a user counter, and the caller has to carry it out.
+        `Halt.SITE`: the instruction at `pc` is not an engine's to execute; the caller has to carry it out.
         """
 
     def execute_one(self, pc: int) -> Halt:

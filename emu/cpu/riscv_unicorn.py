@@ -7,11 +7,11 @@ from typing import Final
 
 from unicorn import riscv_const
 
-from emu.cpu.encoding import riscv_width
+from emu.cpu.encoding import riscv_site, riscv_width
 from emu.cpu.engine import Engine, InstructionSet
 from emu.cpu.halt import AccessFault, Halt
-from emu.cpu.hook_state import NARROW_HOLE, NARROW_HOLE_SIZE, Site
-from emu.cpu.riscv_decode import instruction_at, reads_user_counter
+from emu.cpu.hook_state import NARROW_HOLE, NARROW_HOLE_SIZE, Site, Slot
+from emu.cpu.riscv_decode import WFI, instruction_at
 from emu.cpu.riscv_engine import Trap
 from emu.cpu.riscv_model import make_unicorn
 from emu.device import Board
@@ -36,7 +36,7 @@ class UnicornHart:
         ValueError: something is mapped at `NARROW_HOLE`.
 
     *Inaccuracies*: a block of hundreds of instructions, dozens of them divisions, may end before `LONGEST_BLOCK`.
-    A wfi right before a breakpoint does not wait. An instruction fetch that faults in the second half of an
+    An instruction fetch that faults in the second half of an
     instruction is reported at the beginning of its block, without executing that block. Code that is overwritten
     by code of another number of instructions and the same size keeps its count until the next `invalidate`.
     """
@@ -47,7 +47,7 @@ class UnicornHart:
             raise ValueError(f"{taken[1].name}: the page at 0x{NARROW_HOLE:08x} must stay free on an rv32imc host")
         self._bus, self._on_trap = board.bus, on_trap
         self._engine = Engine(make_unicorn(), board, RISCV_INSTRUCTIONS, self._trap)
-        self._engine.sites = Site.USER_COUNTER
+        self._engine.sites = Site.USER_COUNTER | Site.IGNORED
         self._x = [self._engine.batch(riscv_const.UC_RISCV_REG_X0 + number) for number in range(32)]
         self._all_x = self._engine.batch(*(riscv_const.UC_RISCV_REG_X0 + number for number in range(32)))
         self.request_stop, self.charge, self.invalidate = (
@@ -91,11 +91,11 @@ class UnicornHart:
     def execute(self, pc: int) -> Halt:
         """See `HartEngine.execute`."""
         halt = self._finish(self._engine.execute(pc))
-        return self._approach_counter() if halt is Halt.SITE else halt
+        return self._approach_site() if halt is Halt.SITE else halt
 
     def execute_one(self, pc: int) -> Halt:
-        """See `HartEngine.execute_one`. Reads of user counters are `Halt.SITE`."""
-        if reads_user_counter(instruction_at(self._bus, pc)):
+        """See `HartEngine.execute_one`. Sites are `Halt.SITE`."""
+        if self._is_site(pc):
             self._engine.pc = pc
             return Halt.SITE
         return self._finish(self._engine.execute_one(pc))
@@ -104,12 +104,30 @@ class UnicornHart:
         """Take back the count of what was not executed."""
         if halt in (Halt.SLEEP, Halt.INVALID):
             self._engine.retract(self._engine.pc)
+        elif halt in (Halt.EXIT, Halt.STEP) and self._ended_with_wfi():
+            return Halt.SLEEP
         return halt
 
-    def _approach_counter(self) -> Halt:
-        """Execute the block at the pc up to its last instruction, which reads a user counter."""
+    def _ended_with_wfi(self) -> bool:
+        """Whether the newest block ends before the pc with wfi, which Unicorn does not tell before an exit."""
+        state = self._engine.state
+        address, end = int(state[Slot.BLOCK_PC]), self._engine.pc
+        if address + int(state[Slot.BLOCK_SIZE]) != end:
+            return False
+        last = address
+        while address < end:
+            last = address
+            address += self._engine.width_at(address)
+        return address != last and instruction_at(self._bus, last) == WFI
+
+    def _is_site(self, pc: int) -> bool:
+        word = instruction_at(self._bus, pc)
+        return riscv_site(word & 0xFF, word >> 8 & 0xFF, word >> 24) != 0
+
+    def _approach_site(self) -> Halt:
+        """Execute the block at the pc up to its first instruction that the caller has to carry out."""
         pc = site = self._engine.pc
-        while not reads_user_counter(instruction_at(self._bus, site)):
+        while not self._is_site(site):
             site += self._engine.width_at(site)
         return Halt.SITE if site == pc else self._finish(self._engine.execute_to(pc, site))
 

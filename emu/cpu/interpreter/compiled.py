@@ -69,9 +69,9 @@ LOAD_BYTE_UNSIGNED, LOAD_HALF_UNSIGNED = range(12, 14)
     MULTIPLY, MULTIPLY_HIGH, MULTIPLY_HIGH_MIXED, MULTIPLY_HIGH_UNSIGNED,
     DIVIDE, DIVIDE_UNSIGNED, REMAINDER, REMAINDER_UNSIGNED,
     WFI, TRANSLATION_FENCE,
-    # The following end a block.
+    # The following end a block; LONE_TRAP also begins one.
     JUMP, JUMP_REGISTER, EQUAL, NOT_EQUAL, BRANCH_LESS, BRANCH_NOT_LESS, BRANCH_LESS_UNSIGNED, BRANCH_NOT_LESS_UNSIGNED,
-    INSTRUCTION_FENCE, TRAP, COUNTER, CALL, EBREAK, FETCH_FAULT,
+    INSTRUCTION_FENCE, TRAP, LONE_TRAP, CALL, EBREAK, FETCH_FAULT,
 ) = range(16, 50)  # fmt: skip
 TARGET_SHIFT, FIRST_SHIFT, SECOND_SHIFT, WIDE, COUNT_SHIFT, IMMEDIATE_SHIFT = 6, 11, 16, 1 << 21, 22, 32
 COUNT_MASK = 1023
@@ -201,7 +201,7 @@ def decode_system(word: int) -> int:
         return WFI
     if word & 0xFE00_7FFF == 0x1200_0073:
         return TRANSLATION_FENCE
-    return COUNTER if word >> 12 & 3 != 0 and 0xC00 <= word >> 20 < 0xCA0 else TRAP
+    return LONE_TRAP if word >> 12 & 3 != 0 and 0xC00 <= word >> 20 < 0xCA0 else TRAP
 
 
 @compiled
@@ -219,7 +219,9 @@ def decode_compressed(word: int) -> int:
         offset = (word >> 5 & 1) << 6 | (word >> 10 & 7) << 3 | (word >> 6 & 1) << 2
         if function == 2:
             return pack(LOAD_WORD, low, high, 0, offset)
-        return pack(STORE_WORD, 0, high, low, offset) if function == 6 else TRAP
+        if function == 6:
+            return pack(STORE_WORD, 0, high, low, offset)
+        return TRAP if function in (3, 7) else LONE_TRAP
     if quadrant == 1:
         if function == 0:
             return pack(ADD, target, target, 0, six)
@@ -240,18 +242,18 @@ def decode_compressed(word: int) -> int:
         if function == 4:
             kind = word >> 10 & 3
             if kind == 0:
-                return pack(SHIFT_RIGHT, high, high, 0, second) if shift_is_short else TRAP
+                return pack(SHIFT_RIGHT, high, high, 0, second) if shift_is_short else LONE_TRAP
             if kind == 1:
-                return pack(SHIFT_RIGHT_SIGNED, high, high, 0, second) if shift_is_short else TRAP
+                return pack(SHIFT_RIGHT_SIGNED, high, high, 0, second) if shift_is_short else LONE_TRAP
             if kind == 2:
                 return pack(AND, high, high, 0, six)
             operation = (SUBTRACT, XOR, OR, AND)[word >> 5 & 3]
-            return pack(operation, high, high, low, 0) if word >> 12 & 1 == 0 else TRAP
+            return pack(operation, high, high, low, 0) if word >> 12 & 1 == 0 else LONE_TRAP
         offset = (word >> 12 & 1) << 8 | (word >> 5 & 3) << 6 | (word >> 2 & 1) << 5
         offset |= (word >> 10 & 3) << 3 | (word >> 3 & 3) << 1
         return pack(EQUAL if function == 6 else NOT_EQUAL, 0, high, 0, signed(offset, 9))
     if function == 0:
-        return pack(SHIFT_LEFT, target, target, 0, second) if shift_is_short else TRAP
+        return pack(SHIFT_LEFT, target, target, 0, second) if shift_is_short else LONE_TRAP
     if function == 2:
         offset = (word >> 2 & 3) << 6 | (word >> 12 & 1) << 5 | (word >> 4 & 7) << 2
         return pack(LOAD_WORD, target, 2, 0, offset) if target != 0 else TRAP
@@ -264,7 +266,7 @@ def decode_compressed(word: int) -> int:
         return EBREAK if links else TRAP
     if function == 6:
         return pack(STORE_WORD, 0, 2, second, (word >> 7 & 3) << 6 | (word >> 9 & 15) << 2)
-    return TRAP
+    return LONE_TRAP
 
 
 @compiled
@@ -304,7 +306,7 @@ def decode_block(state: int, pc: int, entries: int) -> int:
             entry = decode_at(state, address)
             write_64(place, entry)
         operation = entry & 63
-        if count > 0 and (operation == COUNTER or is_exit(state, address)):
+        if count > 0 and (operation == LONE_TRAP or is_exit(state, address)):
             break
         count += 1
         address += 2 + (entry >> 20 & 2)

@@ -197,7 +197,7 @@ class Interpreter:
             self._retract()
             address = self.pc if reason == loop.AT_FETCH else self.pc + 2 & WORD_MASK
             return self._refused(address, Right.EXECUTE)
-        if reason in (loop.TRAP, loop.COUNTER, loop.TRANSLATION_FENCE, loop.CALL):
+        if reason in (loop.TRAP, loop.LONE_TRAP, loop.TRANSLATION_FENCE, loop.CALL):
             self._retract()
             self._on_trap(self.pc, reason == loop.CALL)
             return None

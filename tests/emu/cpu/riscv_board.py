@@ -10,6 +10,7 @@ from pathlib import Path
 import ziglang
 from elftools.elf.elffile import ELFFile
 
+from emu.cpu import ENGINES
 from emu.cpu.riscv import RiscV
 from emu.device import Board, Device
 from emu.devices.clint import Clint
@@ -142,9 +143,9 @@ def symbols(elf: Path) -> dict[str, int]:
         return {symbol.name: symbol["st_value"] for symbol in table.iter_symbols()}
 
 
-def load(elf: Path, machine_map: MachineMap = MAP) -> Machine:
+def load(elf: Path, machine_map: MachineMap = MAP, engine: str = ENGINES[0]) -> Machine:
     """A machine with the program in its memory, after reset."""
-    machine = Machine(machine_map)
+    machine = Machine(machine_map, engine)
     with elf.open("rb") as file:
         for segment in ELFFile(file).iter_segments("PT_LOAD"):
             machine.bus.program(segment["p_paddr"], segment.data())
