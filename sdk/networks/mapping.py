@@ -70,16 +70,39 @@ def group_size(workload: Workload, rounds: int, clusters: int) -> int:
     return max(1, clusters // rounds) if workload.height >= SHARED_ROWS else 1
 
 
-def published_cycles(workload: Workload, mapping: Mapping, clusters: int = 1) -> Fraction:
-    """Cycles of a layer by the published rule; more rounds than clusters take several passes."""
-    load = Fraction(workload.weight_bits, PORT_BITS)
-    work = Fraction(workload.macs * workload.bits_per_mac, ROW_BITS * mapping.tiles)
+@dataclass(frozen=True, slots=True)
+class RuleCycles:
+    """What a layer takes by the published rule.
+
+    Attributes:
+        stall: waiting for an unshared input stream.
+    """
+
+    load: Fraction
+    work: Fraction
+    stall: Fraction
+
+    @property
+    def total(self) -> Fraction:
+        """All cycles."""
+        return self.load + self.work + self.stall
+
+
+def published_rule(workload: Workload, mapping: Mapping, clusters: int = 1) -> RuleCycles:
+    """A layer by the published rule; more rounds than clusters take several passes."""
     rounds = mapping.rounds(workload)
     passes = -(-rounds // clusters)
-    cycles = (load + work / group_size(workload, rounds, clusters)) * passes / rounds
-    if workload.layer.unshared:
-        cycles = max(cycles, Fraction(8 * workload.input.stream_bytes, PORT_BITS))
-    return cycles
+    share = Fraction(passes, rounds)
+    load = share * Fraction(workload.weight_bits, PORT_BITS)
+    work = share * Fraction(workload.macs * workload.bits_per_mac, ROW_BITS * mapping.tiles)
+    work /= group_size(workload, rounds, clusters)
+    stream = Fraction(passes * 8 * workload.input.stream_bytes, PORT_BITS) if workload.layer.unshared else Fraction()
+    return RuleCycles(load, work, max(stream - load - work, Fraction()))
+
+
+def published_cycles(workload: Workload, mapping: Mapping, clusters: int = 1) -> Fraction:
+    """Cycles of a layer by the published rule."""
+    return published_rule(workload, mapping, clusters).total
 
 
 def search(workload: Workload) -> Mapping:

@@ -21,7 +21,7 @@ from typing import Any
 
 from emu.npu.energy import ACTIVATION_BYTE_FJ, ARRAY_FJ, KERNEL_WORD_FJ, OVERHEAD_FJ, leakage
 from emu.npu.power import PowerState
-from sdk.networks.mapping import published_cycles
+from sdk.networks.mapping import RuleCycles, published_rule
 from sdk.networks.measure import NetworkRun
 from sdk.networks.measured import Measured
 from sdk.networks.plan import LayerPlan
@@ -108,9 +108,9 @@ class LayerFigures:
         return rounded(self.slowest.total - self.slowest.control)
 
     @property
-    def rule_cycles(self) -> Fraction:
+    def rule(self) -> RuleCycles:
         """What the published rule says."""
-        return published_cycles(self.plan.workload, self.plan.mapping, len(self.plan.tasks))
+        return published_rule(self.plan.workload, self.plan.mapping, len(self.plan.tasks))
 
     @property
     def deviation(self) -> int | None:
@@ -133,7 +133,7 @@ class LayerFigures:
             "energy_parts_nj": {
                 name: round(getattr(self.energy, name), 3) for name in LayerEnergy.__dataclass_fields__
             },
-            "rule_cycles": rounded(self.rule_cycles),
+            "rule_cycles": {name: float(getattr(self.rule, name)) for name in ("load", "work", "stall", "total")},
             "load_cycles": rounded(self.time.load),
             "work_cycles": rounded(self.time.work),
             "stall_input_cycles": rounded(self.time.stall_input),

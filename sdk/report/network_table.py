@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from rich import box
@@ -62,37 +63,45 @@ def _mapping_table(figures: NetworkFigures) -> Table:
 
 
 def _cycles_table(figures: NetworkFigures) -> Table:
-    strict = figures.run.timing == STRICT
-    parts = ("load", "work", "stalls", "control") if strict else ("load", "work", "stalls")
-    table = _table(
-        "counted by the clusters", "util.\n%", "publ.", *parts, "cycles", "published", "dev.", "energy\nnJ", "exact"
-    )
+    parts = _parts(figures)
+    compared = figures.run.timing != STRICT
+    columns = ("util.\n%", *(("publ.\n%",) if compared else ()), *parts, "cycles", "publ.\ncycles", "dev.")
+    table = _table("counted by the clusters", *columns, "energy\nnJ", "exact")
     for row in figures.layers:
         table.add_row(
             row.plan.workload.layer.name,
             f"{row.utilisation_pct:.0f}",
-            _known(row.published_utilisation_pct),
+            *((_known(row.published_utilisation_pct),) if compared else ()),
             *(str(rounded(getattr(row.time, part))) for part in parts),
             str(row.cycles),
             _known(row.published_cycles),
             _deviation(row.deviation),
-            f"{row.energy_nj:.1f}",
+            f"{row.energy_nj:.0f}",
             "no" if row.wrong else "yes",
         )
     total, published = figures.total_cycles, figures.published_total.get("cycles")
     table.add_section()
     table.add_row(
         "total",
-        "",
-        "",
-        *(str(rounded(sum((getattr(row.time, part) for row in figures.layers), Fraction()))) for part in parts),
+        *(("", "") if compared else ("",)),
+        *(str(rounded(_sum(getattr(row.time, part) for row in figures.layers))) for part in parts),
         str(total),
         _known(published),
         _deviation(None if published is None else total - int(published)),
-        f"{sum(row.energy_nj for row in figures.layers):.1f}",
+        f"{sum(row.energy_nj for row in figures.layers):.0f}",
         "yes" if figures.run.exact else "no",
     )
     return table
+
+
+def _parts(figures: NetworkFigures) -> tuple[str, ...]:
+    """Causes of cycles that make up a layer's time."""
+    parts = ("load", "work", "stalls")
+    return (*parts, "control") if figures.run.timing == STRICT else parts
+
+
+def _sum(parts: Iterable[Fraction]) -> Fraction:
+    return sum(parts, Fraction())
 
 
 def _known(value: float | None) -> str:
@@ -112,12 +121,30 @@ def _notes(figures: NetworkFigures) -> list[str]:
         f"{figures.tops_per_watt(counted=True):.2f} TOPS/W with the input of every kernel round, as clusters count it",
         "all outputs equal the integer reference" if figures.run.exact else _wrong(figures),
     ]
+    if figures.run.timing == STRICT:
+        lines += _difference(figures)
     uneven = [row for row in figures.layers if row.slowest_without_control > row.cycles + 1]
     if uneven:
         lines.append(
             f"rows that clusters cannot share evenly; the slowest takes: {', '.join(_slowest(row) for row in uneven)}"
         )
     return lines
+
+
+def _difference(figures: NetworkFigures) -> list[str]:
+    """Why strict timing takes longer than the published rule, cause by cause."""
+    rows = figures.layers
+    more = {
+        "work (rows of tiles that are filled in part, rows that clusters cannot share evenly)": _sum(
+            row.time.work - row.rule.work for row in rows
+        ),
+        "loads (padding of slices)": _sum(row.time.load - row.rule.load for row in rows),
+        "stalls": _sum(row.time.stalls - row.rule.stall for row in rows),
+        "control": _sum(row.time.control for row in rows),
+    }
+    whole = rounded(_sum(more.values()))
+    parts = (f"  {rounded(cycles):+d} {cause}" for cause, cycles in more.items())
+    return [f"{whole:+d} cycles compared with the published rule:", *parts]
 
 
 def _publication(value: float | None) -> str:
