@@ -62,6 +62,7 @@ class Image:
         entry: address of the first instruction, as the file has it.
         architecture: "arm" or "riscv".
         symbols: addresses of functions and objects by name, without the Thumb bit.
+        is_elf: it comes from an ELF file, which may have debug information.
     """
 
     path: Path
@@ -69,6 +70,7 @@ class Image:
     entry: int
     segments: tuple[Segment, ...]
     symbols: dict[str, int] = field(repr=False)
+    is_elf: bool = True
 
     @property
     def size(self) -> int:
@@ -122,7 +124,9 @@ def parse_elf(path: Path, data: bytes) -> Image:
 def _check_identification(path: Path, data: bytes) -> None:
     """The first bytes: an ELF file, 32 bit, little-endian, for a host that exists."""
     if data[:4] != b"\x7fELF":
-        seems = "it looks like text" if _is_text(data[:256]) else f"it starts with {data[:4].hex(' ') or 'nothing'}"
+        seems = (
+            "it looks like text" if looks_like_text(data[:256]) else f"it starts with {data[:4].hex(' ') or 'nothing'}"
+        )
         raise ImageError(f"{path}: not an ELF file ({seems}): give the firmware that `imnpu build` has linked")
     _check_extent(path, data, "the ELF header", 0, HEADER.size)
     (machine,) = struct.unpack_from("<H", data, 18)
@@ -137,7 +141,8 @@ def _check_identification(path: Path, data: bytes) -> None:
         raise ImageError(f"{path}: big-endian ELF file, expected little-endian")
 
 
-def _is_text(data: bytes) -> bool:
+def looks_like_text(data: bytes) -> bool:
+    """Whether these bytes are printable text."""
     return bool(data) and all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in data)
 
 

@@ -25,6 +25,8 @@ EXAMPLES = """\
 examples:
   imnpu run hello.elf
   imnpu run --machine st18-rv32 --max-cycles 600000000 hello.elf
+  imnpu run --machine virt --load-address 0x80000000 firmware.bin
+  imnpu run --machine board.py firmware.hex
   imnpu run --stream images.bin --json report.json digits.elf
   echo 42 | imnpu run --uart-input - calculator.elf
 
@@ -46,8 +48,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "semihosting output, messages and a summary go to stderr. The firmware's exit code is the command's."
     )
     parser.epilog = EXAMPLES
-    parser.add_argument("elf", type=Path, metavar="FW.elf", help="the firmware")
-    parser.add_argument("--machine", metavar="M", help="machine (default: the one for the firmware's architecture)")
+    parser.add_argument("elf", type=Path, metavar="FW", help="the firmware: ELF, Intel HEX, UF2 or raw bytes")
+    parser.add_argument(
+        "--machine",
+        metavar="M",
+        help="machine, or a Python file that describes one (default: the one for an ELF file's architecture)",
+    )
+    parser.add_argument(
+        "--load-address",
+        type=_address,
+        metavar="A",
+        help="where raw bytes go (default: where the machine starts)",
+    )
     parser.add_argument(
         "--clusters", type=int, default=8, metavar="N", help="NPU clusters, 1..8 (default: %(default)s)"
     )
@@ -77,14 +89,26 @@ def _cycles(text: str) -> int:
 _cycles.__name__ = "number of cycles"  # argparse puts it into its message
 
 
+def _address(text: str) -> int:
+    value = int(text, 0)
+    if not 0 <= value < 1 << 32:
+        raise ValueError
+    return value
+
+
+_address.__name__ = "address"
+
+
 def main(args: argparse.Namespace) -> int:
     """Runs; returns the exit code."""
-    from emu.machines import machine_map
-    from sdk.loader import load_elf, machine_for
+    from sdk.custom_machine import find_machine
+    from sdk.firmware_formats import load_firmware
+    from sdk.loader import machine_for
     from sdk.runner import Runner
 
-    image = load_elf(args.elf)
-    machine = machine_map(args.machine or machine_for(image), args.clusters, args.timing)
+    chosen = find_machine(args.machine, args.clusters, args.timing) if args.machine else None
+    image = load_firmware(args.elf, chosen, args.load_address)
+    machine = chosen or find_machine(machine_for(image), args.clusters, args.timing)
     stream = args.stream.read_bytes() if args.stream else b""
     runner = Runner(image, machine, stream=stream, uart_input=_uart_input(args.uart_input))
     runner.port.sinks.append(_print_bytes)
@@ -159,6 +183,10 @@ def _report_end(runner: Runner, result: RunResult) -> None:
         return
     machine = runner.machine
     print(f"imnpu: {result.outcome.value}, at 0x{result.stop.pc:08x} after {result.cycles} cycles", file=sys.stderr)
+    if not runner.image.is_elf:
+        for fault in result.faults[-1:]:
+            print(f"imnpu: {fault.kind}: {fault.text}, at 0x{fault.pc:08x}", file=sys.stderr)
+        return
     info = DebugInfo(runner.image.path)
     if result.outcome in (Outcome.ABNORMAL, Outcome.LOCKUP) and result.faults:
         print(render_fault(result.faults[-1], info, machine.bus.read), file=sys.stderr)

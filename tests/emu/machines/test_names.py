@@ -14,12 +14,13 @@ def test_a_typo_gets_a_suggestion() -> None:
     with pytest.raises(UnknownMachineError) as caught:
         machine_map("st18-rv23")
     assert str(caught.value) == (
-        "there is no machine 'st18-rv23': did you mean 'st18-rv32'? known machines: st18, st18-rv32"
+        "there is no machine 'st18-rv23': did you mean 'st18-rv32'? "
+        "known machines: st18, st18-rv32, mps2-an385, mps2-an386, virt"
     )
 
 
 def test_a_name_unlike_any_other_gets_the_list() -> None:
-    with pytest.raises(UnknownMachineError, match=r"^there is no machine 'xyz': known machines: st18, st18-rv32$"):
+    with pytest.raises(UnknownMachineError, match=r"^there is no machine 'xyz': known machines: st18, .*, virt$"):
         machine_map("xyz")
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from emu.machines import NAMES, machine_map
+from emu.machines import ALL, machine_map
 from sdk.cli.main import main
 
 
@@ -21,10 +21,16 @@ def cells(text: str) -> set[tuple[str, ...]]:
 
 def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     rows = {row[:4] for row in cells(shown(capsys))}
-    assert rows == {("st18", "cortex-m4f", "600 MHz", "8"), ("st18-rv32", "rv32imc", "600 MHz", "8")}
+    assert rows == {
+        ("st18", "cortex-m4f", "600 MHz", "8"),
+        ("st18-rv32", "rv32imc", "600 MHz", "8"),
+        ("mps2-an385", "cortex-m3", "25 MHz", "0"),
+        ("mps2-an386", "cortex-m4f", "25 MHz", "0"),
+        ("virt", "rv32imc", "1000 MHz", "0"),
+    }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_one_machine_has_everything(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     rows = cells(shown(capsys, name))
     machine = machine_map(name)
@@ -55,13 +61,14 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
         ("TX_READY", 0, 1, "read-only"),
         ("RX_READY", 1, 1, "read-only"),
     ]
-    assert [item["name"] for item in json.loads(shown(capsys, "--json"))] == list(NAMES)
+    assert [item["name"] for item in json.loads(shown(capsys, "--json"))] == list(ALL)
 
 
 def test_a_typo(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["machines", "st81"]) == 1
     assert capsys.readouterr().err == (
-        "imnpu: there is no machine 'st81': did you mean 'st18'? known machines: st18, st18-rv32\n"
+        "imnpu: there is no machine 'st81': did you mean 'st18'? "
+        "known machines: st18, st18-rv32, mps2-an385, mps2-an386, virt\n"
     )
 
 
