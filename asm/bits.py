@@ -66,6 +66,8 @@ class Layout:
     """The fields of one 32-bit word. Subclass it and declare `Field` attributes."""
 
     fields: ClassVar[dict[str, Field]] = {}
+    _mask: ClassVar[int] = 0
+    _places: ClassVar[tuple[tuple[str, int, int], ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -75,11 +77,13 @@ class Layout:
             if used & field.mask:
                 raise ValueError(f"{cls.__name__}.{field.name} overlaps another field")
             used |= field.mask
+        cls._mask = used
+        cls._places = tuple((name, field.low, field.limit) for name, field in cls.fields.items())
 
     @classmethod
     def mask(cls) -> int:
         """All bits that belong to a field; the others are reserved."""
-        return sum(field.mask for field in cls.fields.values())
+        return cls._mask
 
     @classmethod
     def pack(cls, **values: int) -> int:
@@ -97,4 +101,4 @@ class Layout:
     @classmethod
     def unpack(cls, word: int) -> dict[str, int]:
         """Every field's value, by name."""
-        return {name: field.extract(word) for name, field in cls.fields.items()}
+        return {name: (word >> low) & limit for name, low, limit in cls._places}

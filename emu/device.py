@@ -166,7 +166,8 @@ class Device:
         old = self.words[offset & ~3]
         changed = register.write_mask & lanes
         self.words[offset & ~3] = ((old & ~changed) | (value & changed)) & ~(value & register.clear_mask)
-        self._report(register, value & lanes)
+        if value & ~register.silent_mask or not register.silent_mask:
+            self._report(register, value)
         if register.writer is None:
             return
         value |= old & register.write_mask & ~lanes

@@ -103,6 +103,10 @@ class Register:
         self.write_mask = self._mask(Access.RW)
         self.clear_mask = self._mask(Access.W1C)
         self.command_mask = self._mask(Access.WO)
+        used = [field for field in layout.fields.values() if getattr(field, "modelled", True)]
+        may_be_written = modelled and self.write_mask | self.clear_mask | self.command_mask
+        self.silent_mask = sum(field.mask for field in used) if may_be_written else 0
+        """Bits that firmware may set without a word from the log."""
 
     def field_access(self, field: Field) -> Access:
         """What firmware may do with the field."""
