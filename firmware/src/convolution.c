@@ -75,11 +75,19 @@ int imnpu_activation_set(int cluster, const imnpu_activation *activation)
 
 int imnpu_load_start(int cluster, const void *kernels, unsigned count)
 {
-    if (imnpu_address(kernels) % KERNEL_PORT_BYTES != 0) {
+    return imnpu_broadcast_start(cluster, kernels, count, 0);
+}
+
+int imnpu_broadcast_start(int cluster, const void *kernels, unsigned count, unsigned clusters)
+{
+    if (imnpu_address(kernels) % KERNEL_PORT_BYTES != 0 || !FITS(CLUSTER_LOAD_COUNT_KERNELS, count) ||
+        clusters >> IMNPU_CLUSTERS != 0) {
         return IMNPU_E_ARGUMENT;
     }
-    const int status = imnpu_kernels_loaded(cluster, count);
+    const int status = imnpu_cluster_check_idle(cluster);
     if (status == IMNPU_OK) {
+        imnpu_cluster_registers(cluster)->LOAD_COUNT =
+            FIELD(CLUSTER_LOAD_COUNT_KERNELS, count) | FIELD(CLUSTER_LOAD_COUNT_CLUSTERS, clusters);
         imnpu_cluster_registers(cluster)->LOAD_ADDRESS = imnpu_address(kernels);
         imnpu_cluster_command(cluster, CLUSTER_COMMAND_CODE_LOAD);
     }

@@ -189,6 +189,80 @@ static void activation(void)
     EXPECT(sums[1], 0);
 }
 
+/* Two clusters get the same kernels from one load. */
+static void broadcast(void)
+{
+    const imnpu_kernel kernel = {.height = 1, .width = 1, .channels = 1, .stride_y = 1, .stride_x = 1,
+                                 .weights = IMNPU_S4, .features = IMNPU_U4};
+    IMNPU_SYSMEM_DATA static uint64_t kernels[] = {0x7, 0x9};
+    uint8_t back[1];
+    EXPECT(imnpu_broadcast_start(0, kernels, 2, 1U << IMNPU_CLUSTERS), IMNPU_E_ARGUMENT);
+    EXPECT(imnpu_broadcast_start(0, (const uint8_t *)kernels + 1, 2, 3), IMNPU_E_ARGUMENT);
+    EXPECT(imnpu_broadcast_start(0, kernels, 65536, 3), IMNPU_E_ARGUMENT);
+    for (int i = 0; i < 2; ++i) {
+        EXPECT(imnpu_tile_mode_set(i, 0), IMNPU_OK);
+        EXPECT(imnpu_topology_set(i, 1, 1, 1), IMNPU_OK);
+        EXPECT(imnpu_kernel_set(i, &kernel), IMNPU_OK);
+    }
+    EXPECT(imnpu_broadcast_start(0, kernels, 2, 3), IMNPU_OK);
+    EXPECT(imnpu_wait(0, IMNPU_FOREVER), IMNPU_OK);
+    for (int i = 0; i < 2; ++i) {
+        EXPECT(imnpu_tile_read(i, 0, 1, back, 1), IMNPU_OK);
+        EXPECT(back[0], 0x9);
+    }
+}
+
+/* A slower clock, the same cycles; a clock that the voltage does not allow is refused. */
+static void power(void)
+{
+    const imnpu_power slow = {600, 300, 1000}, wrong = {525, 0, 600000}, normal = {525, 1500, 600000};
+    imnpu_power now;
+    imnpu_counters counted;
+    EXPECT(imnpu_power_set(99, &slow), IMNPU_E_NOT_CLAIMED);
+    EXPECT(imnpu_power_read(99, &now), IMNPU_E_NOT_CLAIMED);
+    EXPECT(imnpu_power_set(0, &slow), IMNPU_OK);
+    EXPECT(imnpu_power_read(0, &now), IMNPU_OK);
+    EXPECT(memcmp(&now, &slow, sizeof now), 0);
+    EXPECT(imnpu_counters_clear(0), IMNPU_OK);
+    EXPECT(imnpu_copy_start(0, destination, source, 64, 0, 0), IMNPU_OK);
+    EXPECT(imnpu_power_set(0, &normal), IMNPU_E_BUSY);
+    EXPECT(imnpu_wait(0, IMNPU_FOREVER), IMNPU_OK);
+    EXPECT(imnpu_counters_read(0, &counted), IMNPU_OK);
+    EXPECT((long)counted.copy_cycles, 8);
+    EXPECT((long)counted.input_port_bytes, 64);
+    EXPECT((long)counted.output_port_bytes, 64);
+    EXPECT(imnpu_power_set(0, &wrong), IMNPU_OK);
+    EXPECT(imnpu_copy_start(0, destination, source, 64, 0, 0), IMNPU_OK);
+    EXPECT(imnpu_wait(0, IMNPU_FOREVER), IMNPU_E_CLUSTER);
+    expect_cause(CLUSTER_ERROR_CAUSE_CAUSE_VOLTAGE_TOO_LOW, __LINE__);
+    EXPECT(imnpu_power_set(0, &normal), IMNPU_OK);
+}
+
+/* wait 3; halt: nobody signals. The sleeping host is woken with an error. */
+static void deadlock(void)
+{
+    static const uint32_t code[] = {0x504E4D49, 0x00010000, 24, 0, 0x08000003, 0x01000000};
+    memcpy(program, code, sizeof code);
+    EXPECT(imnpu_program_start(0, program, sizeof code, 0, 0), IMNPU_OK);
+    EXPECT(imnpu_wait(0, IMNPU_FOREVER), IMNPU_E_CLUSTER);
+    expect_cause(CLUSTER_ERROR_CAUSE_CAUSE_DEADLOCK, __LINE__);
+    expect_text(imnpu_cause_text(CLUSTER_ERROR_CAUSE_CAUSE_DEADLOCK),
+                "clusters wait for each other, and nothing else is going to happen", __LINE__);
+}
+
+/* The external memory is there, and slow. */
+static void external(void)
+{
+    imnpu_counters counted;
+    memcpy((void *)IMNPU_EXTMEM_BASE, source, sizeof source);
+    EXPECT(imnpu_counters_clear(0), IMNPU_OK);
+    EXPECT(imnpu_copy_start(0, destination, (const void *)IMNPU_EXTMEM_BASE, 64, 0, 0), IMNPU_OK);
+    EXPECT(imnpu_wait(0, IMNPU_FOREVER), IMNPU_OK);
+    EXPECT(memcmp(destination, source, sizeof source), 0);
+    EXPECT(imnpu_counters_read(0, &counted), IMNPU_OK);
+    EXPECT((long)(counted.copy_cycles + counted.stall_input_cycles), 164);
+}
+
 static void stream(void)
 {
     char frame[5] = "";
@@ -242,6 +316,10 @@ int main(void)
     codes_and_events();
     counters();
     activation();
+    broadcast();
+    power();
+    deadlock();
+    external();
     stream();
     priorities();
     EXPECT(getchar(), 'o');

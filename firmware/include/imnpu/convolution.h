@@ -105,6 +105,22 @@ int imnpu_activation_set(int cluster, const imnpu_activation *activation);
  */
 int imnpu_load_start(int cluster, const void *kernels, unsigned count);
 
+/** Starts to load the same kernels into several clusters.
+ *
+ * The others must be set up with the same topology and kernel, and be at rest until the load has ended. Only the
+ * cluster that loads is waited for.
+ *
+ * @param cluster   a claimed cluster
+ * @param kernels   at a multiple of 8
+ * @param count     kernels
+ * @param clusters  one bit a cluster that gets them; this one always does
+ * @retval IMNPU_OK             started
+ * @retval IMNPU_E_ARGUMENT     the address is not a multiple of 8, too many kernels, or no such cluster
+ * @retval IMNPU_E_NOT_CLAIMED  the cluster was not claimed
+ * @retval IMNPU_E_BUSY         the cluster is still at work
+ */
+int imnpu_broadcast_start(int cluster, const void *kernels, unsigned count, unsigned clusters);
+
 /** Says that kernels are in the tiles which imnpu_tile_write() has put there. Call it after imnpu_topology_set() and
  * imnpu_kernel_set().
  *

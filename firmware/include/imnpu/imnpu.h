@@ -11,6 +11,7 @@
 #include <imnpu/interrupt.h>
 #include <imnpu/machine.h>
 #include <imnpu/memory.h>
+#include <imnpu/power.h>
 #include <imnpu/program.h>
 #include <imnpu/semihosting.h>
 #include <imnpu/status.h>
