@@ -29,6 +29,8 @@ from asm.rules import ARRAY_FORMATS, ElementFormat, output_size
 FILE_NAME = "network.toml"
 INPUT = "input"
 """Name of the tensor that the network begins with."""
+PASS_BITS = 4
+"""Widest operand that the array multiplies in one pass."""
 
 
 class NetworkError(ValueError):
@@ -141,9 +143,15 @@ class Workload:
         return self.height * self.width * self.layer.kernels * self.kernel_weights
 
     @property
+    def array_bits(self) -> int:
+        """Bits that the array multiplies in one pass: those of the wider operand, 8 bits being passes of 4."""
+        return min(max(self.layer.weights.bits, self.input.format.bits), PASS_BITS)
+
+    @property
     def bits_per_mac(self) -> int:
-        """Bits of the wider operand."""
-        return max(self.layer.weights.bits, self.input.format.bits)
+        """Bits of a tile's row that a multiply-accumulate takes, over all its passes."""
+        passes = [-(-bits // PASS_BITS) for bits in (self.layer.weights.bits, self.input.format.bits)]
+        return self.array_bits * passes[0] * passes[1]
 
     @property
     def activation_bytes(self) -> int:

@@ -294,7 +294,7 @@ def _waiting(counted: tuple[Measured, ...], run: NetworkRun) -> float:
 def _energy(plan: LayerPlan, counted: tuple[Measured, ...], total_nj: float) -> LayerEnergy:
     """Energy by component: what the clusters counted, by the constants of the energy model; leakage is the rest."""
     tile_cycles = sum(one.tile_cycles for one in counted)
-    array = tile_cycles * ARRAY_FJ[plan.workload.bits_per_mac] / FEMTO_PER_NANO
+    array = tile_cycles * ARRAY_FJ[plan.workload.array_bits] / FEMTO_PER_NANO
     overhead = tile_cycles * OVERHEAD_FJ / FEMTO_PER_NANO
     kernels = sum(one.kernel_words for one in counted) * KERNEL_WORD_FJ / FEMTO_PER_NANO
     activations = sum(one.activation_bytes for one in counted) * ACTIVATION_BYTE_FJ / FEMTO_PER_NANO

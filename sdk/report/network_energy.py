@@ -60,7 +60,7 @@ def _cost(workload: Workload) -> Cost:
         kernel_bits=workload.weight_bits,
         macs=workload.macs,
         bits=workload.bits_per_mac,
-        array_bits=workload.bits_per_mac,
+        array_bits=workload.array_bits,
         activation_bytes=workload.activation_bytes,
     )
 

@@ -15,7 +15,7 @@ from sdk.networks.network import Network, NetworkError, network_of
 from sdk.networks.plan import plan_network
 from sdk.toolchain import ToolchainError
 
-FORMATS = ("u1", "s1", "u2", "s2", "u4", "s4")
+FORMATS = ("u1", "s1", "u2", "s2", "u4", "s4", "u8", "s8")
 
 
 @st.composite

@@ -1,0 +1,44 @@
+"""`imnpu report` with the name of a network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sdk.cli.main import USAGE, main
+
+
+def test_a_network_with_json_and_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report, picture = tmp_path / "vgg16.json", tmp_path / "vgg16.svg"
+    outputs = ["--output", str(tmp_path / "firmware"), "--json", str(report), "--svg", str(picture)]
+    assert main(["report", "vgg16", "--clusters", "8", *outputs]) == 0
+    figures = json.loads(report.read_text())
+    assert figures["exact"] is True
+    assert {"name", "cycles", "published_cycles", "utilization_pct", "energy_nj"} <= set(figures["layers"][0])
+    assert {"total_cycles", "inf_per_s", "tops_per_w", "exact"} <= set(figures)
+    text = capsys.readouterr().out
+    assert f" {figures['total_cycles']} " in text
+    assert "(published 4776)" in text
+    assert picture.read_text().startswith("<svg")
+
+
+def test_json_alone_goes_to_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "yolo2-tiny", "--timing", "strict", "--output", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["timing"] == "strict"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["vgg16", "--clusters", "9"], "invalid choice: 9"),
+        (["vgg16", "--timing", "fast"], "invalid choice: 'fast'"),
+        (["vgg17"], "invalid choice: 'vgg17'"),
+    ],
+)
+def test_wrong_arguments(arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["report", *arguments])
+    assert end.value.code == USAGE
+    assert text in capsys.readouterr().err
