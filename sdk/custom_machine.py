@@ -29,9 +29,10 @@ def load_machine(path: Path) -> MachineMap:
     """Execute a Python file, and give the `MachineMap` that it calls MACHINE.
 
     Raises:
-        UnknownMachineError: the file cannot be read or executed, or has no such variable.
+        UnknownMachineError: the file cannot be read or executed, has no such variable, or the map makes no machine.
     """
-    from emu.machine import MachineMap
+    from emu.devices.serial_port import SerialPort
+    from emu.machine import Machine, MachineMap
 
     try:
         variables = runpy.run_path(str(path))
@@ -43,4 +44,10 @@ def load_machine(path: Path) -> MachineMap:
     if not isinstance(found, MachineMap):
         what = f"is a {type(found).__name__}" if VARIABLE in variables else "is missing"
         raise UnknownMachineError(f"{path}: {VARIABLE} {what}: it must be an emu.machine.MachineMap")
+    try:
+        machine = Machine(found)
+    except Exception as error:  # its devices are programs, too
+        raise UnknownMachineError(f"{path}: {VARIABLE} makes no machine: {type(error).__name__}: {error}") from error
+    if not isinstance(machine.devices.get("uart0"), SerialPort):
+        raise UnknownMachineError(f"{path}: {VARIABLE} needs a peripheral uart0 that is a serial port")
     return found
