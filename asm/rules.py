@@ -48,7 +48,7 @@ class ElementFormat(IntEnum):
     @property
     def bits(self) -> int:
         """Bits of one element."""
-        return _WIDE_BITS.get(self, 1 << (self >> 1))
+        return _BITS[self]
 
     @property
     def value_bits(self) -> int:
@@ -58,7 +58,7 @@ class ElementFormat(IntEnum):
     @property
     def signed(self) -> bool:
         """Whether negative values exist."""
-        return self in _WIDE_BITS or bool(self & 1)
+        return self >= ElementFormat.s32 or bool(self & 1)
 
     @property
     def low(self) -> int:
@@ -75,7 +75,8 @@ class ElementFormat(IntEnum):
         return (1 << (self.value_bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
 
 
-_WIDE_BITS = {ElementFormat.s32: 32, ElementFormat.psum64: 64}
+_BITS = (1, 1, 2, 2, 4, 4, 8, 8, 32, 64)
+"""Bits of an element, by format."""
 
 
 ARRAY_FORMATS = (

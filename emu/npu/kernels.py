@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -22,7 +23,7 @@ CACHED = 64
 """Sets of unpacked kernels that a cluster keeps."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoadedKernels:
     """Which kernels are where.
 
@@ -35,6 +36,7 @@ class LoadedKernels:
     count: int
 
     @classmethod
+    @lru_cache(maxsize=CACHED)
     def of_words(cls, topology: int, shape: int, layout: int, count: int) -> LoadedKernels:
         """From the words of TOPOLOGY, KERNEL_SHAPE, KERNEL_FORMAT and LOAD_COUNT. Raises `RuleError`."""
         wiring = Topology.of_word(topology)
@@ -67,12 +69,12 @@ class LoadedKernels:
         """Bytes of the kernels in memory."""
         return self.count * self.geometry.kernel_bytes
 
-    @property
+    @cached_property
     def weight_bits(self) -> int:
         """Bits of the weights (sparse ones: with their places), without the padding of slices."""
         return self.count * self.geometry.kernel_bits
 
-    @property
+    @cached_property
     def slices(self) -> tuple[tuple[int, int], ...]:
         """Channels of each tile of a chain: (first, one past the last)."""
         shape = self.geometry
@@ -104,10 +106,15 @@ class LoadedKernels:
     def describe(self, tiles: TileArray) -> None:
         """Note in the tiles what they hold."""
         shape = self.geometry
-        bits = [shape.stored_bits(weights) for weights in shape.slice_weights]
+        bits = self._bits
         for stripe in range(self.topology.stripes):
             for number, chain, kernels in self.places(stripe):
                 tiles[number].describe(shape.weights, kernels, bits[chain])
+
+    @cached_property
+    def _bits(self) -> list[int]:
+        """Bits in a row of each tile of a chain."""
+        return [self.geometry.stored_bits(weights) for weights in self.geometry.slice_weights]
 
     def store(self, tiles: TileArray, data: NDArray[np.uint8]) -> None:
         """Write kernels into the rows of the tiles, the same ones into every stripe.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from asm import isa
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from emu.npu.cluster import Cluster
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Convolve(Command):
     """The input through the loaded kernels and the output stage into the output.
 
@@ -83,7 +84,7 @@ class Convolve(Command):
             input_tensor(cluster, type(cluster).OPERAND_ADDRESS, "third tensor (psums)") if accumulates else None,
         )
 
-    @property
+    @cached_property
     def size(self) -> tuple[int, int]:
         """Height and width of the whole result before pooling."""
         top, bottom, left, right = self.padding
@@ -94,12 +95,12 @@ class Convolve(Command):
             output_size(self.source.width, left, right, shape.width, horizontal),
         )
 
-    @property
+    @cached_property
     def rows(self) -> range:
         """Rows of the result before pooling that this command makes."""
         return self.output.rows(self.size[0])
 
-    @property
+    @cached_property
     def input_bytes(self) -> int:
         """Bytes of the rows of the input that it needs."""
         rows, (vertical, _), (top, _, _, _) = self.rows, self.strides, self.padding
@@ -107,7 +108,7 @@ class Convolve(Command):
         last = min((rows.stop - 1) * vertical - top + self.kernels.geometry.height, self.source.height)
         return self.source.bytes_of_rows(range(first, max(last, first)))
 
-    @property
+    @cached_property
     def cost(self) -> Cost:
         shape, wiring, output = self.kernels.geometry, self.kernels.topology, self.output
         weights, bits = shape.kernel_weights, mac_bits(shape.weights, self.features)
@@ -217,7 +218,7 @@ class Convolve(Command):
         return jobs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Accumulate(Convolve):
     """The same with psums that start from a third tensor."""
 
