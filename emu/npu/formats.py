@@ -57,12 +57,16 @@ def pack(values: Integers, element: ElementFormat) -> NDArray[np.uint8]:
         return np.packbits(values > 0, axis=-1, bitorder="little")
     count = values.shape[-1]
     per_byte = BYTE_BITS // element.bits
-    spread = np.zeros((*values.shape[:-1], packed_bytes(count, element) * per_byte), np.uint8)
-    spread[..., :count] = values.astype(np.uint8) & ((1 << element.bits) - 1)
+    spread = np.bitwise_and(values.astype(np.uint8, copy=False), (1 << element.bits) - 1, order="C")
+    if count % per_byte:
+        filled = np.zeros((*values.shape[:-1], packed_bytes(count, element) * per_byte), np.uint8)
+        filled[..., :count] = spread
+        spread = filled
     # Each group of bytes is one word: moving byte i down by i * (8 - bits) puts its element beside its neighbour.
     groups = spread.view(_GROUP[element.bits])
-    packed = groups.copy()
-    for place in range(1, per_byte):
+    packed = groups >> (BYTE_BITS - element.bits)
+    packed |= groups
+    for place in range(2, per_byte):
         packed |= groups >> (place * (BYTE_BITS - element.bits))
     return packed.astype(np.uint8)
 
