@@ -38,7 +38,7 @@ static void finish(int code) {
 }
 
 int main(void);
-static void reset(void) {
+void reset(void) {
     REGISTER(UART + 0x10) = 16;
     REGISTER(UART + 0x08) = 1;
     finish(main());
