@@ -89,6 +89,7 @@ def test_small_networks_are_exact_on_several_clusters(network: Network, clusters
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(network=networks(), clusters=st.integers(1, 8), timing=st.sampled_from(["published", "strict"]))
 def test_many_networks_are_exact(network: Network, clusters: int, timing: str) -> None:
