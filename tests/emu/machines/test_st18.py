@@ -9,7 +9,7 @@ from emu.clock import Clock
 from emu.device import Board
 from emu.log import Log
 from emu.machine import MachineMap
-from emu.machines import NAMES, machine_map
+from emu.machines import NAMES, UnknownMachineError, machine_map
 from emu.memory import Memory
 
 
@@ -72,3 +72,31 @@ def test_hosts_differ_only_in_their_interrupt_controllers() -> None:
     assert own == {"clint": 0x0200_0000, "plic": 0x0C00_0000}
     assert {arm.clock_hz, riscv.clock_hz} == {600_000_000}
     assert {arm.reset_address, riscv.reset_address} == {0x0800_0000}
+
+
+@pytest.mark.parametrize("timing", ["published", "strict"])
+def test_timing_and_ports(name: str, timing: str) -> None:
+    """The clusters get the model, the system memory its ports; the external memory is the slow one."""
+    made = machine_map(name, 2, timing, system_ports=3)
+    assert made.timing == timing
+    models = [item.options["timing"].value for item in made.peripherals if item.name.startswith("cluster")]
+    assert models == [timing] * 2
+    timings = {region.name: region.timing for region in made.memories}
+    assert timings["sysmem"] is not None
+    assert timings["sysmem"].ports == 3
+    external = timings["extmem"]
+    assert external is not None
+    assert (external.ports, external.bytes_per_cycle) == (1, 1)
+    assert external.latency > 0
+
+
+@pytest.mark.parametrize(
+    ("timing", "ports", "text"),
+    [
+        ("fast", 4, "there is no timing 'fast': known are published, strict"),
+        ("strict", 0, "the system memory must have at least 1 port, not 0"),
+    ],
+)
+def test_refused_timing_and_ports(timing: str, ports: int, text: str) -> None:
+    with pytest.raises(UnknownMachineError, match=text):
+        machine_map("st18", 1, timing, ports)

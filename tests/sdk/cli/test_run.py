@@ -146,6 +146,19 @@ def test_the_report(run: Run, tmp_path: Path) -> None:
     assert report["npu_energy_pj"] == first["energy_pj"]
 
 
+def test_strict_timing(run: Run, tmp_path: Path) -> None:
+    """The command of the firmware costs the same beats; the fetches of a program would cost more."""
+    for timing in ("published", "strict"):
+        result = run(b"n", "--timing", timing, "--json", str(tmp_path / "report.json"))
+        assert result.returncode == 0, result.stderr
+        report = json.loads((tmp_path / "report.json").read_text())
+        assert report["timing"] == timing
+        assert report["clusters"][0]["copy_cycles"] == 8
+    result = run(b"n", "--timing", "fast")
+    assert result.returncode == 2
+    assert b"--timing" in result.stderr
+
+
 def test_ctrl_c_stops_native_code_with_a_summary(firmware: Path) -> None:
     process = subprocess.Popen(command(firmware), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin is not None
