@@ -30,8 +30,8 @@ SCALE_BITS = 16
 class Elementwise(Command):
     """Psums from two tensors of one shape, through the output stage into the output. No tile takes part.
 
-    Inputs are those of the whole layer; a partition makes a band of the result's rows. Inputs and output have a
-    64-bit stream each, which run side by side.
+    Inputs are those of the whole layer; a partition makes a band of the result's rows (its other fields are
+    for convolutions). Inputs and output have a 64-bit stream each, which run side by side.
 
     *Inaccuracies*: published is that there is an element-wise addition; products, scales and the time are our own.
 
