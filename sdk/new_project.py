@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from emu.machines import machine_map
+from emu.machines import BOARDS, NAMES, machine_map
 from sdk.project import ProjectError
 
 TEMPLATE = Path(__file__).with_name("template")
@@ -24,11 +24,13 @@ def create_project(folder: Path, machine: str) -> list[Path]:
         The files, relative to ``folder``.
 
     Raises:
-        ProjectError: the folder is not empty, is a file, or its name cannot be a project's.
+        ProjectError: the folder is not empty, is a file, or its name cannot be a project's; the machine has no NPU.
         UnknownMachineError: there is no such machine.
         OSError: a file cannot be written.
     """
     machine_map(machine)
+    if machine in BOARDS:
+        raise ProjectError(f"{machine} has no NPU to program: projects are for {' and '.join(NAMES)}")
     name = folder.resolve().name
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
         raise ProjectError(f"{name!r} cannot be the name of a project: use letters, digits, '_', '.' and '-'")

@@ -50,3 +50,9 @@ def test_wrong_names(tmp_path: Path) -> None:
     with pytest.raises(UnknownMachineError, match="did you mean 'st18'"):
         create_project(tmp_path / "new", "st81")
     assert not (tmp_path / "new").exists()
+
+
+def test_a_board_has_nothing_to_program(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=r"^virt has no NPU to program: projects are for st18 and st18-rv32$"):
+        create_project(tmp_path / "project", "virt")
+    assert not (tmp_path / "project").exists()
