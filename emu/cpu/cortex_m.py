@@ -28,7 +28,7 @@ from emu.cpu.system_control import (
 )
 from emu.device import Board
 
-THUMB_INSTRUCTIONS = InstructionSet("thumb_block", thumb_width, arm.UC_ARM_REG_PC, arm.UC_ARM_REG_EPSR)
+THUMB_INSTRUCTIONS = InstructionSet("thumb_rare_block", thumb_width, arm.UC_ARM_REG_PC, arm.UC_ARM_REG_EPSR)
 SYSTEM_CONTROL_BASE, WATCHPOINT_BASE = 0xE000_E000, 0xE000_1000
 NEVER_EXECUTABLE = ((0x4000_0000, 0x6000_0000), (0xA000_0000, 0x1_0000_0000))
 """Device and system regions of the default memory map."""

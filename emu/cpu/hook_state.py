@@ -60,9 +60,11 @@ class Slot(IntEnum):
     """and the number of bytes, a power of two."""
     ILLEGAL_PAGE = 22
     """The bits of the newest illegal address that `HOLE_SIZE` does not keep."""
-    WATCH_COUNT = 23
+    RARE_FUNCTION = 23
+    """Address of the block hook's part for everything but counting a known block."""
+    WATCH_COUNT = 24
     """How many registers `Request.WATCH` compares, at most `WATCHED`."""
-    WATCH = 24
+    WATCH = 25
     """Their (Unicorn number, remembered value) pairs."""
 
 

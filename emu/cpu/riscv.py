@@ -57,7 +57,7 @@ TRAP_WIDTH = 4
 """Unicorn reports a trap this far behind its instruction, also behind compressed ones."""
 ENDLESS_FAULTS = 256
 RISCV_INSTRUCTIONS: Final = InstructionSet(
-    "riscv_block", riscv_width, riscv_const.UC_RISCV_REG_PC, hole=(NARROW_HOLE, NARROW_HOLE_SIZE)
+    "riscv_rare_block", riscv_width, riscv_const.UC_RISCV_REG_PC, hole=(NARROW_HOLE, NARROW_HOLE_SIZE)
 )
 CAUSE_OF_ACCESS = {
     Right.READ: Cause.LOAD_ACCESS_FAULT,
