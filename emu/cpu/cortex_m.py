@@ -50,6 +50,9 @@ class CortexM(Core):
     lazy floating-point stacking; unaligned accesses never trap, except where Unicorn says so; the exclusive monitor
     is not cleared by exceptions; unprivileged code may use the system control space; a conditional instruction that
     is not executed can still trap when it needs the disabled FPU. Exceptions are taken between blocks of instructions.
+    Breakpoints and steps cut blocks: counts stay exact, but a device access inside such a block sees an earlier time.
+
+    With CCR.DIV_0_TRP set, every division leaves the native run: about 80 us each.
     """
 
     name = "cortex-m4f"
