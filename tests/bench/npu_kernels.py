@@ -2,7 +2,7 @@
 
     python -m tests.bench.npu_kernels [repetitions]
 
-Needs `pip install onnxruntime onnx`. One thread; every repetition runs all candidates one after the other, and the
+Needs the extra `bench` (`make bench` installs it). One thread; every repetition runs all candidates one after the other, and the
 ratio is that of the medians. Features and weights have 4 bits, each layer is requantised to 4 bits and, where the
 network pools, pooled. The networks have the shapes of a VGG16-style and of a tiny-YOLO2-style classifier.
 
@@ -218,14 +218,13 @@ def measure_layers(
         print(f"  {layer.name:5} {layer.macs / 1e6:6.1f} MMAC  {figures}")
 
 
-def main() -> None:
+def main(repetitions: int = 21) -> None:
     """Measures all networks."""
-    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 21
     try:
         import onnx  # noqa: F401
         import onnxruntime
     except ImportError as error:
-        raise SystemExit(f"{error.name} is missing: pip install onnxruntime onnx") from error
+        raise SystemExit(f"{error.name} is missing: pip install -e .[bench]") from error
     ways = ", ".join(way.name for way in native.ways())
     versions = f"onnxruntime {onnxruntime.__version__}, numba {numba.__version__}"
     print(f"vectors of {compiled.LANES} x 32 bits; ways: {ways}; {versions}; one thread each")
@@ -234,4 +233,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:2]))
