@@ -2,9 +2,10 @@
 
     python -m tests.bench.npu_kernels [repetitions]
 
-Needs the extra `bench` (`make bench` installs it). One thread; every repetition runs all candidates one after the other, and the
-ratio is that of the medians. Features and weights have 4 bits, each layer is requantised to 4 bits and, where the
-network pools, pooled. The networks have the shapes of a VGG16-style and of a tiny-YOLO2-style classifier.
+Needs the extra `bench` (`make bench` installs it). One thread; every repetition runs all candidates one after the
+other, and the ratio is that of the medians. Features and weights have 4 bits, each layer is requantised to 4 bits
+and, where the network pools, pooled. The networks have the shapes of a VGG16-style and of a tiny-YOLO2-style
+classifier.
 
 The generic way profits from VNNI too, by another instruction. To see it without, set NUMBA_CPU_NAME=x86-64-v3 and
 NUMBA_CPU_FEATURES to those of the processor less avx512vnni.
