@@ -46,7 +46,11 @@ unit: $(VENV)/dev
 check-slow: $(VENV)/dev
 	$(BIN)/pytest -n $(JOBS) -m slow --hypothesis-profile=slow
 
-bench: $(VENV)/dev
+$(VENV)/bench: $(VENV)/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@
+
+bench: $(VENV)/bench
 	$(BIN)/python -m tests.bench
 
 generate: $(VENV)/dev

@@ -115,10 +115,8 @@ class BreakpointFinder:
         inlined = self.info.inlined_addresses(name)
         if inlined:
             return tuple(inlined)
-        raise BreakpointError(
-            f"there is no function or accelerator program {name!r}{self._nearest(name, self.info.functions.names)}"
-            "; write a name, file:line or *address"
-        )
+        near = self._nearest(name, self.info.functions.names) or "; write a name, file:line or *address"
+        raise BreakpointError(f"there is no function or accelerator program {name!r}{near}")
 
     @staticmethod
     def _nearest(name: str, known: Iterable[str]) -> str:

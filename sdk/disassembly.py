@@ -51,9 +51,10 @@ class Disassembler:
 
     def lines(self, code: bytes, address: int) -> list[Line]:
         """The instructions in ``code``, which lies at ``address``; what is none appears as `.byte`."""
-        return [self._line(item) for item in self._engine.disasm(code, address)]
+        items = list(self._engine.disasm(code, address))
+        return [self._line(item, before) for before, item in zip([None, *items], items, strict=False)]
 
-    def _line(self, item: Any) -> Line:
+    def _line(self, item: Any, before: Any) -> Line:
         code, text = bytes(item.bytes), f"{item.mnemonic} {item.op_str}".rstrip()
         if item.id == 0:
             return Line(item.address, code, text)
@@ -62,8 +63,17 @@ class Disassembler:
         if not flow or not item.operands or item.operands[-1].type != self._immediate:
             return Line(item.address, code, text, flow=flow)
         target = item.operands[-1].imm
+        if item.mnemonic == "jalr":
+            return Line(item.address, code, text, self._far_target(before, item), flow=True)
         if self._relative:
             target = (target + item.address) & 0xFFFF_FFFF
             others = item.op_str.rpartition(", ")[0]
             text = f"{item.mnemonic} {others + ', ' if others else ''}0x{target:x}"
         return Line(item.address, code, text, self._label(target), flow=True)
+
+    def _far_target(self, upper: Any, lower: Any) -> str:
+        """Where RISC-V's pair of `auipc` and `jalr` goes; "" if the two are no pair."""
+        if upper is None or upper.mnemonic != "auipc" or upper.operands[0].reg != lower.operands[1].reg:
+            return ""
+        target = upper.address + (upper.operands[1].imm << 12) + lower.operands[2].imm
+        return self._label(target & 0xFFFF_FFFF)

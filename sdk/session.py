@@ -167,17 +167,16 @@ class Session:
 
     def disassembly(self, address: int, count: int) -> list[Line]:
         """``count`` instructions of the host from ``address`` on; fewer at the end of the memory."""
-        lines: list[Line] = []
-        end = address
-        while len(lines) < count:
+        code, found = b"", 0
+        while found < count:
             try:
-                code = self.machine.bus.read(end, 2)
-                code += self.machine.bus.read(end + 2, self.host.instruction_size(int.from_bytes(code, "little")) - 2)
+                first = self.machine.bus.read(address + len(code), 2)
+                size = self.host.instruction_size(int.from_bytes(first, "little"))
+                code += first + self.machine.bus.read(address + len(code) + 2, size - 2)
             except BusError:
                 break
-            lines += self._disassembler.lines(code, end)[:1]
-            end += len(code)
-        return lines
+            found += 1
+        return self._disassembler.lines(code, address)
 
     def instructions_around(self, address: int, before: int, count: int) -> list[Line]:
         """``count`` instructions, of which up to ``before`` come before ``address`` in the same function."""
@@ -217,7 +216,7 @@ class Session:
                 return f"{self.fault.kind}: {self.fault.text}, in {place}"
             return f"the firmware has ended with exit code {halt.exit_code}"
         if halt.cluster is not None and halt.breakpoint is not None:
-            return f"{halt.breakpoint.wanted}: cluster {halt.cluster.index} is at {halt.breakpoint.place}"
+            return f"breakpoint {halt.breakpoint.number}, cluster {halt.cluster.index} at {halt.breakpoint.place}"
         if halt.breakpoint is not None:
             return f"breakpoint {halt.breakpoint.number}, {place}"
         return f"{halt.reason.value}: {place}"

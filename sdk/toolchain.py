@@ -165,9 +165,10 @@ class Zig(Toolchain):
         """``zig cc``, without the checks that it adds by default, and with the assertions that it removes at -O.
 
         Functions set up their frames at their beginning: where LLVM does it later, what it writes for Arm about
-        the frames is wrong, and backtraces lose a caller.
+        the frames is wrong, and backtraces lose a caller. Debug information does not say where zig is installed.
         """
-        options = ("-fno-sanitize=undefined", "-UNDEBUG", "-mllvm", "-enable-shrink-wrap=false")
+        headers = prefix_map(self._folder / "lib", "zig")
+        options = ("-fno-sanitize=undefined", "-UNDEBUG", "-mllvm", "-enable-shrink-wrap=false", *headers)
         return (self._zig, "cc", *self.target.zig, *self.target.zig_abi, *options)
 
     def link_command(self, objects: Sequence[Path], script: Path, folder: Path, elf: Path) -> list[str]:

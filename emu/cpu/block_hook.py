@@ -22,7 +22,17 @@ from numba.extending import intrinsic
 
 from emu.clock import DEADLINE, NOW
 from emu.cpu.encoding import riscv_site, riscv_width, thumb_site, thumb_width
-from emu.cpu.hook_state import PAGE_BITS, SLOTS, TABLE_ENTRIES, WATCHED, Request, Right, Slot, Stopped
+from emu.cpu.hook_state import (
+    PAGE_BITS,
+    PAGES_OF_MEMORY,
+    SLOTS,
+    TABLE_ENTRIES,
+    WATCHED,
+    Request,
+    Right,
+    Slot,
+    Stopped,
+)
 
 CLOCK, INSTRUCTIONS, REQUEST, STOPPED = map(int, (Slot.CLOCK, Slot.INSTRUCTIONS, Slot.REQUEST, Slot.STOPPED))
 BLOCK_PC, BLOCK_SIZE, BLOCK_COUNT = map(int, (Slot.BLOCK_PC, Slot.BLOCK_SIZE, Slot.BLOCK_COUNT))
@@ -32,6 +42,7 @@ STOP_FUNCTION, READ_FUNCTION = int(Slot.STOP_FUNCTION), int(Slot.READ_FUNCTION)
 WRITE_FUNCTION, IT_REGISTER, SCRATCH, SITES = map(
     int, (Slot.WRITE_FUNCTION, Slot.IT_REGISTER, Slot.SCRATCH, Slot.SITES)
 )
+RARE_FUNCTION = int(Slot.RARE_FUNCTION)
 WATCH_COUNT, WATCH = int(Slot.WATCH_COUNT), int(Slot.WATCH)
 HOLE, HOLE_SIZE, ILLEGAL_PAGE = int(Slot.HOLE), int(Slot.HOLE_SIZE), int(Slot.ILLEGAL_PAGE)
 REQUEST_NONE, REQUEST_STOP, REQUEST_STEP, REQUEST_WATCH = map(
@@ -45,6 +56,7 @@ FLAG_SHIFT, FLAG_MASK, COUNT_SHIFT = 47, 7, 50
 IT_BITS = 0x0600_FC00
 THUMB_BIT = 0x0100_0000
 WORDS = types.CPointer(types.int64)
+BLOCK_SIGNATURE = types.void(types.intp, types.uint64, types.uint32, types.int64)
 
 
 @intrinsic
@@ -80,17 +92,45 @@ def call_3(context: Any, function: Any, first: Any, second: Any, third: Any) -> 
     return types.int32(types.int64, types.intp, types.int32, types.intp), _generate_call
 
 
+@intrinsic
+def call_4(context: Any, function: Any, first: Any, second: Any, third: Any, fourth: Any) -> Any:
+    """Call the function at an address with the arguments of a block hook."""
+    return types.int32(types.int64, types.intp, types.uint64, types.uint32, types.int64), _generate_call
+
+
 def _generate_call(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     kinds = [argument.type for argument in arguments[1:]]
     pointer = ir.FunctionType(ir.IntType(32), kinds).as_pointer()
     return builder.call(builder.inttoptr(arguments[0], pointer), arguments[1:])
 
 
-def make_block_hook(width_rule: Callable[..., int], site_rule: Callable[..., int]) -> Any:
-    """The UC_HOOK_BLOCK callback for one instruction set."""
+@cfunc(BLOCK_SIGNATURE)
+def block(uc: int, address: int, length: int, user: int) -> None:
+    """UC_HOOK_BLOCK: count a known block while nothing else is to be done.
+
+    Everything else is a function of its own, called by its address: inlined, it would cost this one saved registers.
+    """
+    state = carray(words_at(user), (SLOTS,))
+    clock = carray(words_at(state[CLOCK]), (2,))
+    pc, size = types.int64(address), types.int64(length)
+    table = carray(words_at(state[TABLE]), (TABLE_ENTRIES,))
+    entry = table[types.uint64((pc >> 1) & (TABLE_ENTRIES - 1))]
+    known = entry & TAG_MASK == pc | size << 32
+    harmless = (entry >> FLAG_SHIFT) & state[SITES] == 0
+    if known and harmless and state[REQUEST] == REQUEST_NONE and clock[NOW] < clock[DEADLINE]:
+        count = entry >> COUNT_SHIFT
+        state[BLOCK_PC], state[BLOCK_SIZE], state[BLOCK_COUNT] = pc, size, count
+        state[INSTRUCTIONS] += count
+        clock[NOW] += count
+        return
+    call_4(state[RARE_FUNCTION], uc, address, length, user)
+
+
+def make_rare_block(width_rule: Callable[..., int], site_rule: Callable[..., int]) -> Any:
+    """What `block` leaves over: requests, the deadline, unknown blocks, sites; for one instruction set."""
     width, site = njit(inline="always")(width_rule), njit(inline="always")(site_rule)
 
-    @njit(inline="never")
+    @njit
     def classify(state: Any, pc: int, size: int) -> int:
         regions = carray(words_at(state[REGIONS]), (3 * 64,))
         for index in range(state[REGION_COUNT]):
@@ -105,7 +145,7 @@ def make_block_hook(width_rule: Callable[..., int], site_rule: Callable[..., int
                 return pc | size << 32 | flags << FLAG_SHIFT | count << COUNT_SHIFT
         return pc | size << 32
 
-    @njit(inline="never")
+    @njit
     def watched_changed(state: Any, uc: int, user: int) -> bool:
         for index in range(min(state[WATCH_COUNT], WATCHED)):
             state[SCRATCH] = 0
@@ -115,8 +155,8 @@ def make_block_hook(width_rule: Callable[..., int], site_rule: Callable[..., int
                 return True
         return False
 
-    @cfunc(types.void(types.intp, types.uint64, types.uint32, types.int64))
-    def block(uc: int, address: int, length: int, user: int) -> None:
+    @cfunc(BLOCK_SIGNATURE)
+    def rare_block(uc: int, address: int, length: int, user: int) -> None:
         state = carray(words_at(user), (SLOTS,))
         clock = carray(words_at(state[CLOCK]), (2,))
         request = state[REQUEST]
@@ -151,7 +191,7 @@ def make_block_hook(width_rule: Callable[..., int], site_rule: Callable[..., int
         state[INSTRUCTIONS] += count
         clock[NOW] += count
 
-    return block
+    return rare_block
 
 
 @cfunc(types.uint8(types.intp, types.uint64, types.int32, WORDS, types.int64))
@@ -176,7 +216,9 @@ def fill(uc: int, address: int, access: int, result: Any, user: int) -> int:
     entry = carray(result, (2,))
     if rights & need == 0 and need == EXECUTE and rights & MAY_EXECUTE != 0:
         rights |= EXECUTE
-        pages[page] = rights
+        first = page & ~types.uint64(PAGES_OF_MEMORY - 1)
+        for index in range(PAGES_OF_MEMORY):
+            pages[first + types.uint64(index)] = rights
     if rights & need == 0:
         offset = types.int64(address) & (state[HOLE_SIZE] - 1)
         state[ILLEGAL_PAGE] = types.int64(address) - offset
@@ -207,8 +249,9 @@ def fault(uc: int, access: int, address: int, size: int, value: int, user: Any) 
 
 
 HOOKS = {
-    "thumb_block": make_block_hook(thumb_width, thumb_site),
-    "riscv_block": make_block_hook(riscv_width, riscv_site),
+    "block": block,
+    "thumb_rare_block": make_rare_block(thumb_width, thumb_site),
+    "riscv_rare_block": make_rare_block(riscv_width, riscv_site),
     "fill": fill,
     "trap": trap,
     "fault": fault,

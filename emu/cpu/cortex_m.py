@@ -30,7 +30,7 @@ from emu.cpu.system_control import (
 )
 from emu.device import Board
 
-THUMB_INSTRUCTIONS = InstructionSet("thumb_block", thumb_width, arm.UC_ARM_REG_PC, arm.UC_ARM_REG_EPSR)
+THUMB_INSTRUCTIONS = InstructionSet("thumb_rare_block", thumb_width, arm.UC_ARM_REG_PC, arm.UC_ARM_REG_EPSR)
 SYSTEM_CONTROL_BASE, WATCHPOINT_BASE = 0xE000_E000, 0xE000_1000
 NEVER_EXECUTABLE = ((0x4000_0000, 0x6000_0000), (0xA000_0000, 0x1_0000_0000))
 """Device and system regions of the default memory map."""
@@ -53,6 +53,9 @@ class CortexM(Core):
     lazy floating-point stacking; unaligned accesses never trap, except where Unicorn says so; the exclusive monitor
     is not cleared by exceptions; unprivileged code may use the system control space; a conditional instruction that
     is not executed can still trap when it needs the disabled FPU. Exceptions are taken between blocks of instructions.
+    Breakpoints and steps cut blocks: counts stay exact, but a device access inside such a block sees an earlier time.
+
+    With CCR.DIV_0_TRP set, every division leaves the native run: about 80 us each.
     """
 
     architecture = "arm"

@@ -65,14 +65,14 @@ class InstructionSet:
     """What the engine has to know about an instruction set.
 
     Attributes:
-        block_hook: name of the block hook in `emu.cpu.native`.
+        rare_block: name in `emu.cpu.native` of the block hook's part that reads instructions.
         width: bytes of the instruction that starts with the given two bytes.
         pc: Unicorn's number of the program counter.
         it_register: Unicorn's number of the register with Thumb's IT bits, or 0.
         hole: (address, bytes) of the physical addresses that illegal accesses are mapped to.
     """
 
-    block_hook: str
+    rare_block: str
     width: Callable[[int, int], int]
     pc: int
     it_register: int = 0
@@ -165,6 +165,7 @@ class Engine:
         state[Slot.REGION_COUNT] = len(self._regions)
         state[Slot.PAGES] = self._pages.ctypes.data
         state[Slot.IT_REGISTER] = self.instruction_set.it_register
+        state[Slot.RARE_FUNCTION] = hook_addresses()[self.instruction_set.rare_block]
         state[Slot.HOLE], state[Slot.HOLE_SIZE] = self.instruction_set.hole
         for slot, function in (
             (Slot.STOP_FUNCTION, uclib.uc_emu_stop),
@@ -181,7 +182,7 @@ class Engine:
         hole_base, hole_size = self.instruction_set.hole
         everywhere, hole = (1, 0), (hole_base, hole_base + hole_size - 1)
         for kind, name, (low, high) in (
-            (unicorn_const.UC_HOOK_BLOCK, self.instruction_set.block_hook, everywhere),
+            (unicorn_const.UC_HOOK_BLOCK, "block", everywhere),
             (unicorn_const.UC_HOOK_TLB_FILL, "fill", everywhere),
             (unicorn_const.UC_HOOK_INTR, "trap", everywhere),
             # A memory hook that covers RAM would take RAM off Unicorn's fast path.

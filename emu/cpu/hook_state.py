@@ -60,9 +60,11 @@ class Slot(IntEnum):
     """and the number of bytes, a power of two."""
     ILLEGAL_PAGE = 22
     """The bits of the newest illegal address that `HOLE_SIZE` does not keep."""
-    WATCH_COUNT = 23
+    RARE_FUNCTION = 23
+    """Address of the block hook's part for everything but counting a known block."""
+    WATCH_COUNT = 24
     """How many registers `Request.WATCH` compares, at most `WATCHED`."""
-    WATCH = 24
+    WATCH = 25
     """Their (Unicorn number, remembered value) pairs."""
 
 
@@ -72,6 +74,8 @@ NO_TRAP = -1
 TABLE_ENTRIES = 1 << 16
 PAGE_BITS = 10
 """Unicorn's smallest page is 1 KiB (Arm)."""
+PAGES_OF_MEMORY = 4
+"""Pages in one of `emu.memory.PAGE` bytes, which is RV32's page in Unicorn: they have the same rights."""
 HOLE = 1 << 32
 """Arm has room above the 4 GiB for a hole of 4 GiB."""
 NARROW_HOLE, NARROW_HOLE_SIZE = 0xFFFF_F000, 0x1000

@@ -164,7 +164,7 @@ class RiscV(Core):
             if pause is not Pause.STEP:
                 return pause
         pause = self._run()
-        self._leave_breakpoint = pause not in (Pause.DEADLINE, Pause.SLEEP)
+        self._leave_breakpoint = pause not in (Pause.DEADLINE, Pause.SLEEP, Pause.REQUEST)
         return pause
 
     def _run(self) -> Pause:

@@ -21,7 +21,7 @@ UNICORN_ILLEGAL, UNICORN_CALL = 2, 8
 TRAP_WIDTH = 4
 """Unicorn reports a trap this far behind its instruction, also behind compressed ones."""
 RISCV_INSTRUCTIONS: Final = InstructionSet(
-    "riscv_block", riscv_width, riscv_const.UC_RISCV_REG_PC, hole=(NARROW_HOLE, NARROW_HOLE_SIZE)
+    "riscv_rare_block", riscv_width, riscv_const.UC_RISCV_REG_PC, hole=(NARROW_HOLE, NARROW_HOLE_SIZE)
 )
 
 

@@ -22,6 +22,7 @@ from sdk.session import Session
 
 INSTRUCTIONS_BEFORE, INSTRUCTIONS = 12, 48
 """Disassembled instructions before the current one, and in all."""
+PLACEHOLDER = ": break main, break digits.imn:12, memory image 32, help"
 REFRESH_SECONDS = 0.1
 """How often clock and serial port are redrawn while the program runs."""
 
@@ -76,7 +77,8 @@ class DebuggerApp(App[None]):
                 yield TilePane("tiles", id="tiles")
                 yield CallPane("calls", id="calls")
         yield Static(id="message")
-        yield Input(id="prompt", placeholder=": break main, break digits.imn:12, memory image 32, help", compact=True)
+        # What `b` has begun to write must not be selected, or the next key would replace it.
+        yield Input(id="prompt", placeholder=PLACEHOLDER, compact=True, select_on_focus=False)
         yield Footer()
 
     def on_mount(self) -> None:

@@ -64,7 +64,7 @@ class LinePane(ScrollView, can_focus=True):
         line = self.lines[index]
         whole = base + self.app.console.get_style(line.style)
         segments = list(line.render(self.app.console))
-        strip = Strip(Segment.apply_style(segments, base)).crop(left, left + width).extend_cell_length(width, whole)
+        strip = Strip(Segment.apply_style(segments, whole)).crop(left, left + width).extend_cell_length(width, whole)
         if index == self.cursor and self.has_focus and not line.style:
             cursor: Style = self.get_component_rich_style("line-pane--cursor")
             strip = Strip(Segment.apply_style(list(strip), post_style=Style(bgcolor=cursor.bgcolor)))

@@ -70,7 +70,7 @@ class RegisterPane(LinePane):
         """Shows values, and remembers them."""
         cells = [
             Text.assemble(
-                (f"{name:>7} ", NAME_STYLE),
+                (f"{name:>8} ", NAME_STYLE),
                 (f"{value:08x}", CHANGED_STYLE if self._before.get(name, value) != value else ""),
             )
             for name, value in registers.items()
@@ -84,7 +84,7 @@ class RegisterPane(LinePane):
     def changed(self) -> set[str]:
         """Names of the registers that stand out."""
         return {
-            line.plain[span.start - 8 : span.start].strip()
+            line.plain[span.start - 9 : span.start].strip()
             for line in self.lines
             for span in line.spans
             if span.style == CHANGED_STYLE

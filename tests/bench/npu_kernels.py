@@ -2,9 +2,13 @@
 
     python -m tests.bench.npu_kernels [repetitions]
 
-Needs `pip install onnxruntime onnx`. One thread; every repetition runs all candidates one after the other, and the
-ratio is that of the medians. Features and weights have 4 bits, each layer is requantised to 4 bits and, where the
-network pools, pooled. The networks have the shapes of a VGG16-style and of a tiny-YOLO2-style classifier.
+Needs the extra `bench` (`make bench` installs it). One thread; every repetition runs all candidates one after the
+other, and the ratio is that of the medians. Features and weights have 4 bits, each layer is requantised to 4 bits
+and, where the network pools, pooled. The networks have the shapes of a VGG16-style and of a tiny-YOLO2-style
+classifier.
+
+The generic way profits from VNNI too, by another instruction. To see it without, set NUMBA_CPU_NAME=x86-64-v3 and
+NUMBA_CPU_FEATURES to those of the processor less avx512vnni.
 """
 
 from __future__ import annotations
@@ -17,9 +21,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from emu.npu.native import compiled
 from emu.npu.native import convolution as native
 from emu.npu.native.layout import Way
 from emu.npu.native.requantisation import prepare_requantisation
@@ -182,36 +188,50 @@ def measure(title: str, layers: Sequence[Layer], repetitions: int) -> None:
     ways = {way.name: native_steps(layers, weights, way) for way in native.ways()}
     whole = onnx_model(layers, weights)
     candidates: dict[str, Callable[[], Any]] = {"onnxruntime": lambda: whole(channels_first)}
-    candidates |= {name: lambda steps=steps: chain(steps, image) for name, steps in ways.items()}
+    candidates |= {name: partial(chain, steps, image) for name, steps in ways.items()}
     times = medians(candidates, repetitions)
-    base = times["onnxruntime"]
-    print(f"{title}: onnxruntime float32 {base:.1f} ms")
+    print(f"{title}: onnxruntime float32 {times['onnxruntime']:.1f} ms")
     for name in ways:
-        print(f"  {name}: {times[name]:.2f} ms, ratio {times[name] / base:.3f}")
-    singles: dict[str, dict[str, float]] = {}
-    parts = onnx_steps(layers, weights)
-    inputs = {name: chain(steps, image) for name, steps in ways.items()}
-    floats = chain(parts, channels_first)
+        print(f"  {name}: {times[name]:.2f} ms, ratio {times[name] / times['onnxruntime']:.3f}")
+    measure_layers(layers, onnx_steps(layers, weights), channels_first, ways, image, repetitions)
+
+
+def measure_layers(
+    layers: Sequence[Layer],
+    floats: Sequence[Step],
+    channels_first: Any,
+    ways: dict[str, list[Step]],
+    image: Any,
+    repetitions: int,
+) -> None:
+    """Prints the ratio of each layer, on the inputs that it has in the network."""
+    images = {name: chain(steps, image) for name, steps in ways.items()}
+    float_images = chain(floats, channels_first)
     for index, layer in enumerate(layers):
-        turn: dict[str, Callable[[], Any]] = {"onnxruntime": lambda index=index: parts[index](floats[index])}
-        turn |= {name: lambda name=name, index=index: ways[name][index](inputs[name][index]) for name in ways}
-        singles[layer.name] = medians(turn, repetitions)
-    for layer in layers:
-        own = singles[layer.name]
-        figures = "  ".join(
-            f"{name} {own[name]:.3f} ms, ratio {own[name] / own['onnxruntime']:.2f}, "
-            f"{layer.macs / own[name] / 1e6:.0f} GMAC/s"
+        candidates: dict[str, Callable[[], Any]] = {"onnxruntime": partial(floats[index], float_images[index])}
+        candidates |= {name: partial(steps[index], images[name][index]) for name, steps in ways.items()}
+        times = medians(candidates, repetitions)
+        figures = "; ".join(
+            f"{name} {times[name]:.3f} ms, ratio {times[name] / times['onnxruntime']:.2f}, "
+            f"{layer.macs / times[name] / 1e6:.0f} GMAC/s"
             for name in ways
         )
         print(f"  {layer.name:5} {layer.macs / 1e6:6.1f} MMAC  {figures}")
 
 
-def main() -> None:
+def main(repetitions: int = 21) -> None:
     """Measures all networks."""
-    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 21
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime
+    except ImportError as error:
+        raise SystemExit(f"{error.name} is missing: pip install -e .[bench]") from error
+    ways = ", ".join(way.name for way in native.ways())
+    versions = f"onnxruntime {onnxruntime.__version__}, numba {numba.__version__}"
+    print(f"vectors of {compiled.LANES} x 32 bits; ways: {ways}; {versions}; one thread each")
     for title, layers in NETWORKS.items():
         measure(title, layers, repetitions)
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(int, sys.argv[1:2]))

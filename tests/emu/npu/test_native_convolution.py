@@ -43,9 +43,8 @@ def random_elements(generator: np.random.Generator, dtype: type, bits: int, shap
     return generator.integers(low, low + 2**bits, shape).astype(dtype)
 
 
-@settings(max_examples=100)
-@given(convolutions())
-def test_psums_of_any_convolution(case: tuple) -> None:
+def check_psums(case: tuple) -> None:
+    """Every way gives the sums of plain loops."""
     features, weights, stride, padding = case
     expected = integer.conv2d(features, weights, 1, padding)[:: stride[0], :: stride[1]]
     for way in WAYS:
@@ -54,16 +53,17 @@ def test_psums_of_any_convolution(case: tuple) -> None:
         assert np.array_equal(psums, expected), way
 
 
+@settings(max_examples=100)
+@given(convolutions())
+def test_psums_of_any_convolution(case: tuple) -> None:
+    check_psums(case)
+
+
 @pytest.mark.slow
 @settings(max_examples=10_000)
 @given(convolutions())
 def test_psums_of_many_convolutions(case: tuple) -> None:
-    features, weights, stride, padding = case
-    expected = integer.conv2d(features, weights, 1, padding)[:: stride[0], :: stride[1]]
-    for way in WAYS:
-        assert np.array_equal(
-            convolution.convolve(features, convolution.prepare(weights, way), stride, padding), expected
-        )
+    check_psums(case)
 
 
 @every_way

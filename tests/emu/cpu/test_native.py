@@ -1,0 +1,59 @@
+"""The native hooks: compiled once into a file, loaded without numba, replaceable by plain numba functions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emu.cpu import native
+from tests.emu.cpu.arm_board import assemble
+
+LOAD = "import sys; from emu.cpu.native import hook_addresses; hook_addresses(); print('numba' in sys.modules)"
+LOOP = "reset: ldr r2, =1000\n 1: subs r2, #1\n bne 1b\n finish 0\n"
+
+
+def load_in_new_process(cache: Path) -> str:
+    """Whether the process had to import numba."""
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(Path(native.__file__).parents[2])}
+    return subprocess.run(
+        [sys.executable, "-c", LOAD], env=environment, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_numba_is_needed_only_once(tmp_path: Path) -> None:
+    assert load_in_new_process(tmp_path) == "True"
+    (file,) = (tmp_path / "imnpu").iterdir()
+    assert file.suffix == ".o"
+    assert load_in_new_process(tmp_path) == "False"
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "imnpu").write_text("a file where the folder would be")
+    assert load_in_new_process(tmp_path) == "True"
+
+
+@pytest.fixture
+def plain_hooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The hooks as numba makes them, as if llvmlite had refused to inline."""
+
+    def refuse(*_: Any) -> bytes:
+        raise RuntimeError("refused")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(native, "_compile", refuse)
+    native.hook_addresses.cache_clear()
+    yield
+    native.hook_addresses.cache_clear()
+
+
+@pytest.mark.usefixtures("plain_hooks")
+def test_plain_hooks_count_the_same(tmp_path: Path) -> None:
+    board = assemble(tmp_path, LOOP)
+    assert board.machine.run().exit_code == 0
+    assert board.core.instructions == 1 + 2 * 1000 + 3
