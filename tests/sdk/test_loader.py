@@ -173,7 +173,7 @@ def test_no_memory_there() -> None:
     assert text == (
         "fw.elf: segment 1 (0x10000000, 4 bytes) does not fit the memory of st18: there is no memory at 0x10000000; "
         "memories: flash 0x08000000 (2097152 bytes), sram 0x20000000 (262144 bytes), "
-        "sysmem 0x30000000 (2097152 bytes), tiles0 0x38000000 (32768 bytes)"
+        "sysmem 0x30000000 (2097152 bytes), extmem 0x60000000 (16777216 bytes), tiles0 0x38000000 (32768 bytes)"
     )
 
 

@@ -52,7 +52,7 @@ def test_blob_and_back(source: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert blob == asm.assemble(SOURCE).blob({"weights": 0x3000_0000})
     assert disassemble("prog.bin") == 0
     assert capsys.readouterr().out == (
-        "0x0010  20020210 30000000 00000004  at_10: load at 0x30000000, count=4\n"
+        "0x0010  20024210 30000000 00000004  at_10: load at 0x30000000, count=4\n"
         "0x001c  03010000 00000010           jump at_10\n"
     )
     assert disassemble("prog.bin", "--source") == 0
@@ -82,7 +82,7 @@ def test_list(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == (
         "0x0000  504e4d49 00010000 00000024  ; header\n"
         "0x000c  00000000\n"
-        "0x0010  20020210 00000000 00000004     2  start: load at extern weights, count=4\n"
+        "0x0010  20024210 00000000 00000004     2  start: load at extern weights, count=4\n"
         "0x001c  03010000 00000010              3         jump start\n"
     )
 
