@@ -22,7 +22,17 @@ from numba.extending import intrinsic
 
 from emu.clock import DEADLINE, NOW
 from emu.cpu.encoding import riscv_site, riscv_width, thumb_site, thumb_width
-from emu.cpu.hook_state import PAGE_BITS, SLOTS, TABLE_ENTRIES, WATCHED, Request, Right, Slot, Stopped
+from emu.cpu.hook_state import (
+    PAGE_BITS,
+    PAGES_OF_MEMORY,
+    SLOTS,
+    TABLE_ENTRIES,
+    WATCHED,
+    Request,
+    Right,
+    Slot,
+    Stopped,
+)
 
 CLOCK, INSTRUCTIONS, REQUEST, STOPPED = map(int, (Slot.CLOCK, Slot.INSTRUCTIONS, Slot.REQUEST, Slot.STOPPED))
 BLOCK_PC, BLOCK_SIZE, BLOCK_COUNT = map(int, (Slot.BLOCK_PC, Slot.BLOCK_SIZE, Slot.BLOCK_COUNT))
@@ -176,7 +186,9 @@ def fill(uc: int, address: int, access: int, result: Any, user: int) -> int:
     entry = carray(result, (2,))
     if rights & need == 0 and need == EXECUTE and rights & MAY_EXECUTE != 0:
         rights |= EXECUTE
-        pages[page] = rights
+        first = page & ~types.uint64(PAGES_OF_MEMORY - 1)
+        for index in range(PAGES_OF_MEMORY):
+            pages[first + types.uint64(index)] = rights
     if rights & need == 0:
         offset = types.int64(address) & (state[HOLE_SIZE] - 1)
         state[ILLEGAL_PAGE] = types.int64(address) - offset

@@ -72,6 +72,8 @@ NO_TRAP = -1
 TABLE_ENTRIES = 1 << 16
 PAGE_BITS = 10
 """Unicorn's smallest page is 1 KiB (Arm)."""
+PAGES_OF_MEMORY = 4
+"""Pages in one of `emu.memory.PAGE` bytes, which is RV32's page in Unicorn: they have the same rights."""
 HOLE = 1 << 32
 """Arm has room above the 4 GiB for a hole of 4 GiB."""
 NARROW_HOLE, NARROW_HOLE_SIZE = 0xFFFF_F000, 0x1000
