@@ -144,6 +144,8 @@ def decode_wide(word: int) -> int:
             return pack(SUBTRACT if function == 0 else SHIFT_RIGHT_SIGNED, target, first, second, 0)
     if major == 0x0F and function < 2:
         return FENCE if function == 0 else INSTRUCTION_FENCE
+    if word & 0xFE00_707F == 0x2200_0053:
+        return LONE_TRAP
     return decode_system(word) if major == 0x73 else TRAP
 
 

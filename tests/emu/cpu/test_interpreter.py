@@ -139,6 +139,15 @@ def load_nothing(engine: str) -> Machine:
     return machine
 
 
+def test_an_illegal_instruction_that_unicorn_passes_over_traps(program: Program) -> None:
+    for engine in ENGINES:
+        machine = program(
+            "la t0, 1f\n csrw mtvec, t0\n .word 0x23930153\n .balign 4\n 1: csrr s0, mcause\n exit 0", engine
+        )
+        assert machine.run(1000).reason is StopReason.EXIT
+        assert machine.core.read_register("s0") == 2
+
+
 def test_compressed_instructions_are_the_same() -> None:
     step_compressed(range(0, 1 << 16, 41))
 
