@@ -5,12 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= auto
 
-.PHONY: help demo test lint types generated unit check-slow generate bench clean
+.PHONY: help demo test lint types generated unit check-slow check-riscv-tests generate bench clean
 
 help:
 	@echo "make demo         build the digits example for both hosts, run it, show the result"
 	@echo "make test         everything that must hold: lint, types, generated files, tests, examples"
 	@echo "make check-slow   the long proofs (10,000 generated cases, mutated files)"
+	@echo "make check-riscv-tests DIR=...  a checkout of riscv-tests on both RV32IMC engines"
+	@echo "make check-riscv-tests DIR=<checkout>   the riscv-tests on both RV32 engines"
 	@echo "make bench        speed, measured side by side, with machine facts"
 	@echo "make generate     regenerate headers, SVD, linker regions and manuals from the register declarations"
 	@echo "make clean        remove build/ and the virtual environment"
@@ -45,6 +47,9 @@ unit: $(VENV)/dev
 
 check-slow: $(VENV)/dev
 	$(BIN)/pytest -n $(JOBS) -m slow --hypothesis-profile=slow
+
+check-riscv-tests: $(VENV)/dev
+	$(BIN)/python -m tests.riscv_tests $(DIR)
 
 $(VENV)/bench: $(VENV)/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'

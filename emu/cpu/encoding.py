@@ -31,9 +31,11 @@ def riscv_width(first: int, second: int) -> int:
 def riscv_site(first: int, second: int, fourth: int) -> int:
     """Kind of a RISC-V instruction by its bytes.
 
-    USER_COUNTER: a CSR instruction on 0xC00..0xC9F. IGNORED: an illegal compressed instruction that Unicorn passes
-    over, where it should trap. Else 0.
+    USER_COUNTER: a CSR instruction on 0xC00..0xC9F. IGNORED: an illegal instruction that Unicorn passes over, where it
+    should trap: many compressed ones, and fsgnj.d. Else 0.
     """
+    if first & 0x7F == 0x53 and second & 0x70 == 0 and fourth & 0xFE == 0x22:
+        return IGNORED
     if first & 0x7F == 0x73 and second & 0x30 != 0 and 0xC0 <= fourth < 0xCA:
         return USER_COUNTER
     quadrant, function, bit_12 = first & 3, second >> 5, second & 0x10 != 0

@@ -8,7 +8,7 @@ each of them. A block begins where control arrives and ends
 - behind a branch, a jump, fence.i, and every instruction that traps or is carried out by `RiscV` (CSR instructions,
   mret, ecall, ebreak, illegal ones), but not behind wfi, fence and sfence.vma;
 - before a breakpoint, and before instructions that `encoding.riscv_site` marks: reads of user counters, and some
-  illegal compressed instructions;
+  illegal instructions;
 - behind the instruction that reaches or crosses the end of a page of 4 KiB;
 - behind `LONGEST_BLOCK` instructions.
 

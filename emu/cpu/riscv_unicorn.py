@@ -36,9 +36,11 @@ class UnicornHart:
         ValueError: something is mapped at `NARROW_HOLE`.
 
     *Inaccuracies*: a block of hundreds of instructions, dozens of them divisions, may end before `LONGEST_BLOCK`.
-    An instruction fetch that faults in the second half of an
-    instruction is reported at the beginning of its block, without executing that block. Code that is overwritten
-    by code of another number of instructions and the same size keeps its count until the next `invalidate`.
+    A block that runs into a compressed instruction of all zeros (c.addi4spn by 0) does not count it while it executes:
+    devices see the time one cycle early. An instruction fetch that faults in the second half of an
+    instruction is reported at the beginning of its block, without executing that block. A block
+    that overwrites itself and is left early is counted by its new instructions. Code that is overwritten by code of
+    the same size and another number of instructions keeps its count until the next `invalidate`.
     """
 
     def __init__(self, board: Board, on_trap: Trap) -> None:

@@ -2,7 +2,7 @@
 
 The functions are plain Python on integers; numba compiles them, and `emu.cpu.interpreter.plain` loads the same source
 without numba, as the readable definition that the compiled one is tested against. All that the compiled code depends
-on is in this file, because numba's cache follows one file. Importing it imports numba.
+on is in this file and `pointers`; numba's cache follows this one only. Importing it imports numba.
 
 All state is in memory that is referred to by address. The *state* is an array of 64-bit words, see the slots below.
 Three tables have a word for each of the 2^20 pages of the address space. An instruction that was decoded is an
@@ -21,13 +21,12 @@ Inaccuracies: one cycle per instruction. A block's cycles are added when it star
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from llvmlite import ir
-from numba import config, njit, types
-from numba.extending import intrinsic
+from numba import njit
+
+from emu.cpu.interpreter.pointers import reader, writer
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -83,48 +82,8 @@ def compiled(function: Function) -> Function:
     return cast(Function, njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
-def _read(bits: int) -> Callable[[int], int]:
-    """Function: the unsigned (64 bits: signed) number at an address of the host, which need not be aligned."""
-    if config.DISABLE_JIT:
-        kind = {8: ctypes.c_uint8, 16: ctypes.c_uint16, 32: ctypes.c_uint32, 64: ctypes.c_int64}[bits]
-        return lambda address: int(kind.from_address(address).value)
-
-    @intrinsic
-    def read(context: Any, address: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            pointer = builder.inttoptr(arguments[0], ir.IntType(bits).as_pointer())
-            return builder.zext(builder.load(pointer, align=1), ir.IntType(64))
-
-        return types.int64(types.int64), generate
-
-    return cast(Callable[[int], int], read)
-
-
-def _write(bits: int) -> Callable[[int, int], None]:
-    """Function: put the low bits of a number at an address of the host."""
-    if config.DISABLE_JIT:
-        kind = {8: ctypes.c_uint8, 16: ctypes.c_uint16, 32: ctypes.c_uint32, 64: ctypes.c_int64}[bits]
-
-        def plain(address: int, value: int) -> None:
-            kind.from_address(address).value = value
-
-        return plain
-
-    @intrinsic
-    def write(context: Any, address: Any, value: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            pointer = builder.inttoptr(arguments[0], ir.IntType(bits).as_pointer())
-            value = arguments[1] if bits == 64 else builder.trunc(arguments[1], ir.IntType(bits))
-            builder.store(value, pointer, align=1)
-            return context.get_dummy_value()
-
-        return types.void(types.int64, types.int64), generate
-
-    return cast(Callable[[int, int], None], write)
-
-
-read_8, read_16, read_32, read_64 = _read(8), _read(16), _read(32), _read(64)
-write_8, write_16, write_32, write_64 = _write(8), _write(16), _write(32), _write(64)
+read_8, read_16, read_32, read_64 = reader(8), reader(16), reader(32), reader(64)
+write_8, write_16, write_32, write_64 = writer(8), writer(16), writer(32), writer(64)
 
 
 @compiled
@@ -185,9 +144,9 @@ def decode_wide(word: int) -> int:
             return pack(SUBTRACT if function == 0 else SHIFT_RIGHT_SIGNED, target, first, second, 0)
     if major == 0x0F and function < 2:
         return FENCE if function == 0 else INSTRUCTION_FENCE
-    if major == 0x73:
-        return decode_system(word)
-    return TRAP
+    if word & 0xFE00_707F == 0x2200_0053:
+        return LONE_TRAP
+    return decode_system(word) if major == 0x73 else TRAP
 
 
 @compiled
@@ -330,13 +289,7 @@ def store_to_code(state: int, address: int, size: int, value: int) -> bool:
     page = address >> PAGE_BITS
     if (address & PAGE_MASK) + size > PAGE or read_64(code + 8 * page) & WRITABLE == 0:
         return False
-    host = read_64(loads + 8 * page) + address
-    if size == 4:
-        write_32(host, value)
-    elif size == 2:
-        write_16(host, value)
-    else:
-        write_8(host, value)
+    store(STORE_BYTE + size // 2, read_64(loads + 8 * page) + address, value)
     half = address - 2 & ~1
     while half < address + size:
         entries = read_64(code + 8 * ((half & WORD) >> PAGE_BITS)) & ~WRITABLE
