@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import npu_kernels
+from tests.bench import npu_kernels, npu_networks
 
-PARTS: dict[str, Callable[[], None]] = {"npu-kernels": npu_kernels.main}
+PARTS: dict[str, Callable[[], None]] = {"npu-kernels": npu_kernels.main, "npu": npu_networks.main}
 
 
 def main(names: list[str]) -> int:
