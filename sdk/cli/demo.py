@@ -8,7 +8,7 @@ from pathlib import Path
 EXAMPLES = """\
 examples:
   imnpu demo                        build, run, show; writes build/demo/report.json
-  imnpu demo --output /tmp/demo     somewhere else
+  imnpu demo --output digits-demo    somewhere else
 """
 
 
