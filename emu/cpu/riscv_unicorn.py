@@ -137,7 +137,7 @@ class UnicornHart:
         """An instruction is not native; the run is not stopped for it, and goes on where this leaves the pc."""
         pc = (self._engine.pc - TRAP_WIDTH) & 0xFFFF_FFFF
         if number not in (UNICORN_ILLEGAL, UNICORN_CALL):
-            raise NotImplementedError(f"Unicorn's exception {number} at 0x{pc:08x} is not expected")
+            raise RuntimeError(f"Unicorn's exception {number} at 0x{pc:08x} is not expected")
         self._engine.retract(pc)
         self._on_trap(pc, number == UNICORN_CALL)
 
