@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from emu.cpu import ENGINES
 from emu.cpu.core import FaultReport
 from emu.devices.serial_port import SerialPort
 from emu.devices.stream import InputStream
@@ -140,6 +141,7 @@ class Runner:
         machine: what to run it on.
         stream: bytes that the input stream delivers.
         uart_input: bytes that the serial port receives.
+        engine: what executes the host's instructions, one of `emu.cpu.ENGINES`.
 
     Attributes:
         uart: bytes sent so far.
@@ -149,12 +151,21 @@ class Runner:
 
     Raises:
         ImageError: the image is for another host or does not fit, or there is no device for ``stream``.
+        UnknownEngineError: the host has no such engine.
     """
 
-    def __init__(self, image: Image, machine: MachineMap, *, stream: bytes = b"", uart_input: bytes = b"") -> None:
+    def __init__(
+        self,
+        image: Image,
+        machine: MachineMap,
+        *,
+        stream: bytes = b"",
+        uart_input: bytes = b"",
+        engine: str = ENGINES[0],
+    ) -> None:
         check_fits(image, machine)
         self.image = image
-        self.machine = Machine(machine)
+        self.machine = Machine(machine, engine)
         load_into(image, self.machine.bus)
         self.uart = bytearray()
         self.commands: list[CommandRecord] = []

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emu.bus import BusError
+from emu.cpu import ENGINES
 from emu.cpu.core import FaultReport
 from emu.machines import MAX_CLUSTERS, machine_map
 from emu.npu.cluster import Cluster
@@ -222,7 +223,13 @@ class Session:
         return f"{halt.reason.value}: {place}"
 
 
-def open_session(elf: Path, machine: str | None = None, clusters: int = MAX_CLUSTERS, stream: bytes = b"") -> Session:
+def open_session(
+    elf: Path,
+    machine: str | None = None,
+    clusters: int = MAX_CLUSTERS,
+    stream: bytes = b"",
+    engine: str = ENGINES[0],
+) -> Session:
     """A session at the reset of a program.
 
     Args:
@@ -230,12 +237,14 @@ def open_session(elf: Path, machine: str | None = None, clusters: int = MAX_CLUS
         machine: name of the machine, None: the one that fits the firmware.
         clusters: NPU clusters that the machine has.
         stream: what the input stream delivers.
+        engine: what executes the host's instructions.
 
     Raises:
         ImageError: the file is not firmware for the machine.
         UnknownMachineError: there is no such machine.
+        UnknownEngineError: the host has no such engine.
         DebugInfoError: the debug information is damaged.
     """
     image = load_elf(elf)
-    runner = Runner(image, machine_map(machine or machine_for(image), clusters), stream=stream)
+    runner = Runner(image, machine_map(machine or machine_for(image), clusters), stream=stream, engine=engine)
     return Session(runner, DebugInfo(elf))

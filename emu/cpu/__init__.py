@@ -35,7 +35,9 @@ def make_core(name: str, board: Board, reset_address: int, engine: str = ENGINES
         model = MODELS[name]
 
         if engine != ENGINES[0]:
-            raise UnknownEngineError(f"{name} has no engine {engine!r}: engines: {ENGINES[0]}")
+            raise UnknownEngineError(
+                f"{name} has no engine {engine!r}: use {ENGINES[0]}, or a machine with an RV32 host"
+            )
         return CortexM(board, reset_address, model)
     if name == "rv32imc":
         from emu.cpu.riscv import RiscV

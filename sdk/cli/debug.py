@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emu.cpu import ENGINES
+
 if TYPE_CHECKING:
     from sdk.session import Session
 
@@ -36,6 +38,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clusters", type=int, default=8, metavar="N", help="NPU clusters, 1..8 (default: %(default)s)"
     )
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="what executes the host's instructions; the interpreter is for RV32 hosts (default: %(default)s)",
+    )
     parser.add_argument("--stream", type=Path, metavar="FILE", help="bytes for the input stream")
     parser.add_argument(
         "--break",
@@ -52,7 +60,7 @@ def main(args: argparse.Namespace) -> int:
     from sdk.session import open_session
 
     stream = args.stream.read_bytes() if args.stream else b""
-    session = open_session(args.elf, args.machine, args.clusters, stream)
+    session = open_session(args.elf, args.machine, args.clusters, stream, args.engine)
     for where in args.breakpoints:
         session.breakpoints.add(where)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emu.cpu import ENGINES
+
 if TYPE_CHECKING:
     from emu.cpu.core import Core
     from emu.log import Message
@@ -70,6 +72,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="how long NPU commands take: the published rule, or whole cycles with ports and beats "
         "(default: %(default)s)",
     )
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="what executes the host's instructions; the interpreter is for RV32 hosts (default: %(default)s)",
+    )
     parser.add_argument("--max-cycles", type=_cycles, metavar="N", help="stop after N machine cycles")
     parser.add_argument("--stream", type=Path, metavar="FILE", help="bytes for the input stream")
     parser.add_argument(
@@ -110,7 +118,7 @@ def main(args: argparse.Namespace) -> int:
     image = load_firmware(args.elf, chosen, args.load_address)
     machine = chosen or find_machine(machine_for(image), args.clusters, args.timing)
     stream = args.stream.read_bytes() if args.stream else b""
-    runner = Runner(image, machine, stream=stream, uart_input=_uart_input(args.uart_input))
+    runner = Runner(image, machine, stream=stream, uart_input=_uart_input(args.uart_input), engine=args.engine)
     runner.port.sinks.append(_print_bytes)
     runner.machine.core.semihosting.console.append(_print_console)
     if not args.quiet:

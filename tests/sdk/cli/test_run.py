@@ -211,3 +211,20 @@ def test_wrong_inputs(tmp_path: Path, firmware: Path) -> None:
         assert message in result.stderr
         assert "Traceback" not in result.stderr
         assert result.stdout == ""
+
+
+def test_the_interpreter_gives_the_same_figures_on_rv32_and_is_refused_on_arm(
+    run: Run, firmware: Path, tmp_path: Path
+) -> None:
+    result = run(b"n", "--engine", "interpreter", "--quiet", "--json", str(tmp_path / "interpreted"))
+    if firmware.stem == "st18":
+        assert result.returncode == 1
+        assert result.stderr == (
+            b"imnpu: cortex-m4f has no engine 'interpreter': use unicorn, or a machine with an RV32 host\n"
+        )
+        return
+    native = run(b"n", "--quiet", "--json", str(tmp_path / "native"))
+    assert (result.returncode, result.stdout) == (native.returncode, native.stdout)
+    reports = [json.loads((tmp_path / name).read_text()) for name in ("interpreted", "native")]
+    assert all(report.pop("wall_clock") for report in reports)
+    assert reports[0] == reports[1]
