@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -64,15 +63,14 @@ def test_single_steps_are_the_same(torture: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [*EXAMPLES, "digits"])
-def test_examples_are_the_same(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_are_the_same(name: str, tmp_path: Path) -> None:
     folder = tmp_path / name
     shutil.copytree(paths.examples() / name, folder, ignore=shutil.ignore_patterns("build"))
     made = build(open_project(folder), BuildOptions(machine="st18-rv32"))
     stream = (folder / "images.bin").read_bytes() if name == "digits" else b""
     outcomes = []
     for engine in ENGINES:
-        monkeypatch.setattr("sdk.runner.Machine", partial(Machine, engine=engine))
-        runner = Runner(load_elf(made.elf), machine_map("st18-rv32", clusters=1), stream=stream)
+        runner = Runner(load_elf(made.elf), machine_map("st18-rv32", clusters=1), stream=stream, engine=engine)
         result = runner.run(100_000_000)
         host = runner.machine.core
         registers = {register: host.read_register(register) for register in host.register_names}
