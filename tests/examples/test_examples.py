@@ -15,7 +15,7 @@ from sdk.loader import load_elf
 from sdk.project import open_project
 from sdk.runner import Runner
 
-EXAMPLES = ("hello", "interrupts", "tile_by_hand", "conv_program")
+EXAMPLES = ("hello", "interrupts", "tile_by_hand", "conv_program", "rnn", "lstm")
 CYCLES = 100_000_000
 
 
