@@ -35,6 +35,11 @@ THUMB = 1 << 24
 """T bit of xPSR."""
 
 
+def _it_state(flags: int) -> int:
+    """ITSTATE in an xPSR."""
+    return flags >> 8 & 0xFC | flags >> 25 & 3
+
+
 class ArmRegisters:
     """Reads and writes registers by name, with the rights of privileged code whatever the core is doing.
 
@@ -103,6 +108,35 @@ class ArmRegisters:
     def thumb(self) -> bool:
         """The T bit; execution with it clear is a UsageFault."""
         return bool(self._position.read()[1] & THUMB)
+
+    @property
+    def condition_passed(self) -> bool:
+        """Whether the next instruction is executed: false only inside an IT block."""
+        flags = self._position.read()[1]
+        state = _it_state(flags)
+        if not state & 0xF:
+            return True
+        negative, zero, carry, overflow = (bool(flags >> bit & 1) for bit in (31, 30, 29, 28))
+        condition = state >> 4
+        passed = (
+            zero,
+            carry,
+            negative,
+            overflow,
+            carry and not zero,
+            negative == overflow,
+            negative == overflow and not zero,
+            True,
+        )[condition >> 1]
+        return passed != bool(condition & 1)
+
+    def skip(self, width: int) -> None:
+        """Go on behind the next instruction of ``width`` bytes, which counts for its IT block."""
+        pc, flags = self._position.read()
+        state = _it_state(flags)
+        state = 0 if not state & 7 else state & 0xE0 | state << 1 & 0x1F
+        # Bits 7..2 of ITSTATE are bits 15..10 of xPSR, bits 1..0 are bits 26..25.
+        self._restart.write(THUMB | (state & 0xFC) << 8 | (state & 3) << 25, pc + width | 1)
 
     @property
     def start(self) -> int:

@@ -3,7 +3,7 @@
 `emu.cpu.native` compiles this file once and keeps the machine code; with a warm cache it is not imported.
 The functions never raise, allocate nothing and refer to no Python object.
 
-A word of the block table is ``pc | size << 32 | flags << 47 | instructions << 50``: a direct-mapped cache from
+A word of the block table is ``pc | size << 32 | flags << 44 | instructions << 54``: a direct-mapped cache from
 a block to its number of instructions, tagged by address and size. ``flags`` are the `Site` kinds in the block.
 
 Inaccuracies: code that firmware overwrites in RAM by other code, of which a block happens to have the same
@@ -16,12 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
 from numba import carray, cfunc, njit, types
-from numba.extending import intrinsic
 
 from emu.clock import DEADLINE, NOW
-from emu.cpu.encoding import riscv_site, riscv_width, thumb_site, thumb_width
+from emu.cpu.encoding import LOAD_EXCLUSIVE, STORE_EXCLUSIVE, riscv_site, riscv_width, thumb_site, thumb_width
 from emu.cpu.hook_state import (
     PAGE_BITS,
     PAGES_OF_MEMORY,
@@ -33,6 +31,7 @@ from emu.cpu.hook_state import (
     Slot,
     Stopped,
 )
+from emu.cpu.native_calls import bytes_at, call_1, call_3, call_4, words_at
 
 CLOCK, INSTRUCTIONS, REQUEST, STOPPED = map(int, (Slot.CLOCK, Slot.INSTRUCTIONS, Slot.REQUEST, Slot.STOPPED))
 BLOCK_PC, BLOCK_SIZE, BLOCK_COUNT = map(int, (Slot.BLOCK_PC, Slot.BLOCK_SIZE, Slot.BLOCK_COUNT))
@@ -51,57 +50,13 @@ REQUEST_NONE, REQUEST_STOP, REQUEST_STEP, REQUEST_WATCH = map(
 AT_DEADLINE, AT_REQUEST, AT_SITE, AT_WATCH = map(int, (Stopped.DEADLINE, Stopped.REQUEST, Stopped.SITE, Stopped.WATCH))
 EXECUTE, MAY_EXECUTE, RIGHTS = int(Right.EXECUTE), int(Right.MAY_EXECUTE), 7
 UC_MEM_READ = 16
-TAG_MASK = (1 << 47) - 1
-FLAG_SHIFT, FLAG_MASK, COUNT_SHIFT = 47, 7, 50
+TAG_MASK = (1 << 44) - 1
+FLAG_SHIFT, COUNT_SHIFT, COUNT_MASK = 44, 54, 0x3FF
+EXCLUSIVE = LOAD_EXCLUSIVE | STORE_EXCLUSIVE
 IT_BITS = 0x0600_FC00
 THUMB_BIT = 0x0100_0000
 WORDS = types.CPointer(types.int64)
 BLOCK_SIGNATURE = types.void(types.intp, types.uint64, types.uint32, types.int64)
-
-
-@intrinsic
-def bytes_at(context: Any, address: Any) -> Any:
-    """The address as a pointer to bytes."""
-    return _pointer(types.uint8, address)
-
-
-@intrinsic
-def words_at(context: Any, address: Any) -> Any:
-    """The address as a pointer to 64-bit integers."""
-    return _pointer(types.int64, address)
-
-
-def _pointer(element: Any, address: Any) -> Any:
-    signature = types.CPointer(element)(address)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
-
-    return signature, generate
-
-
-@intrinsic
-def call_1(context: Any, function: Any, first: Any) -> Any:
-    """Call the C function at an address with a pointer."""
-    return types.int32(types.int64, types.intp), _generate_call
-
-
-@intrinsic
-def call_3(context: Any, function: Any, first: Any, second: Any, third: Any) -> Any:
-    """Call the C function at an address with a pointer, an int and a pointer."""
-    return types.int32(types.int64, types.intp, types.int32, types.intp), _generate_call
-
-
-@intrinsic
-def call_4(context: Any, function: Any, first: Any, second: Any, third: Any, fourth: Any) -> Any:
-    """Call the function at an address with the arguments of a block hook."""
-    return types.int32(types.int64, types.intp, types.uint64, types.uint32, types.int64), _generate_call
-
-
-def _generate_call(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    kinds = [argument.type for argument in arguments[1:]]
-    pointer = ir.FunctionType(ir.IntType(32), kinds).as_pointer()
-    return builder.call(builder.inttoptr(arguments[0], pointer), arguments[1:])
 
 
 @cfunc(BLOCK_SIGNATURE)
@@ -118,7 +73,7 @@ def block(uc: int, address: int, length: int, user: int) -> None:
     known = entry & TAG_MASK == pc | size << 32
     harmless = (entry >> FLAG_SHIFT) & state[SITES] == 0
     if known and harmless and state[REQUEST] == REQUEST_NONE and clock[NOW] < clock[DEADLINE]:
-        count = entry >> COUNT_SHIFT
+        count = entry >> COUNT_SHIFT & COUNT_MASK
         state[BLOCK_PC], state[BLOCK_SIZE], state[BLOCK_COUNT] = pc, size, count
         state[INSTRUCTIONS] += count
         clock[NOW] += count
@@ -139,7 +94,9 @@ def make_rare_block(width_rule: Callable[..., int], site_rule: Callable[..., int
                 code = carray(bytes_at(regions[3 * index + 2] + (pc - base)), (1 << 16,))
                 offset = count = flags = 0
                 while offset < size:
-                    flags |= site(code[offset], code[offset + 1], code[offset + 3])
+                    kind = site(code[offset], code[offset + 1], code[offset + 2], code[offset + 3])
+                    if kind != STORE_EXCLUSIVE or flags & LOAD_EXCLUSIVE == 0:
+                        flags |= kind
                     offset += width(code[offset], code[offset + 1])
                     count += 1
                 return pc | size << 32 | flags << FLAG_SHIFT | count << COUNT_SHIFT
@@ -182,11 +139,15 @@ def make_rare_block(width_rule: Callable[..., int], site_rule: Callable[..., int
         if entry & TAG_MASK != pc | size << 32:
             entry = classify(state, pc, size)
             table[index] = entry
-        if (entry >> FLAG_SHIFT) & state[SITES] != 0:
+        flags = (entry >> FLAG_SHIFT) & state[SITES]
+        if flags & EXCLUSIVE == LOAD_EXCLUSIVE:
+            state[SITES] &= ~EXCLUSIVE
+            flags &= ~EXCLUSIVE
+        if flags != 0:
             state[STOPPED], state[BLOCK_PC], state[BLOCK_SIZE] = AT_SITE, pc, 0
             call_1(state[STOP_FUNCTION], uc)
             return
-        count = entry >> COUNT_SHIFT
+        count = entry >> COUNT_SHIFT & COUNT_MASK
         state[BLOCK_PC], state[BLOCK_SIZE], state[BLOCK_COUNT] = pc, size, count
         state[INSTRUCTIONS] += count
         clock[NOW] += count

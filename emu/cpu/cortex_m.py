@@ -13,21 +13,15 @@ from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, SYSTEM_REGIST
 from emu.cpu.core import Core, FaultReport, Pause
 from emu.cpu.cortex_models import CORTEX_M4F, CortexModel
 from emu.cpu.data_watchpoint import DataWatchpoint
-from emu.cpu.encoding import thumb_site, thumb_width
+from emu.cpu.encoding import thumb_width
 from emu.cpu.engine import Engine, InstructionSet
 from emu.cpu.exceptions import Exceptions, Fault
 from emu.cpu.halt import AccessFault, Halt
-from emu.cpu.hook_state import Right, Site
+from emu.cpu.hook_state import Right
 from emu.cpu.nvic import INPUTS, Nvic, Vector
 from emu.cpu.semihosting import Semihosting
-from emu.cpu.system_control import (
-    Configuration,
-    CoprocessorAccess,
-    FaultStatus,
-    HardFaultStatus,
-    SleepControl,
-    SystemControl,
-)
+from emu.cpu.special_instructions import SpecialInstructions
+from emu.cpu.system_control import FaultStatus, HardFaultStatus, SleepControl, SystemControl
 from emu.device import Board
 
 THUMB_INSTRUCTIONS = InstructionSet("thumb_rare_block", thumb_width, arm.UC_ARM_REG_PC, arm.UC_ARM_REG_EPSR)
@@ -50,10 +44,9 @@ class CortexM(Core):
         model: which one.
 
     Inaccuracies: one cycle per instruction, 12 for exception entry, 10 for return, 6 for tail-chaining; no MPU; no
-    lazy floating-point stacking; unaligned accesses never trap, except where Unicorn says so; the exclusive monitor
-    is not cleared by exceptions; unprivileged code may use the system control space; a conditional instruction that
-    is not executed can still trap when it needs the disabled FPU. Exceptions are taken between blocks of instructions.
-    Breakpoints and steps cut blocks: counts stay exact, but a device access inside such a block sees an earlier time.
+    lazy floating-point stacking; unaligned accesses never trap, except where Unicorn says so; unprivileged code may use
+    the system control space. Exceptions are taken between blocks of instructions. Breakpoints and steps cut blocks:
+    counts stay exact, but a device access inside such a block sees an earlier time.
 
     With CCR.DIV_0_TRP set, every division leaves the native run: about 80 us each.
     """
@@ -74,6 +67,7 @@ class CortexM(Core):
         self.engine = Engine(uc, board, THUMB_INSTRUCTIONS)
         self.registers = ArmRegisters(self.engine)
         self.exceptions = Exceptions(self.engine, self.registers, self.nvic, self.system_control, self._report)
+        self._special = SpecialInstructions(self.engine, self.registers, self.system_control, self.exceptions)
         self.semihosting = Semihosting(board, self.name, exit_block=False)
         self._breakpoints: frozenset[int] = frozenset()
         self._standing_on: int | None = None
@@ -96,7 +90,7 @@ class CortexM(Core):
         stack, target = struct.unpack("<2I", self._read_code(self.reset_address, 8))
         self.registers.write("msp", stack & ~3)
         self.registers.jump(target)
-        self._set_sites()
+        self._special.choose_sites()
 
     def _read_code(self, address: int, count: int) -> bytes:
         try:
@@ -107,17 +101,8 @@ class CortexM(Core):
     # Requests from devices
 
     def _changed(self) -> None:
-        self._set_sites()
+        self._special.choose_sites()
         self.engine.request_stop()
-
-    def _set_sites(self) -> None:
-        """Which instructions must not simply execute in the present state of CPACR and CCR."""
-        sites = Site.SEND_EVENT
-        if not CoprocessorAccess.CP10.extract(self.system_control.CPACR):
-            sites |= Site.FLOATING_POINT
-        if Configuration.DIV_0_TRP.extract(self.system_control.CCR):
-            sites |= Site.DIVIDE
-        self.engine.sites = sites
 
     def _request_reset(self) -> None:
         self._reset_requested = True
@@ -222,7 +207,7 @@ class CortexM(Core):
             case Halt.INVALID:
                 self._invalid()
             case Halt.SITE:
-                return self._site()
+                return self._handle(self._special.at_site())
             case Halt.SLEEP:
                 self._sleep(for_event=False)
             case Halt.EXIT:
@@ -305,28 +290,6 @@ class CortexM(Core):
         if any(low <= refused.address < high for low, high in NEVER_EXECUTABLE):
             return Fault(Vector.MEM_MANAGE, FETCH_FAULT + refused.text, FaultStatus.IACCVIOL.mask)
         return Fault(Vector.BUS_FAULT, FETCH_FAULT + refused.text, FaultStatus.IBUSERR.mask)
-
-    def _site(self) -> Pause | None:
-        """The next block holds an instruction that needs attention: go up to it, or deal with it."""
-        start = self.registers.start
-        pc = address = start & ~1
-        while not (site := self._site_at(address)) & self.engine.sites:
-            address += self.engine.width_at(address)
-        if address > pc:
-            return self._handle(self.engine.execute_to(start, address))
-        if site == Site.FLOATING_POINT:
-            self._usage_fault("floating-point instruction while CPACR disables the FPU", FaultStatus.NOCP.mask)
-            return None
-        if site == Site.DIVIDE and self.registers.read(f"r{self._half_word(pc + 2) & 15}") == 0:
-            self._usage_fault("division by 0 (CCR.DIV_0_TRP)", FaultStatus.DIVBYZERO.mask)
-            return None
-        if site == Site.SEND_EVENT:
-            self.exceptions.event = True
-        return self._handle(self.engine.execute_one(start))
-
-    def _site_at(self, address: int) -> Site:
-        code = self._read_code(address, self.engine.width_at(address))
-        return Site(thumb_site(code[0], code[1], code[-1]))
 
     def _report(self, kind: str, fault: Fault) -> None:
         report = FaultReport(kind, fault.text, self.pc, fault.address, self.registers.all(), self.board.clock.now)

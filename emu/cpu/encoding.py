@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 FLOATING_POINT, DIVIDE, SEND_EVENT = 1, 2, 4
+LOAD_EXCLUSIVE, STORE_EXCLUSIVE = 8, 16
 USER_COUNTER, IGNORED = 1, 2
 """Values of `emu.cpu.hook_state.Site`; different instruction sets share the bits."""
 
@@ -12,14 +13,20 @@ def thumb_width(first: int, second: int) -> int:
     return 4 if second >= 0xE8 else 2
 
 
-def thumb_site(first: int, second: int, fourth: int) -> int:
-    """Kind of a Thumb instruction by its bytes: coprocessor 10 or 11 (floating point), SDIV and UDIV, SEV, or 0."""
+def thumb_site(first: int, second: int, third: int, fourth: int) -> int:
+    """Kind of a Thumb instruction by its bytes: one of those that `emu.cpu.hook_state.Site` names, or 0."""
     if second & 0xEC == 0xEC and fourth & 0x0E == 0x0A:
         return FLOATING_POINT
     if second == 0xFB and (first & 0xF0 == 0x90 or first & 0xF0 == 0xB0):
         return DIVIDE
     if second == 0xBF and first == 0x40:
         return SEND_EVENT
+    if second == 0xE8:
+        kind, sized = first & 0xF0, third & 0x40 != 0
+        if kind == 0x50 or (kind == 0xD0 and sized):
+            return LOAD_EXCLUSIVE
+        if kind == 0x40 or (kind == 0xC0 and sized):
+            return STORE_EXCLUSIVE
     return 0
 
 
@@ -28,7 +35,7 @@ def riscv_width(first: int, second: int) -> int:
     return 4 if first & 3 == 3 else 2
 
 
-def riscv_site(first: int, second: int, fourth: int) -> int:
+def riscv_site(first: int, second: int, third: int, fourth: int) -> int:
     """Kind of a RISC-V instruction by its bytes.
 
     USER_COUNTER: a CSR instruction on 0xC00..0xC9F. IGNORED: an illegal instruction that Unicorn passes over, where it

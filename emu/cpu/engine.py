@@ -24,6 +24,7 @@ from unicorn.unicorn_py3.unicorn import uclib
 from emu.clock import NOW
 from emu.cpu.halt import AccessFault, Halt, why_refused
 from emu.cpu.hook_state import (
+    EXCLUSIVE,
     HOLE,
     NO_TRAP,
     PAGE_BITS,
@@ -298,11 +299,13 @@ class Engine:
         address, sites = pc & ~1, self.sites
         self._end = end
         self._cut((end,), address, end)
-        self.sites = Site(0)
+        # A LOAD_EXCLUSIVE still removes the sites that it ends.
+        self.sites = sites & Site.LOAD_EXCLUSIVE
         try:
             halt = self._execute(pc, Request.STEP)
         finally:
-            self._end, self.sites = None, sites
+            self._end = None
+            self.sites = sites if self.sites or not sites & Site.LOAD_EXCLUSIVE else sites & ~EXCLUSIVE
             self._cut(self._exits, address, end)
         return Halt.STEP if halt in (Halt.REQUEST, Halt.EXIT) else halt
 

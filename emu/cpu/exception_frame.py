@@ -47,7 +47,7 @@ class ExceptionFrames:
     """Moves registers between the core and its stacks.
 
     Inaccuracies: floating-point registers are stacked at once when CONTROL.FPCA is set; lazy stacking is not
-    modelled. The exclusive monitor is not cleared.
+    modelled.
     """
 
     def __init__(self, engine: Engine) -> None:

@@ -10,6 +10,7 @@ from emu.bus import BusError
 from emu.cpu.arm_registers import ArmRegisters
 from emu.cpu.engine import Engine
 from emu.cpu.exception_frame import EXC_RETURN, NO_FLOATS, PROCESS_STACK, THREAD, ExceptionFrames, Frame
+from emu.cpu.hook_state import EXCLUSIVE
 from emu.cpu.nvic import IDLE, Nvic, Vector
 from emu.cpu.system_control import Configuration, FaultStatus, HardFaultStatus, SystemControl
 
@@ -117,6 +118,7 @@ class Exceptions:
             return
         self._nvic.activate(number)
         self.event = True
+        self._engine.sites |= EXCLUSIVE
         if frame is None:
             self._frames.chain(exc_return, number, vector)
         else:
@@ -143,6 +145,7 @@ class Exceptions:
         if number != Vector.NMI:
             self._registers.write("faultmask", 0)
         self.event = True
+        self._engine.sites |= EXCLUSIVE
         wrong = self._illegal_return(exc_return, was_active, number)
         if wrong:
             self._chain_fault(Fault(Vector.USAGE_FAULT, wrong, FaultStatus.INVPC.mask), exc_return)

@@ -119,5 +119,13 @@ class Site(IntFlag):
     FLOATING_POINT = encoding.FLOATING_POINT
     DIVIDE = encoding.DIVIDE
     SEND_EVENT = encoding.SEND_EVENT
+    LOAD_EXCLUSIVE = encoding.LOAD_EXCLUSIVE
+    """An exception has cleared the exclusive monitor: this sets it again, so that both sites are removed;"""
+    STORE_EXCLUSIVE = encoding.STORE_EXCLUSIVE
+    """and this fails, if no LOAD_EXCLUSIVE comes first."""
     USER_COUNTER = encoding.USER_COUNTER
     IGNORED = encoding.IGNORED
+
+
+EXCLUSIVE = Site.LOAD_EXCLUSIVE | Site.STORE_EXCLUSIVE
+"""The two sites while the exclusive monitor is clear."""

@@ -17,7 +17,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-SOURCES = [Path(__file__).with_name(name) for name in ("block_hook.py", "encoding.py", "hook_state.py", "native.py")]
+SOURCES = [
+    Path(__file__).with_name(name)
+    for name in ("block_hook.py", "encoding.py", "hook_state.py", "native.py", "native_calls.py")
+]
 NAMES = ("block", "thumb_rare_block", "riscv_rare_block", "fill", "trap", "fault")
 _alive: list[Any] = []
 """Engines and modules own the machine code; the process keeps them."""

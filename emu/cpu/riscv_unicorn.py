@@ -124,7 +124,7 @@ class UnicornHart:
 
     def _is_site(self, pc: int) -> bool:
         word = instruction_at(self._bus, pc)
-        return riscv_site(word & 0xFF, word >> 8 & 0xFF, word >> 24) != 0
+        return riscv_site(*word.to_bytes(4, "little")) != 0
 
     def _approach_site(self) -> Halt:
         """Execute the block at the pc up to its first instruction that the caller has to carry out."""

@@ -1,0 +1,54 @@
+"""What numba lacks for the hooks: addresses as pointers, and calls of C functions by their address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+
+@intrinsic
+def bytes_at(context: Any, address: Any) -> Any:
+    """The address as a pointer to bytes."""
+    return _pointer(types.uint8, address)
+
+
+@intrinsic
+def words_at(context: Any, address: Any) -> Any:
+    """The address as a pointer to 64-bit integers."""
+    return _pointer(types.int64, address)
+
+
+def _pointer(element: Any, address: Any) -> Any:
+    signature = types.CPointer(element)(address)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return signature, generate
+
+
+@intrinsic
+def call_1(context: Any, function: Any, first: Any) -> Any:
+    """Call the C function at an address with a pointer."""
+    return types.int32(types.int64, types.intp), _generate_call
+
+
+@intrinsic
+def call_3(context: Any, function: Any, first: Any, second: Any, third: Any) -> Any:
+    """Call the C function at an address with a pointer, an int and a pointer."""
+    return types.int32(types.int64, types.intp, types.int32, types.intp), _generate_call
+
+
+@intrinsic
+def call_4(context: Any, function: Any, first: Any, second: Any, third: Any, fourth: Any) -> Any:
+    """Call the function at an address with the arguments of a block hook."""
+    return types.int32(types.int64, types.intp, types.uint64, types.uint32, types.int64), _generate_call
+
+
+def _generate_call(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    kinds = [argument.type for argument in arguments[1:]]
+    pointer = ir.FunctionType(ir.IntType(32), kinds).as_pointer()
+    return builder.call(builder.inttoptr(arguments[0], pointer), arguments[1:])

@@ -1,0 +1,94 @@
+"""Instructions that Unicorn executes, but that the core has to look at first in its present state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emu.bus import BusError
+from emu.cpu.arm_registers import ArmRegisters
+from emu.cpu.encoding import thumb_site
+from emu.cpu.engine import Engine
+from emu.cpu.exceptions import Exceptions, Fault
+from emu.cpu.halt import Halt
+from emu.cpu.hook_state import EXCLUSIVE, Site
+from emu.cpu.nvic import Vector
+from emu.cpu.system_control import Configuration, CoprocessorAccess, FaultStatus, SystemControl
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """An instruction where it stands.
+
+    Attributes:
+        first, second: half-words; ``second`` is 0 in a narrow one.
+        width: bytes.
+    """
+
+    first: int
+    second: int
+    width: int
+
+    @property
+    def site(self) -> Site:
+        """Its kind."""
+        return Site(thumb_site(self.first & 0xFF, self.first >> 8, self.second & 0xFF, self.second >> 8))
+
+
+class SpecialInstructions:
+    """Chooses the sites at which the engine stops, and does there what the architecture asks for."""
+
+    def __init__(self, engine: Engine, registers: ArmRegisters, control: SystemControl, exceptions: Exceptions) -> None:
+        self._engine, self._registers, self._control = engine, registers, control
+        self._exceptions = exceptions
+
+    def choose_sites(self) -> None:
+        """Which instructions must not simply execute in the present state of CPACR and CCR."""
+        sites = Site.SEND_EVENT | self._engine.sites & EXCLUSIVE
+        if not CoprocessorAccess.CP10.extract(self._control.CPACR):
+            sites |= Site.FLOATING_POINT
+        if Configuration.DIV_0_TRP.extract(self._control.CCR):
+            sites |= Site.DIVIDE
+        self._engine.sites = sites
+
+    def at_site(self) -> Halt:
+        """The next block holds an instruction that needs attention: go up to it, or deal with it."""
+        start = self._registers.start
+        pc = address = start & ~1
+        while not (instruction := self._at(address)).site & self._engine.sites:
+            address += instruction.width
+        if address > pc:
+            return self._engine.execute_to(start, address)
+        if self._registers.condition_passed and self._handled(instruction):
+            return Halt.STEP
+        return self._engine.execute_one(start)
+
+    def _at(self, address: int) -> Instruction:
+        width = self._engine.width_at(address)
+        try:
+            code = self._engine.bus.read(address, width)
+        except BusError:
+            return Instruction(0, 0, width)
+        return Instruction(int.from_bytes(code[:2], "little"), int.from_bytes(code[2:], "little"), width)
+
+    def _handled(self, instruction: Instruction) -> bool:
+        """Do what Unicorn would not; False if it shall execute the instruction."""
+        match instruction.site:
+            case Site.FLOATING_POINT:
+                self._usage_fault("floating-point instruction while CPACR disables the FPU", FaultStatus.NOCP.mask)
+                return True
+            case Site.DIVIDE if self._registers.read(f"r{instruction.second & 15}") == 0:
+                self._usage_fault("division by 0 (CCR.DIV_0_TRP)", FaultStatus.DIVBYZERO.mask)
+                return True
+            case Site.SEND_EVENT:
+                self._exceptions.event = True
+            case Site.STORE_EXCLUSIVE:
+                # The word form has the number of its result register in other bits than the byte and half-word forms.
+                result = instruction.second >> 8 if instruction.first >> 4 & 0xF == 4 else instruction.second
+                self._registers.write(f"r{result & 15}", 1)
+                self._registers.skip(instruction.width)
+                self._engine.charge(1)
+                return True
+        return False
+
+    def _usage_fault(self, text: str, status: int) -> None:
+        self._exceptions.fault(Fault(Vector.USAGE_FAULT, text, status))
