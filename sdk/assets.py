@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HEADER = "project_data.h"
-SECTIONS = {"flash": ".rodata", "sysmem": ".sysmem.data"}
+SECTIONS = {"flash": ".rodata", "sysmem": ".sysmem.data", "extmem": ".extmem.data"}
 """Section prefix of each memory that a tensor may lie in."""
 ALIGNMENT = 8
 """Bytes: the kernel port reads 64-bit words."""
@@ -95,7 +95,7 @@ def _tensor_unit(tensor: TensorFile, data: bytes, folder: Path) -> Unit:
     """An assembly file that includes the packed array."""
     binary = folder / "tensors" / f"{tensor.symbol}.bin"
     _write_bytes(binary, data)
-    flags = '"aw"' if tensor.memory == "sysmem" else '"a"'
+    flags = '"a"' if tensor.memory == "flash" else '"aw"'
     source = binary.with_suffix(".S")
     lines = [
         f"    .section {SECTIONS[tensor.memory]}.{tensor.symbol}, {flags}, %progbits",

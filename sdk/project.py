@@ -28,8 +28,8 @@ from emu.machines import NAMES
 FILE_NAME = "imnpu.toml"
 LAYOUTS = ("kernels", "requantise", "tensor", "bytes")
 """How an array is laid out in memory (`sdk.tensors`); ``bytes`` takes a file or an array as it is."""
-MEMORIES = ("flash", "sysmem")
-"""Where a tensor may lie: in flash, or in system memory, where start-up code copies it."""
+MEMORIES = ("flash", "sysmem", "extmem")
+"""Where a tensor may lie: in flash, in system memory, where start-up code copies it, or in external memory."""
 
 
 class ProjectError(Exception):

@@ -11,6 +11,9 @@ from sdk.cli.parsers import SUBCOMMANDS, subcommand_parser, top_parser
 
 ERROR, USAGE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 1, 2, 70, 130, 141
 """Exit codes: wrong input, wrong arguments, a defect of this program, Ctrl-C, the reader of stdout went away."""
+BLAS_THREADS = "OPENBLAS_NUM_THREADS"
+"""Read when NumPy is imported. The matrices of tiles are small: threads that wait for each other make them slower, the
+more so the busier the computer is."""
 PACKAGES = ("asm", "emu", "sdk")
 """The exceptions that are defined here speak to people; others are defects."""
 
@@ -18,6 +21,7 @@ PACKAGES = ("asm", "emu", "sdk")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    os.environ.setdefault(BLAS_THREADS, "1")
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()

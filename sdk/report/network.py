@@ -113,6 +113,19 @@ class LayerFigures:
         return published_rule(self.plan.workload, self.plan.mapping, len(self.plan.tasks))
 
     @property
+    def beyond_rule(self) -> LayerTime:
+        """What the layer took beyond the published rule, cause by cause; an unshared stream is an input stall."""
+        time, rule = self.time, self.rule
+        return LayerTime(
+            time.load - rule.load,
+            time.work - rule.work,
+            time.stall_input - rule.stall,
+            time.stall_output,
+            time.stall_port,
+            time.control,
+        )
+
+    @property
     def deviation(self) -> int | None:
         """Cycles more than published."""
         return None if self.published_cycles is None else self.cycles - self.published_cycles
@@ -134,6 +147,10 @@ class LayerFigures:
                 name: round(getattr(self.energy, name), 3) for name in LayerEnergy.__dataclass_fields__
             },
             "rule_cycles": {name: float(getattr(self.rule, name)) for name in ("load", "work", "stall", "total")},
+            "beyond_rule_cycles": {
+                **{name: float(getattr(self.beyond_rule, name)) for name in LayerTime.__dataclass_fields__},
+                "total": float(self.beyond_rule.total),
+            },
             "load_cycles": rounded(self.time.load),
             "work_cycles": rounded(self.time.work),
             "stall_input_cycles": rounded(self.time.stall_input),

@@ -12,6 +12,10 @@ from rich.table import Table
 from sdk.report.network import STRICT, LayerFigures, NetworkFigures, rounded
 
 UNKNOWN = "-"
+EXPLANATION = [
+    "work beyond the rule: rows of tiles that are filled in part, rows that clusters cannot share evenly;",
+    "load: padding of slices; input: tables, and a stream that the rule knows already (negative: work hides it)",
+]
 
 
 def print_report(figures: NetworkFigures, console: Console) -> None:
@@ -25,6 +29,8 @@ def print_report(figures: NetworkFigures, console: Console) -> None:
     )
     console.print(_mapping_table(figures))
     console.print(_cycles_table(figures))
+    if figures.run.timing == STRICT:
+        console.print(_difference_table(figures))
     for line in _notes(figures):
         console.print(line)
 
@@ -122,7 +128,7 @@ def _notes(figures: NetworkFigures) -> list[str]:
         "all outputs equal the integer reference" if figures.run.exact else _wrong(figures),
     ]
     if figures.run.timing == STRICT:
-        lines += _difference(figures)
+        lines += EXPLANATION
     uneven = [row for row in figures.layers if row.slowest_without_control > row.cycles + 1]
     if uneven:
         lines.append(
@@ -131,20 +137,39 @@ def _notes(figures: NetworkFigures) -> list[str]:
     return lines
 
 
-def _difference(figures: NetworkFigures) -> list[str]:
-    """Why strict timing takes longer than the published rule, cause by cause."""
-    rows = figures.layers
-    more = {
-        "work (rows of tiles that are filled in part, rows that clusters cannot share evenly)": _sum(
-            row.time.work - row.rule.work for row in rows
-        ),
-        "loads (padding of slices)": _sum(row.time.load - row.rule.load for row in rows),
-        "stalls": _sum(row.time.stalls - row.rule.stall for row in rows),
-        "control": _sum(row.time.control for row in rows),
-    }
-    whole = rounded(_sum(more.values()))
-    parts = (f"  {rounded(cycles):+d} {cause}" for cause, cycles in more.items())
-    return [f"{whole:+d} cycles compared with the published rule:", *parts]
+def _difference_table(figures: NetworkFigures) -> Table:
+    """Why strict timing takes longer than the published rule, layer by layer and cause by cause."""
+    causes = ("load", "work", "stall_input", "stall_output", "stall_port", "control")
+    titles = ("load", "work", "input\nstall", "output\nstall", "port\nstall", "control")
+    table = _table("beyond the published rule", "rule", *titles, "sum", "cycles")
+    for row in figures.layers:
+        more = row.beyond_rule
+        table.add_row(
+            row.plan.workload.layer.name,
+            _cycles(row.rule.total),
+            *(_more(getattr(more, cause)) for cause in causes),
+            _more(more.total),
+            str(row.cycles),
+        )
+    table.add_section()
+    table.add_row(
+        "total",
+        _cycles(_sum(row.rule.total for row in figures.layers)),
+        *(_more(_sum(getattr(row.beyond_rule, cause) for row in figures.layers)) for cause in causes),
+        _more(_sum(row.beyond_rule.total for row in figures.layers)),
+        str(figures.total_cycles),
+    )
+    return table
+
+
+def _cycles(cycles: Fraction) -> str:
+    """With one decimal where it is no whole number: the rule has fractions."""
+    return str(cycles) if cycles.denominator == 1 else f"{float(cycles):.1f}"
+
+
+def _more(cycles: Fraction) -> str:
+    """A difference with its sign."""
+    return f"+{_cycles(cycles)}" if cycles > 0 else _cycles(cycles)
 
 
 def _publication(value: float | None) -> str:

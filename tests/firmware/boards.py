@@ -44,7 +44,8 @@ BOARDS = {
         memory="""MEMORY {
             flash (rx) : ORIGIN = 0x00000000, LENGTH = 4M
             sram (rwx) : ORIGIN = 0x20000000, LENGTH = 2M
-            sysmem (rw) : ORIGIN = 0x20200000, LENGTH = 2M
+            sysmem (rw) : ORIGIN = 0x20200000, LENGTH = 1M
+            extmem (rw) : ORIGIN = 0x20300000, LENGTH = 1M
         }""",
     ),
     "st18-rv32": Board(
@@ -53,7 +54,8 @@ BOARDS = {
         memory="""MEMORY {
             flash (rx) : ORIGIN = 0x80000000, LENGTH = 4M
             sram (rwx) : ORIGIN = 0x80400000, LENGTH = 2M
-            sysmem (rw) : ORIGIN = 0x80600000, LENGTH = 2M
+            sysmem (rw) : ORIGIN = 0x80600000, LENGTH = 1M
+            extmem (rw) : ORIGIN = 0x80700000, LENGTH = 1M
         }""",
     ),
 }

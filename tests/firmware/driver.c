@@ -254,9 +254,14 @@ static void deadlock(void)
 static void external(void)
 {
     imnpu_counters counted;
-    memcpy((void *)IMNPU_EXTMEM_BASE, source, sizeof source);
+    IMNPU_EXTMEM static uint8_t outside[sizeof source];
+    IMNPU_EXTMEM_DATA static const uint32_t programmed[] = {0xCAFE};
+    EXPECT((long)programmed[0], 0xCAFE);
+    EXPECT(outside[0] | outside[sizeof outside - 1], 0);
+    EXPECT(imnpu_address(outside) >> 24 == IMNPU_EXTMEM_BASE >> 24, 1);
+    memcpy(outside, source, sizeof source);
     EXPECT(imnpu_counters_clear(0), IMNPU_OK);
-    EXPECT(imnpu_copy_start(0, destination, (const void *)IMNPU_EXTMEM_BASE, 64, 0, 0), IMNPU_OK);
+    EXPECT(imnpu_copy_start(0, destination, outside, 64, 0, 0), IMNPU_OK);
     EXPECT(imnpu_wait(0, IMNPU_FOREVER), IMNPU_OK);
     EXPECT(memcmp(destination, source, sizeof source), 0);
     EXPECT(imnpu_counters_read(0, &counted), IMNPU_OK);

@@ -200,6 +200,16 @@ def test_initialised_system_memory_is_copied_from_flash(project: Path) -> None:
     assert sections["sysmem"][".sysmem.data"] == sections["flash"][".sysmem.data"] == 8
 
 
+def test_arrays_in_external_memory_take_no_flash(project: Path) -> None:
+    edit(project / "imnpu.toml", 'format = "u8"', 'format = "u8"\nmemory = "extmem"')
+    edit(project / "src" / "main.c", "return sizeof", "if ((unsigned)ramp >> 28 != 6) return 98; return sizeof")
+    made = built(project)
+    assert run(made.elf, "st18") == (1, "hello\n")
+    sections = {usage.region.name: usage.sections for usage in made.usage}
+    assert sections["extmem"] == {".extmem.data": 8}
+    assert ".extmem.data" not in sections["flash"]
+
+
 def test_paths_with_blanks_are_followed(tmp_path: Path) -> None:
     folder = tmp_path / "my project"
     folder.mkdir()

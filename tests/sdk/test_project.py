@@ -81,7 +81,10 @@ def test_everything(folder: Path) -> None:
         ("[tensors.a]\nlayout = 'tensor'\nfile = 'weights.npz'", "tensors.a.format is missing"),
         ("[tensors.a]\nlayout = 'bytes'\nformat = 's4'\nfile = 'weights.npz'", "tensors.a.format has no meaning"),
         ("[tensors.a]\nlayout = 'kernels'\nchain = 9\nfile = 'weights.npz'", "tensors.a.chain must be 1..8, not 9"),
-        ("[tensors.a]\nlayout = 'bytes'\nmemory = 'ram'\nfile = 'weights.npz'", "memory must be one of flash, sysmem"),
+        (
+            "[tensors.a]\nlayout = 'bytes'\nmemory = 'ram'\nfile = 'weights.npz'",
+            "memory must be one of flash, sysmem, extmem",
+        ),
     ],
 )
 def test_wrong_project_files(folder: Path, text: str, message: str) -> None:

@@ -9,6 +9,10 @@
 #define IMNPU_SYSMEM __attribute__((section(".sysmem.bss"), aligned(8)))
 /** Puts a variable with a first value into system memory; it is copied from flash at start. */
 #define IMNPU_SYSMEM_DATA __attribute__((section(".sysmem.data"), aligned(8)))
+/** Puts a variable into external memory, which is large and slow; cleared at start. */
+#define IMNPU_EXTMEM __attribute__((section(".extmem.bss"), aligned(8)))
+/** Puts a variable with a first value into external memory. It is in there before the start, and not copied from flash. */
+#define IMNPU_EXTMEM_DATA __attribute__((section(".extmem.data"), aligned(8)))
 
 /** The address of an object, as registers and programs take it.
  *
