@@ -181,7 +181,7 @@ def pack_kernels(
 
 
 def compress_kernels(weights: Integers, element: ElementFormat, chain: int = 1, name: str = "weights") -> bytes:
-    """A compressed set of kernels, in the order in which the tiles load them.
+    """A compressed set of kernels, in the order in which the tiles load them; sparse ones are compressed likewise.
 
     Args:
         weights: integers, (kernels, height, width, channels).

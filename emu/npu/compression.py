@@ -77,8 +77,8 @@ def check_header(header: bytes, slices: int) -> int:
     return total
 
 
-def decompress_slices(data: Bytes, weights: Iterable[int], element: ElementFormat) -> Iterator[Bytes]:
-    """The slices of a compressed set of kernels as they lie in a row.
+def decompress_slices(data: Bytes, weights: Iterable[int], element: ElementFormat) -> Iterator[Integers]:
+    """The weights of each slice, (weights,), of a compressed set of kernels.
 
     Args:
         data: all bytes of the set.
@@ -95,7 +95,7 @@ def decompress_slices(data: Bytes, weights: Iterable[int], element: ElementForma
             raise RuleError(
                 Cause.bad_encoding, f"slice {number - 1} of the compressed kernels runs past their {len(data)} bytes"
             )
-        yield pack(decompress(left, count, element), element)
+        yield decompress(left, count, element)
         left = left[size:]
     if len(left) >= LOAD_BYTES or left.any():
         raise RuleError(Cause.bad_encoding, f"{len(left)} bytes follow the {number} slices of the compressed kernels")

@@ -14,7 +14,7 @@ from asm import isa
 from asm.rules import Cause, KernelGeometry, RuleError, slice_channels
 from emu.npu.compression import decompress_slices
 from emu.npu.convolution import Weights
-from emu.npu.sparsity import unpack_slices
+from emu.npu.sparsity import check_groups, pack_slices, unpack_slices
 from emu.npu.stream import element_format
 from emu.npu.tile import TileArray
 from emu.npu.topology import Topology
@@ -96,10 +96,17 @@ class LoadedKernels:
         return [weights[chain] for _, chain, kernels in self.places(0) for _ in range(kernels)]
 
     def decompress(self, data: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A compressed set as it would lie in memory, (memory_bytes,). Raises `RuleError`."""
-        slices = np.zeros((len(self.slice_order), self.geometry.slice_bytes), np.uint8)
-        found = decompress_slices(data, self.slice_order, self.geometry.weights)
-        for row, packed in zip(slices, found, strict=True):
+        """A compressed set as it would lie in memory, (memory_bytes,). Raises `RuleError`.
+
+        Sparse kernels have all their weights in the set; the two of each group and their places are made here.
+        """
+        geometry = self.geometry
+        slices = np.zeros((len(self.slice_order), geometry.slice_bytes), np.uint8)
+        found = decompress_slices(data, self.slice_order, geometry.weights)
+        for number, (row, weights) in enumerate(zip(slices, found, strict=True)):
+            if geometry.sparse:
+                check_groups(weights, number)
+            packed = pack_slices(weights[np.newaxis], geometry)[0]
             row[: len(packed)] = packed
         return slices.reshape(-1)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from asm.rules import PLACE_BITS, SPARSE_GROUP, SPARSE_STORED, ElementFormat, KernelGeometry
+from asm.rules import PLACE_BITS, SPARSE_GROUP, SPARSE_STORED, Cause, ElementFormat, KernelGeometry, RuleError
 from emu.npu.formats import Integers, pack, packed_bytes, unpack
 
 PLACE = ElementFormat.u2
@@ -30,6 +30,19 @@ def unpack_slices(packed: NDArray[np.uint8], shape: KernelGeometry, weights: int
     dense = np.zeros((len(packed), stored // SPARSE_STORED * SPARSE_GROUP), np.int16)
     np.add.at(dense, (np.arange(len(packed))[:, None], columns), values)
     return dense[:, :weights]
+
+
+def check_groups(weights: Integers, number: int) -> None:
+    """Raises `RuleError` if one of the groups of slice ``number``, (weights,), has more weights than are stored."""
+    padded = np.pad(weights, (0, -len(weights) % SPARSE_GROUP)).reshape(-1, SPARSE_GROUP)
+    full = np.flatnonzero(np.count_nonzero(padded, axis=1) > SPARSE_STORED)
+    if full.size:
+        group = int(full[0])
+        raise RuleError(
+            Cause.bad_encoding,
+            f"group {group} of slice {number} of the compressed kernels has {np.count_nonzero(padded[group])} weights "
+            f"that are not 0; sparse kernels have {SPARSE_STORED} of {SPARSE_GROUP} at most",
+        )
 
 
 def pack_slices(dense: Integers, shape: KernelGeometry) -> NDArray[np.uint8]:

@@ -44,8 +44,6 @@ class LoadKernels(Command):
         compressed = 0
         if how["compressed"]:
             _check(kernels, address)
-            if kernels.geometry.sparse:
-                raise RuleError(Cause.bad_field, "sparse kernels cannot be compressed: they are stored without zeros")
             compressed = check_header(cluster.bus.read(address, HEADER.size), len(kernels.slice_order))
         others = other_clusters(cluster, how["clusters"])
         return cls(kernels, address, compressed, others, bool(how["overlap"]))

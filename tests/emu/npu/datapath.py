@@ -129,7 +129,7 @@ def convolutions(draw: st.DrawFn) -> Layer:
         sparse,
         draw(st.sampled_from(["", "", *PSUMS])),
         draw(st.sampled_from([1000, 2**31 - 1])),
-        not sparse and draw(st.sampled_from([False, False, True])),
+        draw(st.sampled_from([False, False, True])),
         draw(st.sampled_from([False, False, True])),
         draw(st.integers(0, 2**32)),
         draw(stages()),
@@ -259,7 +259,7 @@ def check_convolution(layer: Layer) -> None:
     pack = integer.pack_kernels
     if layer.sparse:
         weights, pack = layers.make_sparse(weights, chain, generator), layers.pack_sparse_kernels
-    elif layer.compressed_load:
+    if layer.compressed_load:
         pack = layers.compress_kernels
     features = random_elements(generator, layer.features, (*layer.size, input_channels))
     shape = [

@@ -215,11 +215,28 @@ def test_bad_compressed_loads(data: bytes, text: str) -> None:
     assert machine.bus.read(0x3800_0000, 0x8000) == bytes(0x8000)
 
 
-def test_sparse_kernels_are_not_compressed() -> None:
-    machine = ready()
+def sparse_load(data: bytes) -> SmallMachine:
+    """Load a kernel of 1 x 1 x 6 (u4), 2:4 sparse, from a compressed set."""
+    machine = SmallMachine()
+    machine.bus.write(WEIGHTS, data)
+    machine.set("KERNEL_SHAPE", *kernel_words((1, 1, 1, 6), "u4", "u4", 1, (0, 0, 0, 0)))
     machine.set("KERNEL_FORMAT", machine.get("KERNEL_FORMAT") | isa.KernelFormat.pack(sparse=1, channels=0))
-    machine.set("LOAD_ADDRESS", WEIGHTS, isa.LoadCount.pack(kernels=4, compressed=1))
-    refused(machine, CommandCode.load, Cause.bad_field, "sparse kernels cannot be compressed")
+    machine.set("LOAD_ADDRESS", WEIGHTS, isa.LoadCount.pack(kernels=1, compressed=1))
+    machine.command(CommandCode.load)
+    return machine
+
+
+def test_sparse_kernels_from_a_compressed_set() -> None:
+    """By hand: weights 0 5 0 6 | 7 0: values 5 6 7 0, places 1 3 0 1, two bits each."""
+    machine = sparse_load(bytes([16, 0, 0, 0, 1, 0, 0, 0, 0b011010, 0x65, 0x07, 0, 0, 0, 0, 0]))
+    assert machine.messages == []
+    assert machine.bus.read(0x3800_0000, 4).hex() == "65074d00"
+
+
+def test_a_compressed_set_that_is_not_sparse() -> None:
+    machine = sparse_load(bytes([16, 0, 0, 0, 1, 0, 0, 0, 0b010111, 0x21, 0x43, 0, 0, 0, 0, 0]))
+    assert machine.get("ERROR_CAUSE") == Cause.bad_encoding
+    assert "group 0 of slice 0 of the compressed kernels has 3 weights that are not 0" in machine.messages[0]
 
 
 def test_a_broadcast_load() -> None:
