@@ -71,23 +71,17 @@ class Bus:
         Raises:
             BusError: not memory, not all of it, read-only, or blocked.
         """
-        access = "write" if write else "read"
         found = self.find(address)
-        if found is None:
-            raise BusError(address, count, access, "nothing is mapped there")
-        base, region = found
-        if not isinstance(region, Memory):
-            raise BusError(address, count, access, f"{region.name} is a device, not memory")
-        offset = address - base
-        if count < 0 or offset + count > region.size:
-            raise BusError(
-                address, count, access, f"it runs past the end of {region.name} (0x{base + region.size:08x})"
-            )
-        if write and not region.writable:
-            raise BusError(address, count, access, f"{region.name} is read-only")
-        if region.is_blocked(offset, count):
-            raise BusError(address, count, access, region.block_reason)
-        return region.data[offset : offset + count]
+        region = None if found is None else found[1]
+        if isinstance(region, Memory):
+            offset = address - region.base
+            if (
+                0 <= count <= region.size - offset
+                and (region.writable or not write)
+                and not region.is_blocked(offset, count)
+            ):
+                return region.data[offset : offset + count]
+        raise BusError(address, count, "write" if write else "read", _why_refused(region, address, count, write))
 
     def written(self, address: int, count: int) -> None:
         """Tell the CPUs that bytes changed behind their back (they may hold translated code)."""
@@ -115,3 +109,16 @@ class Bus:
             raise BusError(address, len(data), "load", f"it runs past the end of {memory.name} ({memory.size} bytes)")
         memory.data[address - base : address - base + len(data)] = np.frombuffer(data, np.uint8)
         self.written(address, len(data))
+
+
+def _why_refused(region: Memory | Device | None, address: int, count: int, write: bool) -> str:
+    """Why `Bus.view` does not give these bytes."""
+    if region is None:
+        return "nothing is mapped there"
+    if not isinstance(region, Memory):
+        return f"{region.name} is a device, not memory"
+    if not 0 <= count <= region.base + region.size - address:
+        return f"it runs past the end of {region.name} (0x{region.base + region.size:08x})"
+    if write and not region.writable:
+        return f"{region.name} is read-only"
+    return region.block_reason

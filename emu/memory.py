@@ -40,6 +40,8 @@ class Memory:
         timing: how fast bus masters get at it.
 
     Attributes:
+        writable: whether firmware and DMA may write.
+        executable: whether firmware may execute from here.
         port_free: machine cycles at which each of its ports is free again.
     """
 
@@ -49,6 +51,7 @@ class Memory:
         if base % PAGE or size % PAGE or size <= 0:
             raise ValueError(f"{name}: base 0x{base:08x} and size 0x{size:x} must be multiples of 0x{PAGE:x}")
         self.name, self.base, self.size, self.access, self.doc = name, base, size, access, doc
+        self.writable, self.executable = "w" in access, "x" in access
         self.data: npt.NDArray[np.uint8] = np.frombuffer(mmap.mmap(-1, size), np.uint8)
         self.timing = timing or MemoryTiming()
         self.port_free = [0] * (self.timing.ports or 0)
@@ -71,16 +74,6 @@ class Memory:
 
     def __contains__(self, address: int) -> bool:
         return self.base <= address < self.base + self.size
-
-    @property
-    def writable(self) -> bool:
-        """Whether firmware and DMA may write."""
-        return "w" in self.access
-
-    @property
-    def executable(self) -> bool:
-        """Whether firmware may execute from here."""
-        return "x" in self.access
 
     def block(self, first_page: int, pages: int, blocked: bool) -> None:
         """Make whole pages inaccessible from the bus, or accessible again."""

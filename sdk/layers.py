@@ -56,12 +56,12 @@ class Layer:
     def add(self, record: CommandRecord) -> None:
         """Count a command."""
         self.convolutions += record.kind is CommandCode.convolve
-        self.load_cycles += record.load_cycles
-        self.work_cycles += record.work_cycles
-        self.copy_cycles += record.copy_cycles
+        self.load_cycles += record.cycles.load
+        self.work_cycles += record.cycles.work
+        self.copy_cycles += record.cycles.copy
         self.control_cycles += record.control_cycles
-        self.macs += record.macs
-        self.busy_work += record.utilisation * record.work_cycles
+        self.macs += record.cost.macs
+        self.busy_work += record.cost.utilisation * record.cycles.work
         self.energy += record.energy
 
 

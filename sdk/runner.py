@@ -127,7 +127,7 @@ class RunResult:
             "input_port_bytes": counters.input_port_bytes,
             "operand_port_bytes": counters.operand_port_bytes,
             "output_port_bytes": counters.output_port_bytes,
-            "macs": sum(command.macs for command in self.commands if command.cluster == index),
+            "macs": sum(command.cost.macs for command in self.commands if command.cluster == index),
             "energy_pj": counters.energy_pj,
             "energy_parts_fj": asdict(counters.energy),
         }

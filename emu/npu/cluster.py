@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 from asm import isa
 from asm.bits import Field
@@ -12,17 +12,17 @@ from asm.rules import CAUSE_TEXT, TILES, Cause, RuleError
 from emu.bus import BusError
 from emu.device import Board
 from emu.npu import energy, layouts
+from emu.npu.cluster_time import ClusterTime
 from emu.npu.commands import Command, command_class
 from emu.npu.counters import CounterRegisters
 from emu.npu.energy import Energy
 from emu.npu.kernels import KernelReader
-from emu.npu.ports import Stream, streams_of, take_port
 from emu.npu.power import PowerState
-from emu.npu.record import CommandRecord, record_of
+from emu.npu.prepared import Preparation
+from emu.npu.record import CommandRecord
 from emu.npu.sequencer import Sequencer
 from emu.npu.synchronisation import waits_of
 from emu.npu.tile import TileArray
-from emu.npu.timeline import Timeline
 from emu.npu.timing import Cost, Cycles, TimingModel
 from emu.npu.topology import Topology
 from emu.registers import Access, Register, RegisterArray, Word
@@ -49,6 +49,15 @@ class Running:
     other_total: int
 
 
+@dataclass(slots=True)
+class Passed:
+    """What passed between two commands: cycles of instructions and of waiting, the energy of that time."""
+
+    control: int = 0
+    wait: int = 0
+    energy: Energy = field(default_factory=Energy)
+
+
 class Cluster(CounterRegisters):
     """Eight tiles and what drives them.
 
@@ -62,6 +71,7 @@ class Cluster(CounterRegisters):
         sequencer: position and state of the program.
         running: the command that is running, None if there is none.
         power: voltage, body bias and clock.
+        time: its clock, and what its commands take.
         on_command: called with a `CommandRecord` when a command has ended without error.
 
     *Inaccuracies*: registers, commands and the sequencer are our own; published are tiles, topologies and cycles.
@@ -160,11 +170,11 @@ class Cluster(CounterRegisters):
         self.sequencer = Sequencer(self)
         self.running: Running | None = None
         self.power = PowerState()
+        self.time = ClusterTime(timing, self.clock.hertz)
         self.on_command: list[Callable[[CommandRecord], None]] = []
+        self._preparation = Preparation(self, type(self).TILE_MODE.offset, type(self).OPERAND_SCALE.offset)
         self._end = self.event("command", self._finish)
-        self._timelines = {model: Timeline(model) for model in TimingModel}
-        self._fraction = 0
-        self._recorded = replace(self.counters)
+        self._passed = Passed()
 
     @property
     def topology(self) -> Topology:
@@ -177,7 +187,7 @@ class Cluster(CounterRegisters):
         self.sequencer.clear()
         self._end.cancel()
         self.running = None
-        self.power, self._fraction = PowerState(), 0
+        self._set_power(PowerState())
         self._restart_time()
         self.tiles.modes = 0
         for tile in self.tiles.tiles:
@@ -209,61 +219,27 @@ class Cluster(CounterRegisters):
             RuleError, BusError: it cannot be carried out; nothing has happened.
         """
         try:
-            command = command_class(code).of_registers(self)
-            command.check(self)
+            prepared = self._preparation.command(code)
         except (RuleError, BusError):
             self._forget_kernels(code)
             raise
-        cycles, other_total = self._cycles(command, time)
-        self.running = Running(command, pc, time, cycles, other_total)
-        self._end.at(time + self.ticks(cycles.total))
-
-    def _cycles(self, command: Command, time: int) -> tuple[Cycles, int]:
-        """What a command takes that begins at ``time``, and its total by the other model."""
-        cost = command.cost
-        streams = streams_of(self, command.kind, cost)
-        waits = tuple(self._port_wait(stream, time) for stream in streams)
-        if command.kind is CommandCode.load:
+        cost = prepared.cost
+        if code is CommandCode.load:
             for number in cost.clusters:
                 peer = self.peer(number)
                 if peer is not None:
-                    peer.load_begins()
-        own = self._timelines[self.timing].take(cost, streams, waits)
-        others = (timeline for model, timeline in self._timelines.items() if model is not self.timing)
-        totals = [timeline.take(cost, streams, (0,) * len(streams)).total for timeline in others]
-        return own, totals[0]
-
-    def _port_wait(self, stream: Stream, time: int) -> int:
-        """Cycles that a stream waits for a port of its memory, which it takes."""
-        if self.timing is not TimingModel.STRICT:
-            return 0
-        hertz = 1000 * self.power.clock_khz
-        waited = take_port(stream, time, -(-stream.cycles * self.clock.hertz // hertz))
-        return -(-waited * hertz // self.clock.hertz)
-
-    def load_begins(self) -> None:
-        """Kernels begin to come, from this cluster's own load or from another's broadcast."""
-        for timeline in self._timelines.values():
-            timeline.load_begins()
+                    peer.time.load_begins()
+        cycles, other_total = self.time.take(cost, prepared.streams, time)
+        self.running = Running(prepared.command, pc, time, cycles, other_total)
+        self._end.at(time + self.time.ticks(cycles.total))
 
     def _restart_time(self) -> None:
-        """A program begins: no fraction and no cycle of an earlier one belongs to it."""
-        for timeline in self._timelines.values():
-            timeline.restart()
-        self._fraction = 0
-        self._recorded = replace(self.counters)
+        self.time.restart()
+        self._passed = Passed()
 
-    # ---- the cluster's clock
-
-    def ticks(self, cycles: int) -> int:
-        """Machine cycles that ``cycles`` of the cluster take; the fraction is carried to the next ones."""
-        ticks, self._fraction = divmod(cycles * self.clock.hertz + self._fraction, 1000 * self.power.clock_khz)
-        return ticks
-
-    def cycles_until(self, ticks: int) -> int:
-        """Cycles of the cluster until its first clock edge that is at least ``ticks`` machine cycles away."""
-        left = ticks * 1000 * self.power.clock_khz - self._fraction
-        return max(-(-left // self.clock.hertz), 0)
+    def _set_power(self, power: PowerState) -> None:
+        self.power = power
+        self.time.set_clock(power.clock_khz)
 
     def _forget_kernels(self, code: CommandCode) -> None:
         """A load that did not happen leaves no kernels."""
@@ -290,14 +266,18 @@ class Cluster(CounterRegisters):
 
     def _count(self, running: Running, cost: Cost) -> None:
         """Add a command to the counters and tell the observers; ``cost`` is what it really took."""
-        total = running.cycles.total
-        spent = energy.work_energy(cost, self.power) + self._leakage(total)
-        self.counters.add(running.cycles, cost, spent)
+        cycles = running.cycles
+        spent = energy.work_energy(cost, self.power) + self._leakage(cycles.total)
+        self.counted.add(cycles, cost, spent)
+        passed, self._passed = self._passed, Passed()
         if not self.on_command:
             return
-        since = self.counters - self._recorded
-        self._recorded = replace(self.counters)
-        record = record_of(self.index, self.timing, running, self._end.due, since, cost)
+        totals = (cycles.total, running.other_total)
+        published, strict = totals if self.timing is TimingModel.PUBLISHED else reversed(totals)
+        record = CommandRecord(
+            self.index, running.command.kind, running.pc, running.start, self._end.due, cycles, published, strict,
+            passed.control, passed.wait, cost, spent + passed.energy,
+        )  # fmt: skip
         for observer in self.on_command:
             observer(record)
 
@@ -309,10 +289,9 @@ class Cluster(CounterRegisters):
 
     def pass_control_cycles(self, cycles: int) -> int:
         """Count cycles of control and set-up instructions. Returns the machine cycles that they take."""
-        self.counters.control_cycles += cycles
-        self.counters.energy += self._leakage(cycles)
-        self._pass(cycles)
-        return self.ticks(cycles)
+        self.counted.control_cycles += cycles
+        self._passed.control += cycles
+        return self._pass(cycles)
 
     def pass_wait(self, ticks: int) -> int:
         """Count the cycles of ``ticks`` machine cycles that a program waited, up to the next clock edge.
@@ -320,15 +299,17 @@ class Cluster(CounterRegisters):
         Returns:
             The machine cycles up to there.
         """
-        cycles = self.cycles_until(ticks)
-        self.counters.wait_cycles += cycles
-        self.counters.energy += self._leakage(cycles)
-        self._pass(cycles)
-        return self.ticks(cycles)
+        cycles = self.time.cycles_until(ticks)
+        self.counted.wait_cycles += cycles
+        self._passed.wait += cycles
+        return self._pass(cycles)
 
-    def _pass(self, cycles: int) -> None:
-        for timeline in self._timelines.values():
-            timeline.pass_cycles(cycles)
+    def _pass(self, cycles: int) -> int:
+        leaked = self._leakage(cycles)
+        self.counted.energy += leaked
+        self._passed.energy += leaked
+        self.time.pass_cycles(cycles)
+        return self.time.ticks(cycles)
 
     def write_words(self, first: str, values: list[int]) -> None:
         """Write consecutive registers as the host would."""
@@ -462,7 +443,7 @@ class Cluster(CounterRegisters):
         if wanted == self.power:
             return
         if self.running is None and not self.sequencer.running:
-            self.power, self._fraction = wanted, 0
+            self._set_power(wanted)
             return
         power = self.power
         self.VOLTAGE_MV, self.BODY_BIAS_MV, self.CLOCK_KHZ = power.voltage_mv, power.body_bias_mv, power.clock_khz

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 
 from asm.rules import ROW_BITS
 from emu.device import Board, Device
@@ -49,10 +49,9 @@ class Counters:
     commands: int = 0
     energy: Energy = field(default_factory=Energy)
 
-    def __sub__(self, other: Counters) -> Counters:
-        """What was counted since ``other``."""
+    def __add__(self, other: Counters) -> Counters:
         names = [item.name for item in fields(self)]
-        return Counters(**{name: getattr(self, name) - getattr(other, name) for name in names})
+        return Counters(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
     @property
     def stall_cycles(self) -> int:
@@ -115,7 +114,7 @@ def counter(offset: int, attribute: str, doc: str) -> tuple[Register, Register]:
 
     @low.on_read
     def _low(device: CounterRegisters) -> int:
-        value: int = getattr(device.counters - device.cleared, attribute)
+        value: int = getattr(device.counted, attribute)
         device.latch = value >> 32
         return value & 0xFFFF_FFFF
 
@@ -130,8 +129,7 @@ class CounterRegisters(Device):
     """The counters' part of a cluster's register block.
 
     Attributes:
-        counters: totals since the machine was made; nothing clears them.
-        cleared: the totals at the last reset or COUNTER_CONTROL.CLEAR; the registers show the difference.
+        counted: since the last reset or COUNTER_CONTROL.CLEAR; what the registers show.
         latch: upper half of the counter whose lower half was read last.
     """
 
@@ -179,8 +177,13 @@ class CounterRegisters(Device):
 
     def __init__(self, name: str, board: Board) -> None:
         super().__init__(name, board)
-        self.counters = Counters()
-        self.clear_counters()
+        self._earlier, self.counted = Counters(), Counters()
+        self.latch = 0
+
+    @property
+    def counters(self) -> Counters:
+        """Totals since the machine was made; nothing clears them."""
+        return self._earlier + self.counted
 
     def reset(self) -> None:
         """The registers show 0 again; the totals go on."""
@@ -189,7 +192,7 @@ class CounterRegisters(Device):
 
     def clear_counters(self) -> None:
         """Let the registers count from 0."""
-        self.cleared, self.latch = replace(self.counters), 0
+        self._earlier, self.counted, self.latch = self.counters, Counters(), 0
 
     @COUNTER_CONTROL.on_write
     def _counter_control(self, value: int) -> None:

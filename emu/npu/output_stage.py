@@ -24,12 +24,18 @@ class OutputStage:
 
     Attributes:
         first_row: first row of the pooled result that is wanted; the destination says how many follow.
+        tables: (address, bytes) of what the activation was fetched from.
     """
 
     activation: Activation
     pooling: Pooling
     first_row: int
     destination: Tensor
+    tables: tuple[tuple[int, bytes], ...]
+
+    def is_current(self, bus: Bus) -> bool:
+        """Whether the tables are still what memory holds. Raises `BusError`."""
+        return all(bus.read(address, len(data)) == data for address, data in self.tables)
 
     def check(self, height: int, width: int) -> None:
         """Raises `RuleError` unless it can make the destination of a result of ``height`` x ``width`` psums."""

@@ -12,6 +12,7 @@ do not use ports.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from asm.isa import CommandCode
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from emu.npu.cluster import Cluster
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stream:
     """Bytes between a memory and a cluster.
 
@@ -36,12 +37,12 @@ class Stream:
     output: bool = False
     shared: bool = False
 
-    @property
+    @cached_property
     def slow(self) -> bool:
         """Whether the memory cannot deliver a beat in every cycle."""
         return self.memory.timing.latency > 0 or self.memory.timing.bytes_per_cycle < BEAT_BYTES
 
-    @property
+    @cached_property
     def cycles(self) -> int:
         """Cycles that it takes with a port for itself."""
         timing = self.memory.timing

@@ -56,6 +56,7 @@ class TileArray:
         self.memory = memory
         memory.block_reason = BLOCKED
         self.tiles = [Tile(number, memory) for number in range(TILES)]
+        self._modes = 0
 
     def __getitem__(self, number: int) -> Tile:
         return self.tiles[number]
@@ -63,10 +64,11 @@ class TileArray:
     @property
     def modes(self) -> int:
         """The word of TILE_MODE: a bit for each tile in compute mode."""
-        return sum(tile.compute << tile.number for tile in self.tiles)
+        return self._modes
 
     @modes.setter
     def modes(self, word: int) -> None:
+        self._modes = word & ((1 << TILES) - 1)
         for tile in self.tiles:
             compute = bool(word >> tile.number & 1)
             if compute != tile.compute:

@@ -15,8 +15,6 @@ between. Compressed tensors take the time of their largest size.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from emu.npu.ports import Stream
 from emu.npu.timing import Cost, Cycles, TimingModel, beats, whole_cycles
 
@@ -53,43 +51,50 @@ class Timeline:
             streams: what it streams.
             waits: cycles that each of them waits for a port.
         """
-        cycles = self._own(cost)
+        load, work = self._own(cost)
         if cost.load_units:
             self.load_begins()
-        cycles = self._stalled(cycles, cost, streams, waits)
+        own = load + work + cost.copy_cycles
+        stall_input, stall_output, stall_port = self._stalls(own, cost, streams, waits)
         if cost.overlap:
-            cycles = self._hidden(cycles)
-        late = beats(cost.unshared_bytes) - self._since_load - cycles.total
-        cycles = replace(cycles, stall_input=cycles.stall_input + max(late, 0))
+            load, stall_input, stall_port = self._hidden(load, stall_input, stall_port)
+        if cost.unshared_bytes:
+            total = load + work + cost.copy_cycles + stall_input + stall_output + stall_port
+            stall_input += max(beats(cost.unshared_bytes) - self._since_load - total, 0)
+        cycles = Cycles(load, work, cost.copy_cycles, stall_input, stall_output, stall_port)
         self._since_load += cycles.total
         if cost.macs:
-            self._hiding = cycles.work
+            self._hiding = work
         return cycles
 
-    def _own(self, cost: Cost) -> Cycles:
-        """Load, work and copy without stalls."""
+    def _own(self, cost: Cost) -> tuple[int, int]:
+        """Load and work without stalls."""
         if self.strict:
-            return Cycles(cost.strict_load, cost.strict_work, cost.copy_cycles)
+            return cost.strict_load, cost.strict_work
         load, self._carried = whole_cycles(cost.load_units, self._carried)
         work, self._carried = whole_cycles(cost.work_units, self._carried)
-        return Cycles(load, work, cost.copy_cycles)
+        return load, work
 
-    def _stalled(self, own: Cycles, cost: Cost, streams: tuple[Stream, ...], waits: tuple[int, ...]) -> Cycles:
-        """``own`` with what the streams need longer."""
-        ends = [stream.cycles if self.strict or stream.slow else 0 for stream in streams]
+    def _stalls(
+        self, own: int, cost: Cost, streams: tuple[Stream, ...], waits: tuple[int, ...]
+    ) -> tuple[int, int, int]:
+        """What input, output and ports take longer than the command's ``own`` cycles."""
+        fed = drained = queued = own
+        for stream, wait in zip(streams, waits, strict=True):
+            end = stream.cycles if self.strict or stream.slow else 0
+            if not stream.output:
+                fed = max(fed, end)
+            drained = max(drained, end)
+            queued = max(queued, end + wait)
+        drained = max(drained, fed)
         tables = beats(cost.table_bytes) if self.strict else 0
-        fed = max([own.total, *(end for end, stream in zip(ends, streams, strict=True) if not stream.output)])
-        drained = max([fed, *(end for end, stream in zip(ends, streams, strict=True) if stream.output)])
-        queued = max([drained, *(end + wait for end, wait in zip(ends, waits, strict=True))])
-        return replace(
-            own, stall_input=tables + fed - own.total, stall_output=drained - fed, stall_port=queued - drained
-        )
+        return tables + fed - own, drained - fed, max(queued - drained, 0)
 
-    def _hidden(self, cycles: Cycles) -> Cycles:
-        """``cycles`` of a load without what passes behind the work before it."""
-        left = {}
-        for cause in ("load", "stall_input", "stall_port"):
-            hidden = min(getattr(cycles, cause), self._hiding)
+    def _hidden(self, *parts: int) -> list[int]:
+        """What is left of the parts of a load behind the work before it."""
+        left = []
+        for part in parts:
+            hidden = min(part, self._hiding)
             self._hiding -= hidden
-            left[cause] = getattr(cycles, cause) - hidden
-        return replace(cycles, **left)
+            left.append(part - hidden)
+        return left

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from math import lcm
 
 from asm.rules import ROW_BITS, TILES
@@ -65,7 +66,7 @@ class Cycles:
         return self.load + self.work + self.copy + self.stall_input + self.stall_output + self.stall_port
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cost:
     """What a command does, as far as time and energy depend on it.
 
@@ -113,27 +114,27 @@ class Cost:
     clusters: tuple[int, ...] = ()
     overlap: bool = False
 
-    @property
+    @cached_property
     def row_bits(self) -> int:
         """Kernel bits that the tiles work through."""
         return self.macs * self.bits
 
-    @property
+    @cached_property
     def load_units(self) -> int:
         """Time on the kernel port in 1 / `UNITS` cycles."""
         return self.kernel_bits * (UNITS // KERNEL_PORT_BITS)
 
-    @property
+    @cached_property
     def work_units(self) -> int:
         """Time of the tiles in 1 / `UNITS` cycles."""
         return self.row_bits * (TILE_FRACTIONS // self.tiles)
 
-    @property
+    @cached_property
     def strict_load(self) -> int:
         """Cycles of the kernel port, padding of slices included."""
         return beats(self.load_bytes)
 
-    @property
+    @cached_property
     def strict_work(self) -> int:
         """Cycles of the tiles if a row that is read in part takes its whole cycle."""
         return self.rows * self.columns * self.kernels * -(-self.slice_bits // ROW_BITS)

@@ -97,7 +97,7 @@ def measure_full_array(bits: int, power: PowerState) -> Measured:
     if log.messages:
         raise BenchError(f"{bits} bits: {log.messages[0].text}")
     _, convolution = records
-    return Measured(2 * convolution.macs, convolution.work_cycles, power.clock_khz, convolution.energy)
+    return Measured(2 * convolution.cost.macs, convolution.cycles.work, power.clock_khz, convolution.energy)
 
 
 def _describe(cluster: Cluster, bits: int) -> None:

@@ -7,17 +7,17 @@ from pathlib import Path
 from asm.isa import CommandCode
 from emu.npu.energy import Energy
 from emu.npu.record import CommandRecord
+from emu.npu.timing import Cost, Cycles
 from sdk.layers import HOST, layers
 from sdk.loader import Image
 
 
 def record(pc: int | None, kind: CommandCode, load: int = 0, work: int = 0, utilisation: float = 0.0) -> CommandRecord:
+    cost = Cost(macs=10 * work, utilisation=utilisation)
     return CommandRecord(
-        cluster=0, kind=kind, pc=pc, start=0, end=load + work, load_cycles=load, work_cycles=work, copy_cycles=0,
-        control_cycles=2, stall_input_cycles=0, stall_output_cycles=0, stall_port_cycles=0, wait_cycles=0,
-        published_cycles=load + work, strict_cycles=load + work, kernel_port_bytes=8 * load, input_port_bytes=2,
-        operand_port_bytes=0, output_port_bytes=2, macs=10 * work, tiles=8, tile_cycles=8.0 * work,
-        kernel_words=float(load), activation_bytes=4, energy=Energy(array=1000), utilisation=utilisation,
+        cluster=0, kind=kind, pc=pc, start=0, end=load + work, cycles=Cycles(load, work),
+        published_cycles=load + work, strict_cycles=load + work, control_cycles=2, wait_cycles=0, cost=cost,
+        energy=Energy(array=1000),
     )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def test_commands_and_counters(image: Image) -> None:
     result = runner(image, b"n").run()
     assert (result.outcome, result.exit_code) == (Outcome.EXIT, 0)
     (command,) = result.commands
-    assert (command.cluster, command.copy_cycles, command.end - command.start, command.pc) == (0, 8, 8, None)
+    assert (command.cluster, command.cycles.copy, command.end - command.start, command.pc) == (0, 8, 8, None)
     assert [item.commands for item in result.counters] == [1, 0]
     assert result.energy_pj == command.energy_fj // 1000
     assert result.seconds == result.cycles / 600_000_000

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from asm import isa
 from asm.isa import CommandCode
 from asm.rules import Cause, RuleError
+from emu.bus import Bus
 from emu.npu.stream import Tensor
 from emu.npu.timing import Cost
 from emu.registers import Register
@@ -35,14 +36,22 @@ class Command(ABC):
     def of_registers(cls, cluster: Cluster) -> Command:
         """The command that the registers describe. Raises `RuleError`, `BusError`."""
 
+    @abstractmethod
+    def is_current(self, bus: Bus) -> bool:
+        """Whether what was fetched from memory when it was made is still the same. Raises `BusError`."""
+
     @property
     @abstractmethod
     def cost(self) -> Cost:
         """What time depends on, as far as it is known at the start."""
 
     @abstractmethod
-    def check(self, cluster: Cluster) -> None:
-        """Raises `RuleError` or `BusError` if it cannot be carried out now."""
+    def check(self) -> None:
+        """Raises `RuleError` if no machine could carry it out."""
+
+    @abstractmethod
+    def check_machine(self, cluster: Cluster) -> None:
+        """Raises `RuleError` or `BusError` if it cannot be carried out in the machine's present state."""
 
     @abstractmethod
     def carry_out(self, cluster: Cluster) -> Cost:

@@ -22,6 +22,7 @@ from asm.rules import (
     mac_bits,
     output_size,
 )  # fmt: skip
+from emu.bus import Bus
 from emu.npu import stream
 from emu.npu.arithmetic import arithmetic
 from emu.npu.commands.command import Command, input_tensor
@@ -84,6 +85,10 @@ class Convolve(Command):
             input_tensor(cluster, type(cluster).OPERAND_ADDRESS, "third tensor (psums)") if accumulates else None,
         )
 
+    def is_current(self, bus: Bus) -> bool:
+        compressed = self.source.compressed or (self.initial is not None and self.initial.compressed)
+        return not compressed and self.output.is_current(bus)
+
     @cached_property
     def size(self) -> tuple[int, int]:
         """Height and width of the whole result before pooling."""
@@ -134,20 +139,17 @@ class Convolve(Command):
             clusters=self.partition.clusters,
         )
 
-    def check(self, cluster: Cluster) -> None:
-        self._check_tiles(cluster)
-        self._check_tensors()
+    def check_machine(self, cluster: Cluster) -> None:
+        idle = ~cluster.tiles.modes & ((1 << self.kernels.topology.tiles) - 1)
+        if idle:
+            number = (idle & -idle).bit_length() - 1
+            raise RuleError(Cause.tile_mode, f"tile {number} is in memory mode; set its bit in TILE_MODE")
         cluster.bus.view(self.source.address, self.source.extent)
         if self.initial is not None:
             cluster.bus.view(self.initial.address, self.initial.extent)
         cluster.bus.view(self.output.destination.address, self.output.destination.extent, write=True)
 
-    def _check_tiles(self, cluster: Cluster) -> None:
-        for tile in cluster.tiles.tiles[: self.kernels.topology.tiles]:
-            if not tile.compute:
-                raise RuleError(Cause.tile_mode, f"tile {tile.number} is in memory mode; set its bit in TILE_MODE")
-
-    def _check_tensors(self) -> None:
+    def check(self) -> None:
         source, destination, shape = self.source, self.output.destination, self.kernels.geometry
         if self.features not in ARRAY_FORMATS:
             raise RuleError(Cause.bad_field, f"features must be {ARRAY_NAMES}, not {self.features.name}")

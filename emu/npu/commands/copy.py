@@ -150,13 +150,18 @@ class CopyTensor(Command):
         wrap = cluster.COPY_SOURCE_WRAP
         return cls(Runs(cluster.COPY_SOURCE, destination.length, destination.counts, strides, wrap), destination)
 
+    def is_current(self, bus: Bus) -> bool:
+        return True
+
     @property
     def cost(self) -> Cost:
         moved = self.destination.moved
         return Cost(copy_cycles=self.destination.beats, input_bytes=moved, output_bytes=moved)
 
-    def check(self, cluster: Cluster) -> None:
+    def check(self) -> None:
         self.destination.check()
+
+    def check_machine(self, cluster: Cluster) -> None:
         self.destination.check_writable(cluster.bus)
         self.source.check_readable(cluster.bus)
 
@@ -178,12 +183,17 @@ class FillTensor(Command):
     def of_registers(cls, cluster: Cluster) -> FillTensor:
         return cls(cluster.COPY_SOURCE % (1 << BYTE_BITS), _destination(cluster))
 
+    def is_current(self, bus: Bus) -> bool:
+        return True
+
     @property
     def cost(self) -> Cost:
         return Cost(copy_cycles=self.destination.beats, output_bytes=self.destination.moved)
 
-    def check(self, cluster: Cluster) -> None:
+    def check(self) -> None:
         self.destination.check()
+
+    def check_machine(self, cluster: Cluster) -> None:
         self.destination.check_writable(cluster.bus)
 
     def carry_out(self, cluster: Cluster) -> Cost:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from asm import isa
 from asm.isa import CommandCode
 from asm.rules import Cause, ElementFormat, RuleError
+from emu.bus import Bus
 from emu.npu import stream
 from emu.npu.commands.command import Command, input_tensor, signed
 from emu.npu.commands.results import output_stage
@@ -59,6 +60,9 @@ class Elementwise(Command):
     def combine(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
         """Sums or products, not saturated yet."""
 
+    def is_current(self, bus: Bus) -> bool:
+        return not (self.first.compressed or self.second.compressed) and self.output.is_current(bus)
+
     @property
     def rows(self) -> range:
         """Rows of the inputs that this command needs."""
@@ -78,7 +82,7 @@ class Elementwise(Command):
             table_bytes=len(output.activation.table) + len(output.activation.lookup),
         )
 
-    def check(self, cluster: Cluster) -> None:
+    def check(self) -> None:
         for name, tensor in (("first input", self.first), ("second input", self.second)):
             if tensor.element is ElementFormat.psum64:
                 raise RuleError(Cause.bad_field, f"the {name} cannot be psum64; use s32")
@@ -93,6 +97,8 @@ class Elementwise(Command):
                 f"not {self.output.destination.channels}",
             )
         self.output.check(self.first.height, self.first.width)
+
+    def check_machine(self, cluster: Cluster) -> None:
         for tensor in (self.first, self.second):
             cluster.bus.view(tensor.address, tensor.extent)
         cluster.bus.view(self.output.destination.address, self.output.destination.extent, write=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from asm import isa
 from asm.isa import CommandCode
 from asm.rules import LOAD_BYTES, Cause, RuleError
+from emu.bus import Bus
 from emu.npu.commands.command import Command, other_clusters
 from emu.npu.compression import HEADER, check_header
 from emu.npu.formats import BYTE_BITS
@@ -53,6 +54,9 @@ class LoadKernels(Command):
         """Bytes that pass the kernel port."""
         return self.compressed or self.kernels.memory_bytes
 
+    def is_current(self, bus: Bus) -> bool:
+        return not self.compressed
+
     @property
     def cost(self) -> Cost:
         return Cost(
@@ -63,8 +67,10 @@ class LoadKernels(Command):
             overlap=self.overlap,
         )
 
-    def check(self, cluster: Cluster) -> None:
+    def check(self) -> None:
         _check(self.kernels, self.address)
+
+    def check_machine(self, cluster: Cluster) -> None:
         cluster.bus.view(self.address, self.memory_bytes)
         for number in self.clusters:
             self._check_other(cluster, number)

@@ -46,11 +46,14 @@ def output_stage(cluster: Cluster, channels: int) -> OutputStage:
         BusError: the table is not in memory.
     """
     destination = tensor_of_registers(cluster, type(cluster).OUTPUT_ADDRESS)
+    activation = _activation(cluster, destination.element, channels)
+    tables = ((cluster.ACTIVATION_TABLE, activation.table), (cluster.LOOKUP_TABLE, activation.lookup))
     return OutputStage(
-        _activation(cluster, destination.element, channels),
+        activation,
         Pooling.of_word(cluster.POOLING),
         Partition.of_registers(cluster).first_row,
         destination,
+        tuple((address, data) for address, data in tables if data),
     )
 
 

@@ -13,6 +13,7 @@ from emu.device import Board
 from emu.npu.cluster import Cluster
 from emu.npu.energy import Energy
 from emu.npu.record import CommandRecord
+from emu.npu.timing import Cost, Cycles
 from tests.emu.npu.small_machine import (
     DONE,
     ERROR,
@@ -382,14 +383,13 @@ def test_counters() -> None:
     assert machine.counter("ENERGY_PJ") == femtojoules // 1000
     first, second = machine.records
     assert first == CommandRecord(
-        cluster=0, kind=CommandCode.load, pc=None, start=0, end=18, load_cycles=18, work_cycles=0, copy_cycles=0,
-        stall_input_cycles=0, stall_output_cycles=0, stall_port_cycles=0, control_cycles=0, wait_cycles=0,
-        published_cycles=18, strict_cycles=20, kernel_port_bytes=160, input_port_bytes=0, operand_port_bytes=0,
-        output_port_bytes=0, macs=0, tiles=1, tile_cycles=0.0, kernel_words=18.0, activation_bytes=0,
-        energy=Energy(kernels=18 * 56_000, leakage=18 * 9_000), utilisation=0.0,
+        cluster=0, kind=CommandCode.load, pc=None, start=0, end=18, cycles=Cycles(load=18),
+        published_cycles=18, strict_cycles=20, control_cycles=0, wait_cycles=0,
+        cost=Cost(kernel_bits=weight_bits, load_bytes=160),
+        energy=Energy(kernels=18 * 56_000, leakage=18 * 9_000),
     )  # fmt: skip
-    assert (second.start, second.end, second.macs, second.tiles) == (18, cycles, macs, 1)
-    assert second.utilisation == 72 * 4 / 8192
+    assert (second.start, second.end, second.cost.macs, second.cost.tiles) == (18, cycles, macs, 1)
+    assert second.cost.utilisation == 72 * 4 / 8192
     assert first.energy_fj + second.energy_fj == femtojoules
     machine.set("COUNTER_CONTROL", 1)
     assert machine.counter("BUSY_CYCLES") == machine.counter("ENERGY_PJ") == machine.counter("COMMANDS") == 0
@@ -397,9 +397,9 @@ def test_counters() -> None:
 
 def test_the_high_half_is_latched() -> None:
     machine = SmallMachine()
-    machine.cluster.counters.load_cycles = (7 << 32) + 5
+    machine.cluster.counted.load_cycles = (7 << 32) + 5
     assert machine.get("LOAD_CYCLES_LOW") == 5
-    machine.cluster.counters.load_cycles = 8 << 32
+    machine.cluster.counted.load_cycles = 8 << 32
     assert machine.get("LOAD_CYCLES_HIGH") == 7
     assert machine.counter("LOAD_CYCLES") == 8 << 32
 

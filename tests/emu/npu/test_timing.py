@@ -100,9 +100,9 @@ def test_a_layer_as_a_program(name: str, topology: tuple[int, int, int]) -> None
     assert machine.counter("KERNEL_WORDS") * 8 == row["weight_bytes"]
     assert machine.counter("TILE_CYCLES") == macs(row) * 4 // 1024
     assert machine.counter("COMMANDS") == 2 * row["kernel_rounds"] == len(machine.records)
-    works = [record for record in machine.records if record.work_cycles]
-    assert {round(100 * record.utilisation) for record in works} == {row["utilization_pct"]}
-    assert sum(record.macs for record in works) == macs(row)
+    works = [record for record in machine.records if record.cycles.work]
+    assert {round(100 * record.cost.utilisation) for record in works} == {row["utilization_pct"]}
+    assert sum(record.cost.macs for record in works) == macs(row)
     assert sum(record.energy_fj for record in machine.records) // 1000 <= machine.counter("ENERGY_PJ")
     assert machine.records[0].start == 3
     assert all(after.start == before.end for before, after in zip(machine.records, machine.records[1:], strict=False))

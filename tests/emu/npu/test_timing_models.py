@@ -63,8 +63,8 @@ def ran(instructions: list[Instruction], model: TimingModel) -> tuple[SmallMachi
 
 def accounted(record: CommandRecord) -> int:
     """All cycles of a command's causes."""
-    stalls = record.stall_input_cycles + record.stall_output_cycles + record.stall_port_cycles
-    return record.load_cycles + record.work_cycles + record.copy_cycles + stalls
+    stalls = record.cycles.stall_input + record.cycles.stall_output + record.cycles.stall_port
+    return record.cycles.load + record.cycles.work + record.cycles.copy + stalls
 
 
 def elapsed(machine: SmallMachine, cluster: int = 0) -> int:
@@ -76,11 +76,11 @@ def test_strict_cycles_by_hand() -> None:
     """3 stripes: the largest has 2 of 6 rows. A slice of 3 x 3 x 12 x 4 = 432 bits takes a cycle a kernel and pixel."""
     machine, (load, convolution) = ran(layer(), STRICT)
     slice_bytes = -(-432 // 64) * 8
-    assert load.load_cycles == 20 * 2 * slice_bytes // 8
-    assert convolution.work_cycles == 2 * 5 * 20
+    assert load.cycles.load == 20 * 2 * slice_bytes // 8
+    assert convolution.cycles.work == 2 * 5 * 20
     output_beats = 6 * 5 * 20 * 4 // 8
-    assert convolution.stall_input_cycles == 0
-    assert convolution.stall_output_cycles == output_beats - 200
+    assert convolution.cycles.stall_input == 0
+    assert convolution.cycles.stall_output == output_beats - 200
     assert machine.counter("KERNEL_PORT_BYTES") == 20 * 2 * slice_bytes
     assert machine.counter("INPUT_PORT_BYTES") == 6 * 5 * 24 // 2
     assert machine.counter("OUTPUT_PORT_BYTES") == 6 * 5 * 20 * 4
@@ -191,16 +191,16 @@ def test_overlapped_loads(model: TimingModel) -> None:
 def test_the_external_memory_is_slow(model: TimingModel) -> None:
     """A hundred cycles, then a byte a cycle, in both models; what the command itself needs is not counted twice."""
     machine, (to, back) = ran([copy(SYSTEM, EXTERNAL, 800), copy(EXTERNAL, SYSTEM + 800, 800), isa.Halt()], model)
-    assert (to.copy_cycles, to.stall_output_cycles, to.stall_input_cycles) == (100, 800, 0)
-    assert (back.copy_cycles, back.stall_output_cycles, back.stall_input_cycles) == (100, 0, 800)
+    assert (to.cycles.copy, to.cycles.stall_output, to.cycles.stall_input) == (100, 800, 0)
+    assert (back.cycles.copy, back.cycles.stall_output, back.cycles.stall_input) == (100, 0, 800)
     assert elapsed(machine) == machine.clock.now
 
 
 @BOTH
 def test_kernels_and_features_from_the_external_memory(model: TimingModel) -> None:
     _, (load, convolution) = ran(layer(weights=EXTERNAL, source=EXTERNAL + 0x4000), model)
-    assert load.load_cycles + load.stall_input_cycles == 100 + 20 * 2 * 56
-    assert convolution.work_cycles + convolution.stall_input_cycles == max(100 + 360, convolution.work_cycles)
+    assert load.cycles.load + load.cycles.stall_input == 100 + 20 * 2 * 56
+    assert convolution.cycles.work + convolution.cycles.stall_input == max(100 + 360, convolution.cycles.work)
     near = ran(layer(), model)[0].bus.read(OUTPUT, 100)
     assert ran(layer(weights=EXTERNAL, source=EXTERNAL + 0x4000), model)[0].bus.read(OUTPUT, 100) == near
 
