@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from asm import isa
@@ -175,6 +175,7 @@ class Cluster(CounterRegisters):
         self._preparation = Preparation(self, type(self).TILE_MODE.offset, type(self).OPERAND_SCALE.offset)
         self._end = self.event("command", self._finish)
         self._passed = Passed()
+        self._setup: dict[type[isa.Instruction], list[Register]] = {}
 
     @property
     def topology(self) -> Topology:
@@ -190,8 +191,7 @@ class Cluster(CounterRegisters):
         self._set_power(PowerState())
         self._restart_time()
         self.tiles.modes = 0
-        for tile in self.tiles.tiles:
-            tile.describe(None, 0, 0)
+        self.tiles.forget()
 
     @property
     def peers(self) -> list[Cluster]:
@@ -311,11 +311,18 @@ class Cluster(CounterRegisters):
         self.time.pass_cycles(cycles)
         return self.time.ticks(cycles)
 
-    def write_words(self, first: str, values: list[int]) -> None:
-        """Write consecutive registers as the host would."""
-        offset = getattr(type(self), first).offset
-        for place, value in enumerate(values):
-            self.write(offset + 4 * place, 4, value)
+    def write_setup(self, kind: type[isa.Instruction], values: Sequence[int]) -> None:
+        """Write an instruction's values to its registers as the host would; no reserved bit is set."""
+        registers = self._setup.get(kind)
+        if registers is None:
+            first = getattr(type(self), kind.register).offset
+            registers = self._setup[kind] = [self._by_offset[first + 4 * place][0] for place in range(len(values))]
+        offset, words = registers[0].offset, self.words
+        for register, value in zip(registers, values, strict=True):
+            words[offset] = value & register.write_mask
+            offset += 4
+            if register.writer is not None:
+                register.writer(self, value)
 
     def halted(self) -> None:
         """The program has ended."""

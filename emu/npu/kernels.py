@@ -11,16 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asm import isa
-from asm.rules import Cause, KernelGeometry, RuleError, slice_channels
+from asm.rules import KERNEL_ROWS, Cause, KernelGeometry, RuleError, slice_channels
 from emu.npu.compression import decompress_slices
 from emu.npu.convolution import Weights
 from emu.npu.sparsity import check_groups, pack_slices, unpack_slices
 from emu.npu.stream import element_format
-from emu.npu.tile import TileArray
+from emu.npu.tile import ROW_BYTES, TileArray
 from emu.npu.topology import Topology
 
 CACHED = 64
 """Sets of unpacked kernels that a cluster keeps."""
+SAMPLED_ROWS = 1
+"""Rows of each tile of the first chain that tell sets apart at first sight."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,9 @@ class LoadedKernels:
 
     def describe(self, tiles: TileArray) -> None:
         """Note in the tiles what they hold."""
+        if tiles.kernels is self:
+            return
+        tiles.kernels = self
         shape = self.geometry
         bits = self._bits
         for stripe in range(self.topology.stripes):
@@ -130,43 +135,63 @@ class LoadedKernels:
             data: as they lie in memory, uint8, (memory_bytes,).
         """
         size = self.geometry.slice_bytes
-        start = 0
-        for place, (_, _, kernels) in enumerate(self.places(0)):
-            block = data[start : start + kernels * size].reshape(kernels, size)
-            start += kernels * size
-            for stripe in range(self.topology.stripes):
-                number = stripe * self.topology.chain * self.topology.parallel + place
-                tiles[number].rows[:kernels, :size] = block
+        start = place = 0
+        stripes, chain = self.topology.stripes, self.topology.chain
+        array = tiles.array[: self.topology.tiles].reshape(stripes, -1, KERNEL_ROWS, ROW_BYTES)
+        for parallel in range(self.topology.parallel):
+            kernels = self.topology.kernels_of(parallel, self.count)
+            end = start + chain * kernels * size
+            array[:, place : place + chain, :kernels, :size] = data[start:end].reshape(chain, kernels, size)
+            start, place = end, place + chain
+
+    def rows(self, tiles: TileArray, stripe: int) -> list[NDArray[np.uint8]]:
+        """What each parallel chain of a stripe holds, uint8 (chain, kernels, slice bytes), as views."""
+        size, chain = self.geometry.slice_bytes, self.topology.chain
+        found = []
+        for parallel in range(self.topology.parallel):
+            first = self.topology.tile(stripe, parallel, 0)
+            kernels = self.topology.kernels_of(parallel, self.count)
+            found.append(tiles.array[first : first + chain, :kernels, :size])
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """Kernels and the bytes that they were unpacked from."""
+
+    rows: list[NDArray[np.uint8]]
+    weights: Weights
 
 
 class KernelReader:
     """Reads kernels back from the tiles, and remembers what it has unpacked by its bytes."""
 
     def __init__(self) -> None:
-        self._cache: dict[tuple[LoadedKernels, bytes], Weights] = {}
+        self._cache: dict[tuple[LoadedKernels, bytes], Unpacked] = {}
 
     def read(self, tiles: TileArray, loaded: LoadedKernels, stripe: int) -> Weights:
         """The kernels in the tiles of one stripe."""
-        size = loaded.geometry.slice_bytes
-        rows = [tiles[number].rows[:kernels, :size] for number, _, kernels in loaded.places(stripe)]
-        key = (loaded, b"".join(part.tobytes() for part in rows))
-        weights = self._cache.get(key)
-        if weights is None:
-            if len(self._cache) >= CACHED:
-                self._cache.pop(next(iter(self._cache)))
-            weights = self._cache[key] = _unpack(loaded, rows)
-        return weights
+        rows = loaded.rows(tiles, stripe)
+        # A few bytes tell where to look; then all of them are compared, which is faster than hashing them.
+        key = loaded, rows[0][:, :SAMPLED_ROWS].tobytes()
+        known = self._cache.get(key)
+        if known is not None and all(np.array_equal(*pair) for pair in zip(known.rows, rows, strict=True)):
+            return known.weights
+        if len(self._cache) >= CACHED:
+            self._cache.pop(next(iter(self._cache)))
+        copies = [part.copy() for part in rows]
+        self._cache[key] = Unpacked(copies, _unpack(loaded, copies))
+        return self._cache[key].weights
 
 
 def _unpack(loaded: LoadedKernels, rows: list[NDArray[np.uint8]]) -> Weights:
-    """Kernels from the rows of the tiles of one stripe, in the order of `LoadedKernels.places`."""
+    """Kernels from the rows of each parallel chain of one stripe."""
     shape = loaded.geometry
     chains = []
-    for parallel in range(loaded.topology.parallel):
+    for held in rows:
         parts = []
         for place, (first, last) in enumerate(loaded.slices):
-            packed = rows[parallel * shape.chain + place]
-            part = unpack_slices(packed, shape, shape.slice_weights[place])
-            parts.append(part.reshape(len(packed), shape.height, shape.width, last - first))
+            part = unpack_slices(held[place], shape, shape.slice_weights[place])
+            parts.append(part.reshape(held.shape[1], shape.height, shape.width, last - first))
         chains.append(np.concatenate(parts, axis=3))
     return Weights.of_kernels(np.concatenate(chains), loaded.slices, shape.depthwise)

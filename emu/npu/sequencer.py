@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,13 +36,60 @@ FETCH_BYTES = max(WORD_BYTES * (1 + len(kind.payload)) for kind in isa.INSTRUCTI
 VISIBLE = (isa.Halt, isa.Interrupt, isa.Wait, isa.Signal, isa.Barrier, isa.SetMode)
 """Instructions without a command that act outside of the sequencer and the set-up registers."""
 
-_instruction_class = functools.lru_cache(maxsize=1024)(isa.instruction_class)
+DECODED = 4096
+"""Instructions that are kept decoded."""
 
 
-_RESERVED = {
-    kind.opcode: tuple(WORD_MASK & ~layout.mask() for layout in kind.payload) for kind in isa.INSTRUCTIONS.values()
-}
-"""Reserved bits of each payload word, by opcode."""
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An instruction.
+
+    Attributes:
+        words: its payload.
+        size: bytes.
+        visible: whether it acts outside of the sequencer and the set-up registers.
+        bases: (place in the payload, register that is added there).
+        wrong: why it cannot be carried out, empty if it can.
+    """
+
+    kind: type[isa.Instruction]
+    immediate: int
+    words: tuple[int, ...]
+    size: int
+    visible: bool
+    bases: tuple[tuple[int, int], ...]
+    wrong: str
+
+    @classmethod
+    @functools.lru_cache(maxsize=DECODED)
+    def of_bytes(cls, block: bytes) -> Decoded:
+        """The instruction that ``block`` begins with. Raises `RuleError` if there is none, or not all of it."""
+        words = struct.unpack(f"<{len(block) // WORD_BYTES}I", block)
+        try:
+            kind = isa.instruction_class(words[0])
+        except ValueError as error:
+            raise RuleError(Cause.bad_instruction, str(error)) from None
+        count = 1 + len(kind.payload)
+        if count > len(words):
+            raise RuleError(Cause.ran_past_end, f"the program ends inside the last instruction, {kind.mnemonic}")
+        immediate, payload = words[0] & IMMEDIATE_MASK, words[1:count]
+        fields = isa.BaseImmediate.unpack(immediate) if kind.addresses else {}
+        bases = tuple(zip(kind.addresses, fields.values(), strict=False))
+        used = tuple((place, base) for place, base in bases if base != isa.ABSOLUTE)
+        wrong = _why_wrong(kind, payload, used)
+        return cls(kind, immediate, payload, WORD_BYTES * count, issubclass(kind, VISIBLE), used, wrong)
+
+
+def _why_wrong(kind: type[isa.Instruction], payload: tuple[int, ...], bases: tuple[tuple[int, int], ...]) -> str:
+    """What is wrong with values of an instruction, empty if nothing is."""
+    for word, layout in zip(payload, kind.payload, strict=True):
+        reserved = word & ~layout.mask()
+        if reserved and kind.register:
+            return f"{kind.mnemonic} has reserved bits 0x{reserved:08x} of {layout.__name__} set"
+    for _, base in bases:
+        if base > isa.ABSOLUTE:
+            return f"a base register must be 0..15, or {isa.ABSOLUTE} for none, not {base}"
+    return ""
 
 
 @dataclass(slots=True)
@@ -156,22 +203,22 @@ class Sequencer:
                 self.on_breakpoint(self.pc)
                 return
             self._left = None
-            kind, immediate, words = self._fetch()
-            if kind.command is not None:
+            decoded = self._fetch()
+            if decoded.kind.command is not None:
                 if cycles:
                     break
                 if self._strict:
                     self.time += self.cluster.pass_control_cycles(self._fetch_cycles)
-                self._write(kind, immediate, words)
-                self.cluster.start(kind.command, self.time, self.pc)
+                self._write(decoded)
+                self.cluster.start(decoded.kind.command, self.time, self.pc)
                 return
             if not self._paid:
                 cycles += self._fetch_cycles
-                if issubclass(kind, VISIBLE):
+                if decoded.visible:
                     self._paid = True
                     break
             self._paid = False
-            self._execute(kind, immediate, words)
+            self._execute(decoded)
             if not self.running or self.waiting is not None or self._next.scheduled:
                 return
         self._next.at(self.time + self.cluster.pass_control_cycles(cycles))
@@ -185,8 +232,8 @@ class Sequencer:
         """Cycles of the current instruction's fetch."""
         return beats(self._size) if self._strict else 1
 
-    def _fetch(self) -> tuple[type[isa.Instruction], int, tuple[int, ...]]:
-        """Class, immediate and payload of the instruction at `pc`. Raises `RuleError`, `BusError`."""
+    def _fetch(self) -> Decoded:
+        """The instruction at `pc`. Raises `RuleError`, `BusError`."""
         self.header = 0
         left = self.end - self.pc
         if left <= 0 or self.pc < self.base + isa.HEADER_BYTES or self.pc % WORD_BYTES:
@@ -195,18 +242,11 @@ class Sequencer:
                 f"0x{self.pc:08x} is not in the code of the program, "
                 f"0x{self.base + isa.HEADER_BYTES:08x}..0x{self.end - 1:08x}",
             )
-        block = self.cluster.bus.view(self.pc, min(left, FETCH_BYTES)).tobytes()
-        words = struct.unpack(f"<{len(block) // WORD_BYTES}I", block)
-        self.header = words[0]
-        try:
-            kind = _instruction_class(words[0])
-        except ValueError as error:
-            raise RuleError(Cause.bad_instruction, str(error)) from None
-        count = 1 + len(kind.payload)
-        if count > len(words):
-            raise RuleError(Cause.ran_past_end, f"the program ends inside the last instruction, {kind.mnemonic}")
-        self._size = WORD_BYTES * count
-        return kind, words[0] & IMMEDIATE_MASK, words[1:count]
+        block = self.cluster.bus.read(self.pc, min(left, FETCH_BYTES))
+        self.header = int.from_bytes(block[:WORD_BYTES], "little")
+        decoded = Decoded.of_bytes(block)
+        self._size = decoded.size
+        return decoded
 
     def _advance(self, size: int) -> None:
         """Go on behind an instruction, or back to the start of a loop that ends there."""
@@ -219,30 +259,22 @@ class Sequencer:
                 return
             self.loops.pop()
 
-    def _write(self, kind: type[isa.Instruction], immediate: int, words: tuple[int, ...]) -> None:
+    def _write(self, decoded: Decoded) -> None:
         """Write the payload to its registers, base registers added to addresses."""
-        for word, reserved, layout in zip(words, _RESERVED[kind.opcode], kind.payload, strict=True):
-            if word & reserved:
-                raise RuleError(
-                    Cause.bad_field,
-                    f"{kind.mnemonic} has reserved bits 0x{word & reserved:08x} of {layout.__name__} set",
-                )
-        values = list(words)
-        if kind.addresses:
-            bases = isa.BaseImmediate.unpack(immediate)
-            for place, base in zip(kind.addresses, (bases["first"], bases["second"], bases["third"]), strict=False):
-                if base > isa.ABSOLUTE:
-                    raise RuleError(
-                        Cause.bad_field, f"a base register must be 0..15, or {isa.ABSOLUTE} for none, not {base}"
-                    )
-                if base != isa.ABSOLUTE:
-                    values[place] = (values[place] + self.cluster.R[base]) & WORD_MASK
-        self.cluster.write_words(kind.register, values)
+        if decoded.wrong:
+            raise RuleError(Cause.bad_field, decoded.wrong)
+        values: Sequence[int] = decoded.words
+        if decoded.bases:
+            values = list(values)
+            for place, base in decoded.bases:
+                values[place] = (values[place] + self.cluster.R[base]) & WORD_MASK
+        self.cluster.write_setup(decoded.kind, values)
 
-    def _execute(self, kind: type[isa.Instruction], immediate: int, words: tuple[int, ...]) -> None:
+    def _execute(self, decoded: Decoded) -> None:
         """Carry out a control or set-up instruction."""
+        kind, immediate, words = decoded.kind, decoded.immediate, decoded.words
         if kind.register:
-            self._write(kind, immediate, words)
+            self._write(decoded)
             self._advance(self._size)
         elif kind is isa.Halt:
             self.stop()

@@ -46,6 +46,10 @@ class Tile:
 class TileArray:
     """The tiles of a cluster in the memory that holds their bits.
 
+    Attributes:
+        array: all bits, uint8 (8, 32, 128): the memory itself, not a copy.
+        kernels: what `emu.npu.kernels` noted last about the contents, None if nothing yet.
+
     *Inaccuracies*: changing the mode takes no time of its own. Segments and the gating of unused tensor space
     have no effect.
     """
@@ -55,11 +59,19 @@ class TileArray:
             raise ValueError(f"memory {memory.name} must have {TILES * TILE_BYTES} bytes for tiles, not {memory.size}")
         self.memory = memory
         memory.block_reason = BLOCKED
+        self.array: NDArray[np.uint8] = memory.data.reshape(TILES, KERNEL_ROWS, ROW_BYTES)
         self.tiles = [Tile(number, memory) for number in range(TILES)]
+        self.kernels: object = None
         self._modes = 0
 
     def __getitem__(self, number: int) -> Tile:
         return self.tiles[number]
+
+    def forget(self) -> None:
+        """Nothing is known about the contents any more."""
+        self.kernels = None
+        for tile in self.tiles:
+            tile.describe(None, 0, 0)
 
     @property
     def modes(self) -> int:

@@ -1,7 +1,7 @@
 """A network as a project: accelerator programs, packed kernels and tables, a C main.
 
-The firmware reads the input from the input stream, starts all clusters, reads every cluster's counters behind each
-layer, and prints them at the end. Every tensor stays in system memory.
+The firmware reads the input from the input stream, starts all clusters, and reads every cluster's counters behind each
+layer into an array. Every tensor stays in system memory.
 """
 
 from __future__ import annotations
@@ -39,22 +39,17 @@ MAIN = """\
 
 {arrays}
 
-/* What the clusters had counted behind each layer. It is printed at the end: the clusters wait while it is read. */
-static imnpu_counters counted[LAYERS][CLUSTERS];
+/* What the clusters had counted behind each layer, for whoever looks into memory when the firmware has ended. */
+uint64_t counted[LAYERS][CLUSTERS][{counters}];
 
 static void read_counters(int layer)
 {{
     for (int cluster = 0; cluster < CLUSTERS; ++cluster) {{
-        IMNPU_CHECK(imnpu_counters_read(cluster, &counted[layer][cluster]));
+        imnpu_counters now;
+        IMNPU_CHECK(imnpu_counters_read(cluster, &now));
+        uint64_t *const kept = counted[layer][cluster];
+{keeps}
     }}
-}}
-
-static void print_counters(int layer, int cluster)
-{{
-    const imnpu_counters *const counters = &counted[layer][cluster];
-    printf("counters %d %d", layer, cluster);
-{prints}
-    printf("\\n");
 }}
 
 int main(void)
@@ -86,11 +81,7 @@ int main(void)
     for (int cluster = 0; cluster < CLUSTERS; ++cluster) {{
         IMNPU_CHECK(imnpu_wait(cluster, IMNPU_FOREVER));
     }}
-    for (int layer = 0; layer < LAYERS; ++layer) {{
-        for (int cluster = 0; cluster < CLUSTERS; ++cluster) {{
-            print_counters(layer, cluster);
-        }}
-    }}
+    printf("{title}: %d layers on %d clusters are done\\n", LAYERS, CLUSTERS);
     return 0;
 }}
 """
@@ -174,7 +165,8 @@ def _main(plan: Plan) -> str:
         plural="" if plan.clusters == 1 else "s",
         layers=len(plan.layers),
         arrays="\n".join(arrays),
-        prints="\n".join(f'    printf(" %llu", (unsigned long long)counters->{name});' for name in COUNTERS),
+        counters=len(COUNTERS),
+        keeps="\n".join(f"        kept[{place}] = now.{name};" for place, name in enumerate(COUNTERS)),
         programs="\n".join(f"        {{{name}, sizeof {name}}}," for name in names),
         input=input_symbol(),
         go_on=GO_ON,

@@ -11,7 +11,7 @@ from emu.machines import machine_map
 from sdk.build import BuildOptions, build
 from sdk.loader import load_elf
 from sdk.networks.firmware import write_firmware
-from sdk.networks.measured import COUNTERS, Measured
+from sdk.networks.measured import COUNTERS, SYMBOL, Measured
 from sdk.networks.network import INPUT
 from sdk.networks.parameters import Parameters, make_parameters
 from sdk.networks.plan import Plan
@@ -69,22 +69,15 @@ def run_network(plan: Plan, folder: Path, machine: str = "st18", timing: str = "
             f"the firmware of {plan.network.name} did not come to its end: {result.outcome.value}\n"
             f"{result.uart.decode(errors='replace')}"
         )
-    return NetworkRun(plan, timing, _counted(plan, result.uart.decode()), _wrong(plan, parameters, runner), result)
+    return NetworkRun(plan, timing, _counted(plan, runner), _wrong(plan, parameters, runner), result)
 
 
-def _counted(plan: Plan, text: str) -> tuple[tuple[Measured, ...], ...]:
-    """Differences between the totals that the firmware printed behind each layer."""
-    before = {cluster: np.zeros(len(COUNTERS), np.int64) for cluster in range(plan.clusters)}
-    found: list[list[Measured]] = [[] for _ in plan.layers]
-    for line in text.splitlines():
-        kind, *numbers = line.split()
-        if kind != "counters":
-            continue
-        layer, cluster, *totals = (int(number) for number in numbers)
-        now = np.array(totals, np.int64)
-        found[layer].append(Measured(*(int(value) for value in now - before[cluster])))
-        before[cluster] = now
-    return tuple(tuple(clusters) for clusters in found)
+def _counted(plan: Plan, runner: Runner) -> tuple[tuple[Measured, ...], ...]:
+    """Differences between the totals that the firmware kept behind each layer."""
+    shape = (len(plan.layers), plan.clusters, len(COUNTERS))
+    data = runner.machine.bus.read(runner.image.symbols[SYMBOL], 8 * int(np.prod(shape)))
+    counted = np.diff(np.frombuffer(data, "<u8").astype(np.int64).reshape(shape), axis=0, prepend=0)
+    return tuple(tuple(Measured(*cluster) for cluster in layer) for layer in counted.tolist())
 
 
 def _wrong(plan: Plan, parameters: Parameters, runner: Runner) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What the firmware of a network prints about each cluster, layer after layer."""
+"""What the firmware of a network keeps of each cluster's counters, layer after layer."""
 
 from __future__ import annotations
 
@@ -28,4 +28,6 @@ class Measured:
 
 
 COUNTERS = tuple(field.name for field in fields(Measured))
-"""Counters that the firmware prints, in this order."""
+"""Counters that the firmware keeps, in this order."""
+SYMBOL = "counted"
+"""The array of 64-bit totals, (layers, clusters, counters)."""
