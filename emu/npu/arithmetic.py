@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asm.isa import PoolingMode
+from emu.bus import Bus
 from emu.npu.activation import Activation
-from emu.npu.convolution import PSUM_HIGH, Job, Weights
+from emu.npu.convolution import PSUM_HIGH, Job, Weights, input_rows
 from emu.npu.formats import BYTE_BITS, Integers
 from emu.npu.native import convolution as native
+from emu.npu.native import streamed
 from emu.npu.native.layout import Kernels
 from emu.npu.native.requantisation import Requantisation, prepare_requantisation
 from emu.npu.pooling import Pooling
+from emu.npu.streamed import Streamed
 
 VARIABLE = "IMNPU_ARITHMETIC"
 CHOICES = ("auto", "numpy", "compiled")
@@ -41,27 +44,39 @@ class UnknownArithmeticError(ValueError):
 class Arithmetic(Protocol):
     """Computes convolutions."""
 
+    def stream(self, job: Streamed, weights: Weights, bus: Bus) -> bool:
+        """Do all of ``job`` and return True, or do nothing and return False: step by step then. Raises `BusError`."""
+
     def activate(self, job: Job, activation: Activation, out: Integers) -> None:
         """Put activated values into ``out``, (rows, columns, kernels)."""
-
-    def pooled(self, job: Job, activation: Activation, pooling: Pooling) -> Integers | None:
-        """Activated and pooled values, windows that stick out among them; None if it must be done step by step."""
 
 
 class NumpyArithmetic:
     """The definition."""
+
+    def stream(self, job: Streamed, weights: Weights, bus: Bus) -> bool:
+        return False
 
     def activate(self, job: Job, activation: Activation, out: Integers) -> None:
         bound = job.bound
         for first, sums in job.psums():
             out[first : first + len(sums)] = activation.apply(sums, bound)
 
-    def pooled(self, job: Job, activation: Activation, pooling: Pooling) -> Integers | None:
-        return None
-
 
 class CompiledArithmetic(NumpyArithmetic):
     """Compiled code for whatever it can do, NumPy for the rest."""
+
+    def stream(self, job: Streamed, weights: Weights, bus: Bus) -> bool:
+        if job.prepared is None or job.prepared[0] is not weights:
+            job.prepared = weights, _streamed_arguments(job, weights)
+        _, prepared = job.prepared
+        if prepared is None:
+            return False
+        source = bus.view(job.source.address, job.source.extent)
+        target = bus.view(job.destination.address, job.destination.extent, write=True)
+        streamed.run(prepared, source, target)
+        bus.written(job.destination.address, job.destination.extent)
+        return True
 
     def activate(self, job: Job, activation: Activation, out: Integers) -> None:
         kernels = _kernels(job)
@@ -77,14 +92,6 @@ class CompiledArithmetic(NumpyArithmetic):
         for row, made in enumerate(out):
             psums = sums[row] if job.initial is None else sums[row] + job.initial[row]
             made[...] = activation.apply(psums, job.bound)
-
-    def pooled(self, job: Job, activation: Activation, pooling: Pooling) -> Integers | None:
-        kernels = _kernels(job) if pooling == HALVES and _requantises(activation) and job.initial is None else None
-        if kernels is None:
-            return None
-        features, padding = _band(job)
-        table = _requantisation(activation)
-        return native.convolve_requantise(features, kernels, table, job.strides, padding, pooled=True)
 
 
 def arithmetic(macs: int) -> Arithmetic:
@@ -129,13 +136,21 @@ def _prepared(weights: Weights) -> Kernels | None:
     return weights.prepared
 
 
+def _streamed_arguments(job: Streamed, weights: Weights) -> tuple[Any, ...] | None:
+    """What compiled code needs for all of ``job``; None if it cannot do that."""
+    pooled = job.pooling == HALVES
+    if not (pooled or job.pooling.mode is PoolingMode.none) or not _requantises(job.activation):
+        return None
+    if weights.depthwise or weights.magnitude * job.largest > PSUM_HIGH:
+        return None
+    kernels = _prepared(weights)
+    if kernels is None:
+        return None
+    return streamed.arguments(job, kernels, _requantisation(job.activation), pooled)
+
+
 def _input_rows(job: Job) -> tuple[int, int, int, int]:
-    """First input row and one past the last that the job needs, rows of padding above and below them."""
-    top, _, _, _ = job.padding
-    height = job.features.shape[0]
-    start = job.rows.start * job.strides[0] - top
-    end = (job.rows.stop - 1) * job.strides[0] - top + job.weights.height
-    return max(start, 0), min(end, height), max(-start, 0), max(end - height, 0)
+    return input_rows(job.rows, job.strides[0], job.weights.height, job.padding[0], job.features.shape[0])
 
 
 def _band(job: Job) -> tuple[NDArray[np.integer], tuple[int, int, int, int]]:

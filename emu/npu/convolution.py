@@ -109,6 +109,22 @@ class Job:
         return psums(padded, self.weights, self.strides, self.largest, self.rows, self.initial)
 
 
+def input_rows(rows: range, stride: int, kernel_height: int, top: int, height: int) -> tuple[int, int, int, int]:
+    """Input rows that rows of the result need.
+
+    Args:
+        rows: consecutive rows of the result.
+        top: rows of padding above the input.
+        height: of the input.
+
+    Returns:
+        First row and one past the last, rows of padding above and below them.
+    """
+    start = rows.start * stride - top
+    end = (rows.stop - 1) * stride - top + kernel_height
+    return max(start, 0), min(end, height), max(-start, 0), max(end - height, 0)
+
+
 def pad(features: Integers, top: int, bottom: int, left: int, right: int) -> NDArray[np.float32]:
     """Features, (height, width, channels), as float32 with rows and columns of zeros around them."""
     height, width, channels = features.shape

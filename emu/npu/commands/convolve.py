@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -28,10 +29,11 @@ from emu.npu.arithmetic import arithmetic
 from emu.npu.commands.command import Command, input_tensor
 from emu.npu.commands.load import loaded_kernels
 from emu.npu.commands.results import Partition, output_stage
-from emu.npu.convolution import Job
+from emu.npu.convolution import Job, Weights
 from emu.npu.kernels import LoadedKernels
 from emu.npu.output_stage import OutputStage
 from emu.npu.stream import Tensor, element_format
+from emu.npu.streamed import Streamed
 from emu.npu.timing import Cost
 
 if TYPE_CHECKING:
@@ -186,38 +188,45 @@ class Convolve(Command):
                 f"not {by(initial.shape)}",
             )
 
+    @cached_property
+    def streamed(self) -> Streamed:
+        """The whole command, if all stripes hold the same kernels and psums start from zero."""
+        output = self.output
+        return Streamed(
+            self.source, output.destination, self.padding, self.strides, self._largest, self.rows, output.activation,
+            output.pooling,
+        )  # fmt: skip
+
+    @property
+    def _largest(self) -> int:
+        """No feature is larger in magnitude."""
+        return max(-self.features.low, self.features.high)
+
     def carry_out(self, cluster: Cluster) -> Cost:
         self.kernels.describe(cluster.tiles)
-        cost, output = self.cost, self.output
-        who = arithmetic(cost.macs)
-        jobs = self._jobs(cluster)
-        pooled = who.pooled(jobs[0][1], output.activation, output.pooling) if len(jobs) == 1 else None
-        if pooled is None:
-            activated = output.empty(len(self.rows), self.size[1])
-            for places, job in jobs:
-                who.activate(job, output.activation, activated[places])
-            pooled = output.pool(activated)
+        stripes = range(self.kernels.topology.stripes)
+        held = [cluster.kernel_reader.read(cluster.tiles, self.kernels, stripe) for stripe in stripes]
+        who, alike = arithmetic(self.cost.macs), all(weights is held[0] for weights in held)
+        if alike and self.initial is None and who.stream(self.streamed, held[0], cluster.bus):
+            return self.cost
+        output = self.output
+        activated = output.empty(len(self.rows), self.size[1])
+        for places, job in self._jobs(cluster, held[:1] if alike else held):
+            who.activate(job, output.activation, activated[places])
         height, width, _ = output.destination.shape
-        return output.written(cost, output.store(cluster.bus, pooled[:height, :width]))
+        return output.written(self.cost, output.store(cluster.bus, output.pool(activated)[:height, :width]))
 
-    def _jobs(self, cluster: Cluster) -> list[tuple[slice, Job]]:
-        """Places in `rows` and what makes them. Stripes that hold the same kernels are one job."""
+    def _jobs(self, cluster: Cluster, held: list[Weights]) -> Iterator[tuple[slice, Job]]:
+        """Places in `rows` and what makes them, for the kernels of each stripe, or those of all of them."""
         features = stream.read(cluster.bus, self.source)
         initial = None if self.initial is None else stream.read(cluster.bus, self.initial)
-        largest = max(-self.features.low, self.features.high)
-        rows, wiring = self.rows, self.kernels.topology
-        held = [cluster.kernel_reader.read(cluster.tiles, self.kernels, stripe) for stripe in range(wiring.stripes)]
-        parts = [(range(len(rows)), held[0])]
-        if any(weights is not held[0] for weights in held):
-            parts = [(wiring.rows_of(stripe, len(rows)), weights) for stripe, weights in enumerate(held)]
-        jobs = []
-        for part, weights in parts:
+        rows = self.rows
+        for stripe, weights in enumerate(held):
+            part = range(len(rows)) if len(held) == 1 else self.kernels.topology.rows_of(stripe, len(rows))
             if part:
                 places = slice(part.start, part.stop, part.step)
                 start = None if initial is None else initial[places]
-                job = Job(features, self.padding, self.strides, largest, weights, rows[places], start)
-                jobs.append((places, job))
-        return jobs
+                yield places, Job(features, self.padding, self.strides, self._largest, weights, rows[places], start)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,102 @@
+"""A whole convolution by one call of compiled code: features out of memory, outputs into it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asm.rules import ElementFormat
+from emu.npu.formats import BYTE_BITS, element_dtype
+from emu.npu.native.layout import GROUP_BYTES, SIGN_BIT, Kernels, adds_offset
+from emu.npu.native.requantisation import Requantisation
+from emu.npu.stream import Tensor
+from emu.npu.streamed import Streamed
+
+_rooms: dict[np.dtype[Any], NDArray[Any]] = {}
+
+
+def arguments(job: Streamed, kernels: Kernels, requantisation: Requantisation, pooled: bool) -> tuple[Any, ...] | None:
+    """What `run` needs besides the bytes; None if the elements do not lie as compiled code expects."""
+    from emu.npu.native.compiled import Window
+
+    source_runs, target_runs = runs_of(job.source), runs_of(job.destination)
+    first, last, above, below = job.input_rows(kernels.shape[1])
+    if source_runs is None or target_runs is None or not _whole_bytes(job.destination) or first >= last:
+        return None
+    _, _, left, right = job.padding
+    count, height, width, channels = kernels.shape
+    columns = left + job.source.width + right
+    line = columns * channels
+    window = Window(height, kernels.groups, line, job.strides[0] * line, job.strides[1] * channels)
+    shape = len(job.rows), (columns - width) // job.strides[1] + 1, count
+    if job.destination.channels != count:
+        return None
+    padding = above, below, left * channels, right * channels
+    dtype = element_dtype(job.source.element)
+    size = (above + last - first + below) * line + GROUP_BYTES
+    return (
+        first * job.source.line_stride, size, kernels.way.feature_dtype, target_runs,
+        source_runs._replace(rows=last - first), _coding(job.source.element, adds_offset(kernels.way, dtype)), padding,
+        kernels.packed, kernels.initial(dtype), window, shape, requantisation.scaling, pooled,
+    )  # fmt: skip
+
+
+def run(prepared: tuple[Any, ...], source: NDArray[np.uint8], target: NDArray[np.uint8]) -> None:
+    """Carry out a convolution.
+
+    Args:
+        prepared: what `arguments` gave.
+        source, target: bytes of both tensors, from the first one on.
+    """
+    from emu.npu.native.compiled import convolve_memory
+
+    start, size, dtype, target_runs, source_runs, coding, padding, packed, initial, window, shape, scaling, pooled = (
+        prepared
+    )
+    elements, features = _room(np.dtype(np.int8), shape[0] * shape[1] * shape[2]), _room(dtype, size)
+    convolve_memory(
+        target, target_runs, elements.view(np.uint8), source[start:], source_runs, coding, padding, features, packed,
+        initial, window, shape, scaling, pooled,
+    )  # fmt: skip
+
+
+def _room(dtype: np.dtype[Any], size: int) -> NDArray[Any]:
+    """At least ``size`` numbers; the same memory every time, because new memory is slow at its first use."""
+    room = _rooms.get(dtype)
+    if room is None or len(room) < size:
+        room = _rooms[dtype] = np.empty(size, dtype)
+    return room
+
+
+def runs_of(tensor: Tensor) -> Any:
+    """How the elements of a tensor lie, a `Runs`; None if they are compressed, wide, or begin inside of bytes."""
+    from emu.npu.native.compiled import Runs
+
+    bits = tensor.element.bits
+    if tensor.compressed or bits > BYTE_BITS:
+        return None
+    if tensor.pixel_stride == tensor.channels * bits:
+        return Runs(tensor.height, 1, tensor.width * tensor.channels, tensor.line_stride, 0, bits)
+    if tensor.pixel_stride % BYTE_BITS == 0:
+        pitch = tensor.pixel_stride // BYTE_BITS
+        return Runs(tensor.height, tensor.width, tensor.channels, tensor.line_stride, pitch, bits)
+    return None
+
+
+def _whole_bytes(tensor: Tensor) -> bool:
+    """Whether runs end where bytes end, and elements have more than a bit."""
+    runs = runs_of(tensor)
+    return tensor.element.bits > 1 and runs.elements * runs.bits % BYTE_BITS == 0
+
+
+def _coding(element: ElementFormat, offset: bool) -> Any:
+    """What the bits of a feature mean, a `Coding`; with ``offset``, 128 is added."""
+    from emu.npu.native.compiled import Coding
+
+    zero = SIGN_BIT if offset else 0
+    if element is ElementFormat.s1:
+        return Coding(0, 2, zero - 1, zero)
+    sign = 1 << (element.bits - 1) if element.signed else 0
+    return Coding(sign, 1, zero - sign, zero)
