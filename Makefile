@@ -10,7 +10,7 @@ JOBS ?= auto
 help:
 	@echo "make demo         build the digits example for both hosts, run it, show the result"
 	@echo "make test         everything that must hold: lint, types, generated files, tests, examples"
-	@echo "make check-slow   the long proofs (10,000 generated cases, mutated files)"
+	@echo "make check-slow   the long proofs (generated cases, random firmware, mutated files)"
 	@echo "make check-riscv-tests DIR=<checkout>   a checkout of riscv-tests on both RV32IMC engines"
 	@echo "make bench        speed, measured side by side, with machine facts"
 	@echo "make generate     regenerate headers, SVD, linker regions and manuals from the register declarations"
