@@ -14,6 +14,9 @@ from emu.cpu.hook_state import EXCLUSIVE, Site
 from emu.cpu.nvic import Vector
 from emu.cpu.system_control import Configuration, CoprocessorAccess, FaultStatus, SystemControl
 
+REGISTERS = (*(f"r{number}" for number in range(13)), "sp", "lr", "pc")
+"""Names by the numbers in an encoding."""
+
 
 @dataclass(frozen=True)
 class Instruction:
@@ -76,7 +79,7 @@ class SpecialInstructions:
             case Site.FLOATING_POINT:
                 self._usage_fault("floating-point instruction while CPACR disables the FPU", FaultStatus.NOCP.mask)
                 return True
-            case Site.DIVIDE if self._registers.read(f"r{instruction.second & 15}") == 0:
+            case Site.DIVIDE if self._registers.read(REGISTERS[instruction.second & 15]) == 0:
                 self._usage_fault("division by 0 (CCR.DIV_0_TRP)", FaultStatus.DIVBYZERO.mask)
                 return True
             case Site.SEND_EVENT:
@@ -84,7 +87,7 @@ class SpecialInstructions:
             case Site.STORE_EXCLUSIVE:
                 # The word form has the number of its result register in other bits than the byte and half-word forms.
                 result = instruction.second >> 8 if instruction.first >> 4 & 0xF == 4 else instruction.second
-                self._registers.write(f"r{result & 15}", 1)
+                self._registers.write(REGISTERS[result & 15], 1)
                 self._registers.skip(instruction.width)
                 self._engine.charge(1)
                 return True
