@@ -60,6 +60,7 @@ class MachineMap:
         reset_address: where the vector table (Cortex-M) or the first instruction (RV32) is.
         clusters: NPU clusters.
         timing: timing model of the clusters, `published` or `strict`.
+        host_options: how the host CPU is built: keyword arguments of `emu.cpu.cortex_m.CortexM`.
     """
 
     name: str
@@ -72,6 +73,7 @@ class MachineMap:
     clusters: int
     doc: str = ""
     timing: str = "published"
+    host_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class StopReason(Enum):
@@ -133,7 +135,7 @@ class Machine:
             device = item.device(item.name, self.board, **item.options)
             self.bus.add_device(item.base, device)
             self.devices[item.name] = device
-        self.core: Core = make_core(map.host, self.board, map.reset_address, engine)
+        self.core: Core = make_core(map.host, self.board, map.reset_address, engine, map.host_options)
         self.core.attach(self.devices)
         self._inputs: dict[int, list[Line]] = {}
         for item in map.peripherals:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emu.cpu import CORES
+
 if TYPE_CHECKING:
     from emu.bus import Bus
     from emu.machine import MachineMap, MemoryRegion
@@ -25,7 +27,7 @@ ARCHITECTURES = {40: "arm", 243: "riscv"}
 """`Core.architecture` by the file's machine number."""
 MACHINES = {"arm": "st18", "riscv": "st18-rv32"}
 """The machine that runs an architecture, unless another is asked for."""
-HOST_ARCHITECTURES = {"cortex-m3": "arm", "cortex-m4f": "arm", "rv32imc": "riscv"}
+HOST_ARCHITECTURES = {core: "riscv" if core.startswith("rv") else "arm" for core in CORES}
 TITLES = {"arm": "Arm", "riscv": "RISC-V"}
 FILE_TYPES = {1: "a relocatable object", 3: "a shared object", 4: "a core dump"}
 OTHER_MACHINES = {

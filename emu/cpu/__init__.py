@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from emu.cpu.core import Core
     from emu.device import Board
 
-CORES = ("cortex-m3", "cortex-m4f", "rv32imc")
+CORES = ("cortex-m0", "cortex-m3", "cortex-m4f", "cortex-m7", "cortex-m33", "rv32imc")
 """Names of the host CPUs."""
 ENGINES = ("unicorn", "interpreter")
 """What executes their instructions; the first is the default, the second knows only rv32imc."""
@@ -18,11 +19,17 @@ class UnknownEngineError(ValueError):
     """There is no engine of that name for the core."""
 
 
-def make_core(name: str, board: Board, reset_address: int, engine: str = ENGINES[0]) -> Core:
+def make_core(
+    name: str,
+    board: Board,
+    reset_address: int,
+    engine: str = ENGINES[0],
+    options: Mapping[str, Any] | None = None,
+) -> Core:
     """A host CPU by name, connected to the board's bus and clock.
 
     ``reset_address`` is where the vector table (Cortex-M) or the first instruction (RV32) is.
-    ``engine`` is one of `ENGINES`.
+    ``engine`` is one of `ENGINES`. ``options`` are keyword arguments of the class `CortexM`.
 
     Raises:
         KeyError: unknown name.
@@ -32,13 +39,11 @@ def make_core(name: str, board: Board, reset_address: int, engine: str = ENGINES
         from emu.cpu.cortex_m import CortexM
         from emu.cpu.cortex_models import MODELS
 
-        model = MODELS[name]
-
         if engine != ENGINES[0]:
             raise UnknownEngineError(
                 f"{name} has no engine {engine!r}: use {ENGINES[0]}, or a machine with an RV32 host"
             )
-        return CortexM(board, reset_address, model)
+        return CortexM(board, reset_address, MODELS[name], **(options or {}))
     if name == "rv32imc":
         from emu.cpu.riscv import RiscV
 

@@ -18,7 +18,7 @@ from emu.cpu.engine import Engine, InstructionSet
 from emu.cpu.exceptions import Exceptions, Fault
 from emu.cpu.halt import AccessFault, Halt
 from emu.cpu.hook_state import Right
-from emu.cpu.nvic import INPUTS, Nvic, Vector
+from emu.cpu.nvic import Vector
 from emu.cpu.semihosting import Semihosting
 from emu.cpu.special_instructions import SpecialInstructions
 from emu.cpu.system_control import FaultStatus, HardFaultStatus, SleepControl, SystemControl
@@ -42,6 +42,11 @@ class CortexM(Core):
         board: the machine's bus, clock and log; the core adds its own registers to the bus.
         reset_address: the vector table after reset.
         model: which one.
+        interrupts: external interrupt inputs.
+        priority_bits: implemented bits of a priority; by default 4, or what the core has if that is fewer.
+
+    Raises:
+        ValueError: the core cannot be built with that many interrupts or priority bits.
 
     Inaccuracies: one cycle per instruction, 12 for exception entry, 10 for return, 6 for tail-chaining; no MPU; no
     lazy floating-point stacking; unaligned accesses never trap, except where Unicorn says so; unprivileged code may use
@@ -53,11 +58,20 @@ class CortexM(Core):
 
     architecture = "arm"
 
-    def __init__(self, board: Board, reset_address: int, model: CortexModel = CORTEX_M4F) -> None:
+    def __init__(
+        self,
+        board: Board,
+        reset_address: int,
+        model: CortexModel = CORTEX_M4F,
+        *,
+        interrupts: int = 32,
+        priority_bits: int | None = None,
+    ) -> None:
         super().__init__()
         self.name = model.name
         self.board, self.reset_address = board, reset_address
-        self.nvic = Nvic()
+        self.nvic = model.controller(interrupts, priority_bits)
+        self.nvic.on_pend = self._pended
         self.system_control = SystemControl(board, self.nvic, reset_address, model, self._changed, self._request_reset)
         self.watchpoint = DataWatchpoint(board, self.system_control)
         board.bus.add_device(SYSTEM_CONTROL_BASE, self.system_control)
@@ -114,14 +128,17 @@ class CortexM(Core):
 
     def set_interrupt(self, number: int, level: bool) -> None:
         """Drive external input ``number``. Raises ValueError if there is no such input."""
-        if not 0 <= number < INPUTS:
-            raise ValueError(f"the NVIC has external inputs 0..{INPUTS - 1}, not {number}")
+        if not 0 <= number < self.nvic.inputs:
+            raise ValueError(f"the NVIC has external inputs 0..{self.nvic.inputs - 1}, not {number}")
         pending = self.nvic.pending
         self.nvic.set_level(number, level)
         if self.nvic.pending != pending:
-            if SleepControl.SEVONPEND.extract(self.system_control.SCR):
-                self.exceptions.event = True
             self.engine.request_stop()
+
+    def _pended(self) -> None:
+        """An exception has become pending."""
+        if SleepControl.SEVONPEND.extract(self.system_control.SCR):
+            self.exceptions.event = True
 
     def set_nmi(self, level: bool) -> None:
         """Drive NMI; it becomes pending when the level rises."""

@@ -138,6 +138,8 @@ class Exceptions:
 
     def leave(self, exc_return: int) -> None:
         """Firmware has branched to ``exc_return`` in handler mode."""
+        if not self._control.model.has_fpu:
+            exc_return |= NO_FLOATS
         nvic, number = self._nvic, self._registers.read("xpsr") & 0x1FF
         was_active = number in nvic.active
         if was_active:

@@ -1,19 +1,16 @@
 """Priorities of the Cortex-M: which exceptions are enabled, pending and active, and which is taken next.
 
-Inaccuracies: 32 external inputs, 16 priority levels (4 bits), as vendors choose; inputs are level-sensitive.
+Inaccuracies: an input takes level-sensitive and pulsed lines alike, as the architecture says: a rising level makes its
+exception pending, a level that is still high when the handler ends does so again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 
-INPUTS = 32
-"""External interrupt inputs."""
 FIRST_INPUT = 16
 """Exception number of external input 0."""
-EXCEPTIONS = FIRST_INPUT + INPUTS
-PRIORITY_MASK = 0xF0
-"""Implemented bits of a priority byte."""
 IDLE = 256
 """Execution priority of thread mode without any mask: below every exception."""
 
@@ -41,21 +38,30 @@ ALWAYS_ENABLED = (
     Vector.PEND_SV,
     Vector.SYS_TICK,
 )
-FIXED_PRIORITY = {Vector.RESET: -3, Vector.NMI: -2, Vector.HARD_FAULT: -1}
+FIXED_PRIORITIES = (-3, -2, -1)
+"""Of reset, NMI and HardFault."""
 
 
 class Nvic:
     """State of the nested vectored interrupt controller. Sets of exceptions are bit masks of their numbers.
 
+    Args:
+        inputs: external interrupt inputs.
+        priority_bits: implemented bits of a priority byte, the upper ones.
+
     Attributes:
+        priority_mask: the implemented bits.
         enabled, pending: exceptions.
         active: exceptions whose handlers have begun and not ended, in the order in which they began.
         levels: external inputs that are driven high.
         priorities: by exception number.
         group_shift: PRIGROUP of AIRCR: priority bits up to this one do not preempt.
+        on_pend: called when an exception becomes pending that was not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: int, priority_bits: int) -> None:
+        self.inputs, self.priority_mask = inputs, 0xFF00 >> priority_bits & 0xFF
+        self.on_pend: Callable[[], None] | None = None
         self.reset()
         self.levels = 0
 
@@ -64,13 +70,13 @@ class Nvic:
         self.enabled = sum(1 << number for number in ALWAYS_ENABLED)
         self.pending = 0
         self.active: list[int] = []
-        self.priorities = [FIXED_PRIORITY.get(Vector(n), 0) if 1 <= n <= 3 else 0 for n in range(EXCEPTIONS)]
+        self.priorities = [0, *FIXED_PRIORITIES] + [0] * (FIRST_INPUT - 4 + self.inputs)
         self.group_shift = 0
 
     def set_priority(self, number: int, priority: int) -> None:
         """Set a priority byte; NMI and HardFault keep theirs."""
         if number > Vector.HARD_FAULT:
-            self.priorities[number] = priority & PRIORITY_MASK
+            self.priorities[number] = priority & self.priority_mask
 
     def group(self, priority: int) -> int:
         """The part of a priority that decides about preemption."""
@@ -83,17 +89,20 @@ class Nvic:
             priority = min(priority, -1)
         if primask & 1:
             priority = min(priority, 0)
-        if basepri & PRIORITY_MASK:
-            priority = min(priority, self.group(basepri & PRIORITY_MASK))
+        if basepri & self.priority_mask:
+            priority = min(priority, self.group(basepri & self.priority_mask))
         return priority
 
     def most_urgent(self) -> int | None:
         """The pending and enabled exception of highest priority, the lowest number among equals."""
         ready = self.pending & self.enabled
-        if not ready:
-            return None
-        numbers = [number for number in range(1, EXCEPTIONS) if ready >> number & 1]
-        return min(numbers, key=lambda number: (self.priorities[number], number))
+        urgent = None
+        while ready:
+            number = (ready & -ready).bit_length() - 1
+            ready &= ready - 1
+            if urgent is None or self.priorities[number] < self.priorities[urgent]:
+                urgent = number
+        return urgent
 
     def preempting(self, execution_priority: int) -> int | None:
         """The exception to be taken now, if any."""
@@ -104,7 +113,14 @@ class Nvic:
 
     def pend(self, number: int) -> None:
         """Make an exception pending."""
-        self.pending |= 1 << number
+        self.pend_all(1 << number)
+
+    def pend_all(self, exceptions: int) -> None:
+        """Make a set of exceptions pending."""
+        new = exceptions & ~self.pending
+        self.pending |= exceptions
+        if new and self.on_pend is not None:
+            self.on_pend()
 
     def unpend(self, number: int) -> None:
         """Clear a pending exception; an input that is high and whose handler does not run stays pending."""
@@ -129,3 +145,10 @@ class Nvic:
         self.active.remove(number)
         if number >= FIRST_INPUT and self.levels >> (number - FIRST_INPUT) & 1:
             self.pend(number)
+
+    def set_active(self, number: int, active: bool) -> None:
+        """Firmware changes the active state by hand."""
+        if active and number not in self.active:
+            self.active.append(number)
+        elif not active and number in self.active:
+            self.active.remove(number)

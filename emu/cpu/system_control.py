@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from asm.bits import Layout
-from emu.cpu.cortex_models import CortexModel
-from emu.cpu.nvic import FIRST_INPUT, PRIORITY_MASK, Nvic, Vector
-from emu.cpu.nvic_registers import NvicRegisters
+from emu.cpu.core_identity import CoreIdentity
+from emu.cpu.cortex_models import Architecture, CortexModel
+from emu.cpu.nvic import FIRST_INPUT, Nvic, Vector
 from emu.device import Board
 from emu.registers import Access, Bits, Register, RegisterArray
 
@@ -15,12 +15,6 @@ VECTOR_KEY = 0x05FA
 """AIRCR ignores writes without it,"""
 VECTOR_KEY_STATUS = 0xFA05
 """and reads give this."""
-
-
-class Identity(Layout):
-    """CPUID."""
-
-    VALUE = Bits(0, 32, "Implementer, variant, part number, revision.")
 
 
 class InterruptControl(Layout):
@@ -72,24 +66,37 @@ class Configuration(Layout):
     STKALIGN = Bits(9, 1, "1: exception frames are 8-byte aligned.", reset=1)
 
 
-class HandlerPriorities(Layout):
-    """Priorities of four system handlers; the upper 4 bits of each byte are implemented."""
+FIXED_CONFIGURATION = {
+    Architecture.V6M: Configuration.UNALIGN_TRP.mask | Configuration.STKALIGN.mask,
+    Architecture.V7M: Configuration.STKALIGN.mask,
+    Architecture.V8M: Configuration.NONBASETHRDENA.mask | Configuration.STKALIGN.mask,
+}
+"""CCR after reset; bits that an architecture fixes to 1 stay so."""
 
-    PRI_0 = Bits(4, 4, "Priority of exception 4n + 4.")
-    PRI_1 = Bits(12, 4, "Priority of exception 4n + 5.")
-    PRI_2 = Bits(20, 4, "Priority of exception 4n + 6.")
-    PRI_3 = Bits(28, 4, "Priority of exception 4n + 7.")
+
+class HandlerPriorities(Layout):
+    """Priorities of four system handlers; only the upper bits of each byte are implemented."""
+
+    PRI_0 = Bits(0, 8, "Priority of exception 4n + 4.")
+    PRI_1 = Bits(8, 8, "Priority of exception 4n + 5.")
+    PRI_2 = Bits(16, 8, "Priority of exception 4n + 6.")
+    PRI_3 = Bits(24, 8, "Priority of exception 4n + 7.")
 
 
 class HandlerControl(Layout):
     """System handler control and state."""
 
-    MEMFAULTACT = Bits(0, 1, "MemManage is active.", access=Access.RO)
-    BUSFAULTACT = Bits(1, 1, "BusFault is active.", access=Access.RO)
-    USGFAULTACT = Bits(3, 1, "UsageFault is active.", access=Access.RO)
-    SVCALLACT = Bits(7, 1, "SVCall is active.", access=Access.RO)
-    PENDSVACT = Bits(10, 1, "PendSV is active.", access=Access.RO)
-    SYSTICKACT = Bits(11, 1, "SysTick is active.", access=Access.RO)
+    MEMFAULTACT = Bits(0, 1, "MemManage is active.")
+    BUSFAULTACT = Bits(1, 1, "BusFault is active.")
+    USGFAULTACT = Bits(3, 1, "UsageFault is active.")
+    SVCALLACT = Bits(7, 1, "SVCall is active.")
+    MONITORACT = Bits(8, 1, "Debug monitor is active.")
+    PENDSVACT = Bits(10, 1, "PendSV is active.")
+    SYSTICKACT = Bits(11, 1, "SysTick is active.")
+    USGFAULTPENDED = Bits(12, 1, "UsageFault is pending.")
+    MEMFAULTPENDED = Bits(13, 1, "MemManage is pending.")
+    BUSFAULTPENDED = Bits(14, 1, "BusFault is pending.")
+    SVCALLPENDED = Bits(15, 1, "SVCall is pending.")
     MEMFAULTENA = Bits(16, 1, "1: MemManage has its own handler; 0: it becomes a HardFault.")
     BUSFAULTENA = Bits(17, 1, "1: BusFault has its own handler; 0: it becomes a HardFault.")
     USGFAULTENA = Bits(18, 1, "1: UsageFault has its own handler; 0: it becomes a HardFault.")
@@ -100,8 +107,20 @@ ACTIVE_FIELDS = {
     Vector.BUS_FAULT: HandlerControl.BUSFAULTACT,
     Vector.USAGE_FAULT: HandlerControl.USGFAULTACT,
     Vector.SV_CALL: HandlerControl.SVCALLACT,
+    Vector.DEBUG_MONITOR: HandlerControl.MONITORACT,
     Vector.PEND_SV: HandlerControl.PENDSVACT,
     Vector.SYS_TICK: HandlerControl.SYSTICKACT,
+}
+PENDING_FIELDS = {
+    Vector.MEM_MANAGE: HandlerControl.MEMFAULTPENDED,
+    Vector.BUS_FAULT: HandlerControl.BUSFAULTPENDED,
+    Vector.USAGE_FAULT: HandlerControl.USGFAULTPENDED,
+    Vector.SV_CALL: HandlerControl.SVCALLPENDED,
+}
+ENABLE_FIELDS = {
+    Vector.MEM_MANAGE: HandlerControl.MEMFAULTENA,
+    Vector.BUS_FAULT: HandlerControl.BUSFAULTENA,
+    Vector.USAGE_FAULT: HandlerControl.USGFAULTENA,
 }
 
 
@@ -154,18 +173,6 @@ class Opaque(Layout):
     VALUE = Bits(0, 32, "")
 
 
-class MediaFeatures0(Layout):
-    """MVFR0 of the Cortex-M4F."""
-
-    VALUE = Bits(0, 32, "Single-precision floating point.", reset=0x1011_0021)
-
-
-class MediaFeatures1(Layout):
-    """MVFR1 of the Cortex-M4F."""
-
-    VALUE = Bits(0, 32, "Fused multiply-add, half-precision conversion.", reset=0x1100_0011)
-
-
 class LazyContext(Layout):
     """Floating-point context control."""
 
@@ -182,7 +189,7 @@ class ExceptionMonitor(Layout):
     TRCENA = Bits(24, 1, "1: DWT works.")
 
 
-class SystemControl(NvicRegisters):
+class SystemControl(CoreIdentity):
     """The system control space at 0xE000E000.
 
     Args:
@@ -200,7 +207,6 @@ class SystemControl(NvicRegisters):
     """
 
     ACTLR = Register(0x008, Opaque, "Auxiliary control.", modelled=False)
-    CPUID = Register(0xD00, Identity, access=Access.RO)
     ICSR = Register(0xD04, InterruptControl)
     VTOR = Register(0xD08, VectorTable)
     AIRCR = Register(0xD0C, ResetControl)
@@ -225,8 +231,6 @@ class SystemControl(NvicRegisters):
     FPCCR = Register(0xF34, LazyContext)
     FPCAR = Register(0xF38, Opaque, "Floating-point context address.", modelled=False)
     FPDSCR = Register(0xF3C, Opaque, "Default FPSCR of new contexts.", modelled=False)
-    MVFR0 = Register(0xF40, MediaFeatures0, access=Access.RO)
-    MVFR1 = Register(0xF44, MediaFeatures1, access=Access.RO)
 
     def __init__(
         self,
@@ -237,24 +241,23 @@ class SystemControl(NvicRegisters):
         on_change: Callable[[], None],
         on_reset_request: Callable[[], None],
     ) -> None:
-        super().__init__("system_control", board, nvic)
+        super().__init__("system_control", board, nvic, model=model)
         self._vector_table, self._on_change, self._on_reset_request = vector_table, on_change, on_reset_request
-        self._model = model
-        self._identify()
+        self._set_fixed()
         self.on_trace_change: Callable[[], None] | None = None
 
     def reset(self) -> None:
         """Registers as after power-up."""
         super().reset()
         self.nvic.reset()
-        self._identify()
+        self._set_fixed()
 
-    def _identify(self) -> None:
+    def _set_fixed(self) -> None:
         """What depends on the core and the machine."""
         self.VTOR = self._vector_table
-        self.CPUID = self._model.identity
-        if not self._model.has_fpu:
-            self.FPCCR = self.MVFR0 = self.MVFR1 = 0
+        self.CCR = FIXED_CONFIGURATION[self.model.architecture]
+        if not self.model.has_fpu:
+            self.FPCCR = 0
 
     def changed(self) -> None:
         """Make the core look at pending exceptions and trap conditions."""
@@ -294,7 +297,8 @@ class SystemControl(NvicRegisters):
     @AIRCR.on_write
     def _write_reset_control(self, value: int) -> None:
         if ResetControl.VECTKEY.extract(value) == VECTOR_KEY:
-            self.nvic.group_shift = ResetControl.PRIGROUP.extract(value)
+            if self.model.architecture is not Architecture.V6M:
+                self.nvic.group_shift = ResetControl.PRIGROUP.extract(value)
             if ResetControl.SYSRESETREQ.extract(value):
                 self._on_reset_request()
             self.changed()
@@ -302,32 +306,44 @@ class SystemControl(NvicRegisters):
 
     @CCR.on_write
     def _write_configuration(self, value: int) -> None:
+        if self.model.architecture is not Architecture.V7M:
+            self.CCR |= FIXED_CONFIGURATION[self.model.architecture]
         self.changed()
+
+    @SHPR.on_read
+    def _read_handler_priority(self, index: int) -> int:
+        return self.priorities(4 + 4 * index)
 
     @SHPR.on_write
     def _write_handler_priority(self, index: int, value: int) -> None:
-        for lane in range(4):
-            self.nvic.set_priority(4 + 4 * index + lane, value >> 8 * lane & PRIORITY_MASK)
-        self.changed()
+        self.set_priorities(4 + 4 * index, value)
 
     @SHCSR.on_read
     def _read_handler_control(self) -> int:
-        active = sum(ACTIVE_FIELDS[Vector(n)].mask for n in self.nvic.active if n in ACTIVE_FIELDS)
-        return self.SHCSR | active
+        nvic = self.nvic
+        if self.model.architecture is Architecture.V6M:
+            return HandlerControl.SVCALLPENDED.mask if nvic.pending >> Vector.SV_CALL & 1 else 0
+        active = sum(field.mask for vector, field in ACTIVE_FIELDS.items() if vector in nvic.active)
+        pending = sum(field.mask for vector, field in PENDING_FIELDS.items() if nvic.pending >> vector & 1)
+        enabled = sum(field.mask for vector, field in ENABLE_FIELDS.items() if nvic.enabled >> vector & 1)
+        return active | pending | enabled
 
     @SHCSR.on_write
     def _write_handler_control(self, value: int) -> None:
-        for vector, field in (
-            (Vector.MEM_MANAGE, HandlerControl.MEMFAULTENA),
-            (Vector.BUS_FAULT, HandlerControl.BUSFAULTENA),
-            (Vector.USAGE_FAULT, HandlerControl.USGFAULTENA),
-        ):
-            bit = 1 << vector
-            self.nvic.enabled = self.nvic.enabled | bit if field.extract(value) else self.nvic.enabled & ~bit
+        nvic = self.nvic
+        if self.model.architecture is Architecture.V6M:
+            return
+        for vector, field in ENABLE_FIELDS.items():
+            nvic.enabled = nvic.enabled | 1 << vector if field.extract(value) else nvic.enabled & ~(1 << vector)
+        for vector, field in PENDING_FIELDS.items():
+            (nvic.pend if field.extract(value) else nvic.unpend)(vector)
+        for vector, field in ACTIVE_FIELDS.items():
+            nvic.set_active(vector, bool(field.extract(value)))
+        self.changed()
 
     @CPACR.on_write
     def _write_coprocessor_access(self, value: int) -> None:
-        if not self._model.has_fpu:
+        if not self.model.has_fpu:
             self.CPACR = 0
         self.changed()
 

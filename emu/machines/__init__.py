@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 NAMES = ("st18", "st18-rv32")
 """Names of the machines with an NPU; the first is the default."""
-BOARDS = ("mps2-an385", "mps2-an386", "virt")
+BOARDS = ("mps2-an385", "mps2-an386", "mps2-an500", "virt")
 """Names of the boards without one, for firmware that exists already."""
 ALL = NAMES + BOARDS
 MAX_CLUSTERS = 8

@@ -1,7 +1,8 @@
-"""`mps2-an385` and `mps2-an386`: Arm's MPS2 board with a Cortex-M3 or Cortex-M4F image in its FPGA.
+"""`mps2-an385`, `mps2-an386` and `mps2-an500`: Arm's MPS2 board with a Cortex-M3, M4F or M7 image in its FPGA.
 
-Memory map, interrupts and clock are those of the application notes AN385 and AN386, as far as firmware for the
-emulators of these boards uses them: UARTs, timers, watchdog, GPIO, configuration controller, FPGA I/O.
+Memory map, interrupts and clock are those of the application notes AN385, AN386 and AN500, as far as firmware for the
+emulators of these boards uses them: UARTs, timers, watchdog, GPIO, configuration controller, FPGA I/O. Priorities have
+8 bits, as in these emulators (3 in the FPGA).
 
 *Inaccuracies*: all memories are equally fast. Ethernet, display, I2C, I2S and SPI are there, but do nothing.
 """
@@ -24,25 +25,14 @@ KIB, MIB = 1 << 10, 1 << 20
 CLOCK_HZ = 25_000_000
 
 
-@dataclass(frozen=True)
-class Image:
-    """What differs between the two images."""
-
-    host: str
-    title: str
-    identity: int
-
-
-IMAGES = {
-    "mps2-an385": Image("cortex-m3", "Cortex-M3", 0x4104_3850),
-    "mps2-an386": Image("cortex-m4f", "Cortex-M4F", 0x4104_3860),
-}
-APPLICATION_NOTE, REVISION = 0x0020_0008, 2
-
 BLOCK_RAM, BLOCK_RAM_SIZE = 0x0100_0000, 16 * KIB
-MEMORIES = (
+STATIC_MEMORIES = (
     MemoryRegion("ssram1", 0x0000_0000, 4 * MIB, "rwx", "Code and vector table; the host starts here."),
     MemoryRegion("ssram1_mirror", 0x0040_0000, 4 * MIB, "rwx", "ssram1 once more.", mirror_of="ssram1"),
+    MemoryRegion("ssram23", 0x2000_0000, 4 * MIB, "rwx", "Data and stack."),
+    MemoryRegion("ssram23_mirror", 0x2040_0000, 4 * MIB, "rwx", "ssram23 once more.", mirror_of="ssram23"),
+)
+BLOCK_MEMORIES = (
     MemoryRegion("bram", BLOCK_RAM, BLOCK_RAM_SIZE, "rwx", "Block RAM of the FPGA."),
     *(
         MemoryRegion(
@@ -55,10 +45,36 @@ MEMORIES = (
         )
         for number in (1, 2, 3)
     ),
-    MemoryRegion("ssram23", 0x2000_0000, 4 * MIB, "rwx", "Data and stack."),
-    MemoryRegion("ssram23_mirror", 0x2040_0000, 4 * MIB, "rwx", "ssram23 once more.", mirror_of="ssram23"),
-    MemoryRegion("psram", 0x2100_0000, 16 * MIB, "rwx", "Large memory."),
 )
+
+
+def _psram(base: int) -> MemoryRegion:
+    return MemoryRegion("psram", base, 16 * MIB, "rwx", "Large memory.")
+
+
+@dataclass(frozen=True)
+class Image:
+    """What differs between the images.
+
+    Attributes:
+        identity: of the configuration controller.
+        ethernet: address of the Ethernet controller.
+    """
+
+    host: str
+    title: str
+    identity: int
+    memories: tuple[MemoryRegion, ...]
+    ethernet: int
+
+
+SMALL_MEMORIES = (*STATIC_MEMORIES, *BLOCK_MEMORIES, _psram(0x2100_0000))
+IMAGES = {
+    "mps2-an385": Image("cortex-m3", "Cortex-M3", 0x4104_3850, SMALL_MEMORIES, 0x4020_0000),
+    "mps2-an386": Image("cortex-m4f", "Cortex-M4F", 0x4104_3860, SMALL_MEMORIES, 0x4020_0000),
+    "mps2-an500": Image("cortex-m7", "Cortex-M7", 0x4104_5000, (*STATIC_MEMORIES, _psram(0x6000_0000)), 0xA000_0000),
+}
+APPLICATION_NOTE, REVISION = 0x0020_0008, 2
 
 OVERRUN_INTERRUPT = 12
 """Shared by the first three UARTs."""
@@ -87,13 +103,12 @@ UNMODELLED = {
     "spi_shield": 0x4002_7000,
     "i2c_shield0": 0x4002_9000,
     "i2c_shield1": 0x4002_A000,
-    "ethernet": 0x4020_0000,
     "display": 0x4100_0000,
 }
 
 
 def machine_map(name: str) -> MachineMap:
-    """The map of ``mps2-an385`` or ``mps2-an386``."""
+    """The map of one of `IMAGES`."""
     image = IMAGES[name]
     identity = {"identity": image.identity, "application_note": APPLICATION_NOTE, "revision": REVISION}
     return MachineMap(
@@ -102,7 +117,7 @@ def machine_map(name: str) -> MachineMap:
         host=image.host,
         clock_hz=CLOCK_HZ,
         reset_address=0,
-        memories=MEMORIES,
+        memories=image.memories,
         peripherals=(
             _uart(0, 0x4000_4000, 0, overrun=True),
             _uart(1, 0x4000_5000, 2, overrun=True),
@@ -120,7 +135,9 @@ def machine_map(name: str) -> MachineMap:
             Peripheral("fpgaio", 0x4002_8000, FpgaIo, "LEDs, buttons, counters."),
             Peripheral("scc", 0x4002_F000, ConfigurationController, "Identity, clocks, LEDs.", options=identity),
             *(Peripheral(item, base, Unmodelled, "Does nothing.") for item, base in UNMODELLED.items()),
+            Peripheral("ethernet", image.ethernet, Unmodelled, "Does nothing."),
         ),
         clusters=0,
+        host_options={"priority_bits": 8},
         doc=(__doc__ or "").strip(),
     )

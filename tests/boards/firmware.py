@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,32 +16,52 @@ from sdk.runner import Outcome, Runner
 
 PROGRAMS = Path(__file__).parent / "programs"
 ZIG = str(Path(ziglang.__file__).with_name("zig"))
-ZIG_OPTIONS = {
-    "mps2-an385": ["-target", "thumb-freestanding-eabi", "-mcpu=cortex_m3"],
-    "mps2-an386": ["-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m4+vfp4d16sp"],
-    "virt": ["-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c+zicsr", "-mabi=ilp32", "-mcmodel=medany"],
-}
-GCC_OPTIONS = {
-    "mps2-an385": ["arm-none-eabi-gcc", "-mcpu=cortex-m3", "-mthumb"],
-    "mps2-an386": ["arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"],
-    "virt": [
-        "riscv64-unknown-elf-gcc",
-        "-march=rv32imc",
-        "-misa-spec=2.2",
-        "-mabi=ilp32",
-        "-mcmodel=medany",
-    ],
+
+
+@dataclass(frozen=True)
+class Target:
+    """How to compile for a board.
+
+    Attributes:
+        zig, gcc: the compilers' options for the core; of GCC also the command.
+        code, data: where the vector table and the variables go.
+        stack: end of the stack.
+    """
+
+    zig: tuple[str, ...]
+    gcc: tuple[str, ...]
+    code: int = 0
+    data: int = 0x2000_4000
+    stack: int = 0x2000_4000
+
+
+def _arm(core: str, unit: str = "") -> Target:
+    """A Cortex-M board; ``unit`` is GCC's name of the floating-point unit."""
+    abi = "eabihf" if unit else "eabi"
+    features = "+vfp4d16sp" if core == "cortex-m4" else ""
+    gcc = ("arm-none-eabi-gcc", f"-mcpu={core}", "-mthumb", *((f"-mfpu={unit}", "-mfloat-abi=hard") if unit else ()))
+    return Target(("-target", f"thumb-freestanding-{abi}", f"-mcpu={core.replace('-', '_')}{features}"), gcc)
+
+
+TARGETS = {
+    "mps2-an385": _arm("cortex-m3"),
+    "mps2-an386": _arm("cortex-m4", "fpv4-sp-d16"),
+    "mps2-an500": _arm("cortex-m7", "fpv5-d16"),
+    "virt": Target(
+        ("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c+zicsr", "-mabi=ilp32", "-mcmodel=medany"),
+        ("riscv64-unknown-elf-gcc", "-march=rv32imc", "-misa-spec=2.2", "-mabi=ilp32", "-mcmodel=medany"),
+    ),
 }
 COMMON_OPTIONS = ["-O1", "-g", "-ffreestanding", "-nostdlib", "-Wno-unused-function"]
 ARM_SCRIPT = """
 ENTRY(reset)
-SECTIONS {
-    . = 0;
-    .text : { KEEP(*(.vectors)) *(.text*) *(.rodata*) }
-    . = 0x20004000;
-    .bss : { *(.data*) *(.bss*) *(COMMON) }
-    /DISCARD/ : { *(.ARM.ex*) *(.comment) }
-}
+SECTIONS {{
+    . = {target.code:#x};
+    .text : {{ KEEP(*(.vectors)) *(.text*) *(.rodata*) }}
+    . = {target.data:#x};
+    .bss : {{ *(.data*) *(.bss*) *(COMMON) }}
+    /DISCARD/ : {{ *(.ARM.ex*) *(.comment) }}
+}}
 """
 RISCV_SCRIPT = """
 ENTRY(start)
@@ -53,7 +74,6 @@ SECTIONS {
     /DISCARD/ : { *(.eh_frame*) *(.comment) }
 }
 """
-QEMU = {"mps2-an385": "qemu-system-arm", "mps2-an386": "qemu-system-arm", "virt": "qemu-system-riscv32"}
 QEMU_PACKAGES = {"qemu-system-arm": "qemu-system-arm", "qemu-system-riscv32": "qemu-system-misc"}
 MAX_CYCLES = 2_000_000_000
 
@@ -61,14 +81,16 @@ MAX_CYCLES = 2_000_000_000
 def build(folder: Path, machine: str, program: str, *defines: str, compiler: str = "zig") -> Path:
     """The ELF file of a program of `PROGRAMS`; skips the test if the compiler is absent."""
     script = folder / "link.ld"
-    script.write_text(RISCV_SCRIPT if machine == "virt" else ARM_SCRIPT)
+    target = TARGETS[machine]
+    script.write_text(RISCV_SCRIPT if machine == "virt" else ARM_SCRIPT.format(target=target))
     elf = folder / f"{machine}-{Path(program).stem}-{compiler}.elf"
     if compiler == "zig":
-        command = [ZIG, "cc", *ZIG_OPTIONS[machine], "-fno-sanitize=all"]
+        command = [ZIG, "cc", *target.zig, "-fno-sanitize=all"]
     else:
-        command = GCC_OPTIONS[machine]
+        command = list(target.gcc)
         if shutil.which(command[0]) is None:
             pytest.skip(f"needs GCC: install {command[0]}")
+    defines = (f"STACK_TOP={target.stack:#x}u", *defines)
     options = [*COMMON_OPTIONS, *(f"-D{define}" for define in defines), f"-Wl,-T,{script}"]
     subprocess.run([*command, *options, "-o", str(elf), str(PROGRAMS / program)], check=True, cwd=folder)
     return elf
@@ -88,7 +110,7 @@ def run_on_qemu(elf: Path, machine: str, uart_input: bytes = b"", *, count: bool
     Args:
         count: time follows the instructions, not this computer, which may be busy; QEMU then never wakes from WFI.
     """
-    program = QEMU[machine]
+    program = "qemu-system-riscv32" if machine == "virt" else "qemu-system-arm"
     if shutil.which(program) is None:
         pytest.skip(f"needs QEMU: apt install {QEMU_PACKAGES[program]}")
     command = [program, "-M", machine, "-display", "none", "-monitor", "none", "-serial", "stdio"]

@@ -8,14 +8,15 @@ import pytest
 
 from tests.boards.firmware import build, run_here, run_on_qemu
 
-MPS2 = ("mps2-an385", "mps2-an386")
+MPS2 = ("mps2-an385", "mps2-an386", "mps2-an500")
 
 
 @pytest.mark.parametrize("compiler", ["zig", "gcc"])
 @pytest.mark.parametrize("program", ["mps2_devices.c", "mps2_watchdog.c"])
 @pytest.mark.parametrize("machine", MPS2)
 def test_mps2(tmp_path: Path, machine: str, program: str, compiler: str) -> None:
-    elf = build(tmp_path, machine, program, compiler=compiler)
+    defines = ["PSRAM=0x60000000u"] if machine == "mps2-an500" else []
+    elf = build(tmp_path, machine, program, *defines, compiler=compiler)
     printed, code = run_on_qemu(elf, machine, count=program == "mps2_watchdog.c")
     assert printed
     assert run_here(elf, machine) == (printed, code)
@@ -37,11 +38,11 @@ def test_received_bytes_interrupt_through_the_plic(tmp_path: Path) -> None:
     assert run_here(elf, "virt", b"input") == (printed, code)
 
 
-def test_the_m3_has_no_fpu_and_the_m4_has_one(tmp_path: Path) -> None:
+def test_the_m3_has_no_fpu_and_the_others_have_one(tmp_path: Path) -> None:
     endings = {}
     for machine in MPS2:
         elf = build(tmp_path, machine, "mps2_fpu.c", compiler="gcc")
         printed, code = run_on_qemu(elf, machine)
         assert run_here(elf, machine) == (printed, code)
         endings[machine] = code
-    assert endings == {"mps2-an385": 99, "mps2-an386": 0}
+    assert endings == {"mps2-an385": 99, "mps2-an386": 0, "mps2-an500": 0}

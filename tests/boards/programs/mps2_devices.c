@@ -113,11 +113,14 @@ static void memories(void) {
     print_hex("mirror of ssram23 ", *mirror);
     *mirror = 0x9abcdef0;
     print_hex("ssram23 ", *data);
+#ifndef PSRAM
+#define PSRAM 0x21000000u
     REGISTER(0x01000010) = 0xb0b;
     print_hex("mirror of block ram ", REGISTER(0x0100c010));
+#endif
     print_hex("mirror of ssram1 ", REGISTER(0x00400000));
-    REGISTER(0x21ffffc0) = 0x5a5a;
-    print_hex("psram ", REGISTER(0x21ffffc0));
+    REGISTER(PSRAM + 0xffffc0) = 0x5a5a;
+    print_hex("psram ", REGISTER(PSRAM + 0xffffc0));
 }
 
 int main(void) {

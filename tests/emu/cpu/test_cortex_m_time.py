@@ -8,8 +8,8 @@ import pytest
 
 from emu.cpu.core import Pause
 from emu.machine import StopReason
+from tests.boards.firmware import PROGRAMS
 from tests.emu.cpu.arm_board import Board, assemble, build
-from tests.emu.cpu.test_cortex_m_against_qemu import PROGRAM
 
 LOOP = """
 reset:
@@ -71,7 +71,7 @@ def test_steps_follow_the_program(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("piece", [1, 7, 97, 1009])
 def test_slices_change_nothing(tmp_path: Path, piece: int) -> None:
-    elf = build(tmp_path, PROGRAM.read_text(), ".c")
+    elf = build(tmp_path, (PROGRAMS / "exceptions.c").read_text(), ".c")
     straight, sliced = Board(elf), Board(elf)
     stop = straight.machine.run()
     slices = 0
@@ -83,7 +83,7 @@ def test_slices_change_nothing(tmp_path: Path, piece: int) -> None:
 
 
 def test_a_run_after_reset_is_the_same_run(tmp_path: Path) -> None:
-    board = Board(build(tmp_path, PROGRAM.read_text(), ".c"))
+    board = Board(build(tmp_path, (PROGRAMS / "exceptions.c").read_text(), ".c"))
     board.machine.run()
     first, instructions = bytes(board.printed), board.core.instructions
     board.printed.clear()

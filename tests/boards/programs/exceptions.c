@@ -1,4 +1,5 @@
-/* Tortures the exception model of a Cortex-M4F and prints what happens, by semihosting. No line depends on time. */
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Tortures the exception model of a Cortex-M and prints what happens, by semihosting. No line depends on time. */
 
 #include <stdint.h>
 
@@ -28,10 +29,12 @@
 #define STIR REGISTER(0xE000EF00)
 
 #define PEND_SV (1u << 28)
+#ifndef STACK_TOP
+#define STACK_TOP 0x20004000u
+#endif
 #define READ(name) ({ uint32_t value; __asm volatile("mrs %0, " name : "=r"(value)); value; })
 #define WRITE(name, value) __asm volatile("msr " name ", %0\n isb" ::"r"((uint32_t)(value)) : "memory")
 #define BARRIER() __asm volatile("dsb\n isb" ::: "memory")
-#define STACK_TOP 0x20004000u
 
 static uint32_t semihost(uint32_t operation, const void *parameter) {
     register uint32_t r0 __asm("r0") = operation;
@@ -168,6 +171,7 @@ static void interrupt(uint32_t number, struct frame *frame, uint32_t exc_return)
         line("irq 1 goes on");
         end();
     }
+#ifdef __ARM_FP
     if (plan == 2) { /* the FPU's registers belong to the handler now */
         hex("before", READ("control"));
         __asm volatile("vmov.f32 s0, #2.0\n vmov.f32 s15, #3.0\n vmov.f32 s16, s16" ::: "s0", "s15");
@@ -186,6 +190,7 @@ static void interrupt(uint32_t number, struct frame *frame, uint32_t exc_return)
             end();
         }
     }
+#endif
     if (plan == 3 && number == 0) { /* an illegal EXC_RETURN */
         interrupted = frame;
         interrupted_return = exc_return;
@@ -229,7 +234,9 @@ FAULTING(load_pair, "ldrd r1, r3, [r0]")
 FAULTING(jump, "bx r0")
 FAULTING(divide, "movs r1, #9\n udiv r1, r1, r3")
 FAULTING(divide_signed, "movs r1, #9\n sdiv r1, r1, r3")
+#ifdef __ARM_FP
 FAULTING(add_floats, "vadd.f32 s0, s0, s0")
+#endif
 FAULTING(breakpoint, "bkpt #1")
 FAULTING(call_supervisor, "svc #9")
 FAULTING(skipped, "cmp r3, #0\n itte eq\n addeq r1, #1\n ldreq r1, [r0]\n movne r1, #4\n movs r1, #5")
@@ -254,12 +261,14 @@ static void all_faults(void) {
     divide_signed(0);
     CCR &= ~(1u << 4);
     divide(0);
+#ifdef __ARM_FP
     CPACR = 0;
     BARRIER();
     add_floats(0);
     CPACR = 0xf << 20;
     BARRIER();
     add_floats(0);
+#endif
 }
 
 static uint32_t process_stack[256] __attribute__((aligned(8)));
@@ -291,8 +300,10 @@ __attribute__((noinline)) static void priorities(void) {
 }
 
 void reset(void) {
+#ifdef __ARM_FP
     CPACR = 0xf << 20;
     BARRIER();
+#endif
     SHPR(14) = 0xf0;
     line("start");
     hex("control", READ("control"));
@@ -402,6 +413,7 @@ void reset(void) {
     __asm volatile("sev\n wfe");
     end();
 
+#ifdef __ARM_FP
     line("floats");
     end();
     plan = 2;
@@ -415,6 +427,7 @@ void reset(void) {
     hex("control", READ("control"));
     end();
     WRITE("control", 0);
+#endif
     line("faults become hard faults");
     end();
     all_faults();

@@ -1,0 +1,38 @@
+"""An exception torture prints the same lines on our Cortex-M cores and on QEMU's."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from emu.machine import Machine, StopReason
+from emu.machines import machine_map
+from sdk.loader import load_elf, load_into
+from tests.boards.firmware import build
+
+
+def run_qemu(elf: Path, machine: str) -> tuple[list[str], int]:
+    """Lines and exit code of the program on QEMU."""
+    if shutil.which("qemu-system-arm") is None:
+        pytest.skip("needs QEMU: apt install qemu-system-arm")
+    command = ["qemu-system-arm", "-M", machine, "-icount", "shift=5", "-nographic", "-monitor", "none"]
+    command += ["-serial", "none", "-semihosting-config", "enable=on,target=native", "-kernel", str(elf)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    return (done.stdout + done.stderr).splitlines(), done.returncode
+
+
+@pytest.mark.parametrize("machine", ["mps2-an385", "mps2-an386", "mps2-an500"])
+def test_the_same_lines(tmp_path: Path, machine: str) -> None:
+    elf = build(tmp_path, machine, "exceptions.c")
+    here = Machine(machine_map(machine))
+    printed = bytearray()
+    here.core.semihosting.console.append(printed.extend)
+    load_into(load_elf(elf), here.bus)
+    here.reset()
+    stop = here.run(10_000_000)
+    expected, code = run_qemu(elf, machine)
+    assert printed.decode().splitlines() == expected
+    assert (stop.reason, stop.exit_code) == (StopReason.EXIT, code)
