@@ -12,13 +12,13 @@ from emu.machine import Machine, StopReason
 from emu.machines import BOARDS, machine_map
 from emu.memory import Memory
 
-FOREVER_LOOP = {"mps2-an385": b"\0\x10\0\x20\x09\0\0\0\xfe\xe7", "mps2-an386": b"\0\x10\0\x20\x09\0\0\0\xfe\xe7"}
+FOREVER_LOOP = {"arm": b"\0\x10\0\x20\x09\0\0\0\xfe\xe7", "riscv": b"\x6f\0\0\0"}
 
 
 def started(name: str) -> Machine:
     """A board whose CPU jumps to itself."""
     machine = Machine(machine_map(name))
-    machine.bus.program(machine.map.reset_address, FOREVER_LOOP.get(name, b"\x6f\0\0\0"))
+    machine.bus.program(machine.map.reset_address, FOREVER_LOOP[machine.core.architecture])
     machine.reset()
     return machine
 
