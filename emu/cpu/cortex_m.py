@@ -86,6 +86,7 @@ class CortexM(Core):
         self._breakpoints: frozenset[int] = frozenset()
         self._standing_on: int | None = None
         self._sleeping = self._waiting_for_event = False
+        self._slept_through: tuple[object, ...] | None = None
         self._stop_requested = self._reset_requested = False
         self.reset()
 
@@ -150,10 +151,13 @@ class CortexM(Core):
 
     def run(self) -> Pause:
         """Execute until the deadline or until something else stops the core; see `Core.run`."""
+        if self._sleeping and self._slept_through == self._alarms:
+            return Pause.SLEEP
         standing_on, self._standing_on = self._standing_on, None
         while True:
             pause = self._before()
             if pause is not None:
+                self._slept_through = self._alarms
                 return pause
             if self.board.clock.now >= self.board.clock.deadline:
                 return Pause.DEADLINE
@@ -168,6 +172,12 @@ class CortexM(Core):
             standing_on = None
             if pause is not None:
                 return pause
+
+    @property
+    def _alarms(self) -> tuple[object, ...]:
+        """What must change before a sleeping core does anything."""
+        nvic = self.nvic
+        return nvic.pending, nvic.enabled, self.exceptions.event, self._stop_requested, self._reset_requested
 
     def step(self) -> Pause:
         """Execute exactly one instruction, or take one pending exception."""
@@ -346,6 +356,7 @@ class CortexM(Core):
     def write_register(self, name: str, value: int) -> None:
         """Set a register. Raises KeyError for an unknown name."""
         self.registers.write(name, value)
+        self._slept_through = None
 
     def add_breakpoint(self, address: int) -> None:
         """Stop before the instruction at ``address``."""

@@ -41,6 +41,7 @@ from emu.device import Board, Device
 from emu.memory import PAGE, Memory
 
 ADDRESS_SPACE = 1 << 32
+EXECUTE = np.uint8(Right.EXECUTE)
 UNICORN_ACCESS = {
     unicorn_const.UC_MEM_READ_UNMAPPED: Right.READ,
     unicorn_const.UC_MEM_WRITE_UNMAPPED: Right.WRITE,
@@ -145,6 +146,7 @@ class Engine:
         self._end: int | None = None
         self._callbacks: list[Any] = []
         self._pc = RegisterBatch(uc, [instruction_set.pc])
+        self._watched: dict[tuple[int, ...], RegisterBatch] = {}
         self._table = np.zeros(TABLE_ENTRIES, np.int64)
         self._pages = np.zeros(ADDRESS_SPACE >> PAGE_BITS, np.uint8)
         self._regions = np.array([(m.base, m.size, m.data.ctypes.data) for m in self.bus.memories], np.int64)
@@ -396,7 +398,9 @@ class Engine:
 
     def watch(self, *numbers: int) -> None:
         """Remember the present values of up to `hook_state.WATCHED` registers for ``execute(watch=True)``."""
-        values = RegisterBatch(self.uc, numbers).read()
+        if numbers not in self._watched:
+            self._watched[numbers] = RegisterBatch(self.uc, numbers)
+        values = self._watched[numbers].read()
         self.state[Slot.WATCH_COUNT] = len(numbers)
         for index, pair in enumerate(zip(numbers, values, strict=True)):
             self.state[Slot.WATCH + 2 * index : Slot.WATCH + 2 * index + 2] = pair
@@ -442,11 +446,11 @@ class Engine:
     def invalidate(self, address: int, count: int) -> None:
         """Forget translated code and counts of these bytes; cheap where nothing was executed."""
         first, last = address >> PAGE_BITS, (address + max(count, 1) - 1) >> PAGE_BITS
-        executed = np.flatnonzero(self._pages[first : last + 1] & Right.EXECUTE)
-        if executed.size == 0:
+        executed = self._pages[first : last + 1] & EXECUTE
+        if not executed.any():
             return
         self._table[:] = 0
-        for page in executed + first:
+        for page in np.flatnonzero(executed) + first:
             low = max(address, int(page) << PAGE_BITS)
             high = min(address + count, (int(page) + 1) << PAGE_BITS)
             self.uc.ctl_remove_cache(low, high)

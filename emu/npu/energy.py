@@ -18,6 +18,7 @@ leaks; a cluster that has neither a program nor a command to run costs nothing h
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from asm.rules import ROW_BITS
 from emu.npu.power import BODY_BIAS_MV, REFERENCE_VOLTAGE_MV, PowerState
@@ -95,6 +96,7 @@ def work_energy(cost: Cost, power: PowerState) -> Energy:
     )
 
 
+@lru_cache(maxsize=64)
 def leakage_nanowatts(power: PowerState) -> int:
     """What one cluster leaks."""
     at_reference: int = round(LEAKAGE_NW * LEAKAGE_RATIO ** (power.body_bias_mv / BODY_BIAS_MV))
