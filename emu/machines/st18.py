@@ -37,18 +37,20 @@ TILE_ARRAYS, TILE_ARRAYS_STEP = 0x3800_0000, TILES * 4 * KIB
 CLUSTERS, CLUSTERS_STEP, CLUSTER_INTERRUPT = 0x5000_0000, 0x1000, 8
 """Registers of the clusters; cluster c has interrupt 8 + c."""
 
-HOSTS = {"st18": ("cortex-m4f", "Cortex-M4F"), "st18-rv32": ("rv32imc", "RV32IMC")}
+HOSTS = {"st18": ("cortex-m4f", "Cortex-M4F", {"priority_bits": 3}), "st18-rv32": ("rv32imc", "RV32IMC", {})}
+"""Core, its name in titles, and its options: the NVIC has as many priorities as the PLIC, for one interrupt API."""
 CLINT, PLIC = 0x0200_0000, 0x0C00_0000
 """Only with the RV32 host; the Cortex-M's NVIC and SysTick are part of its core at 0xE000_E000."""
 
 
 def machine_map(name: str, clusters: int, timing: str, system_ports: int) -> MachineMap:
     """The map of ``st18`` or ``st18-rv32``; ``timing`` is the value of a `TimingModel`."""
-    host, title = HOSTS[name]
+    host, title, options = HOSTS[name]
     return MachineMap(
         name=name,
         title=f"ST 18 nm multi-tiled IMNPU, {title} host",
         host=host,
+        host_options=options,
         clock_hz=CLOCK_HZ,
         reset_address=FLASH,
         memories=(*MEMORIES, *_shared_memories(system_ports), *(_tile_arrays(index) for index in range(clusters))),

@@ -9,6 +9,8 @@ import pytest
 from cmsis_svd.parser import SVDParser
 from lxml import etree
 
+from emu.cpu.cortex_m import CortexM
+from emu.machine import Machine
 from emu.machines import NAMES, machine_map
 from emu.registers import Access
 from sdk.export.svd import svd
@@ -51,6 +53,15 @@ def test_another_reader_finds_all_registers_and_fields(name: str, tmp_path: Path
                     other = fields[field.low]
                     assert other.bit_width == field.width
                     assert other.access.value == ACCESS[register.field_access(field)]
+
+
+def test_the_core_has_the_priority_bits_that_the_file_tells() -> None:
+    machine = machine_map("st18", 1)
+    bits = int(etree.fromstring(svd(machine).encode()).findtext("cpu/nvicPrioBits", ""))
+    core = Machine(machine).core
+    assert isinstance(core, CortexM)
+    core.system_control.write(0x400, 1, 0xFF)
+    assert core.system_control.read(0x400, 1).bit_count() == bits
 
 
 def test_equal_devices_are_derived(name: str) -> None:
