@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -102,6 +102,40 @@ def stages(draw: st.DrawFn) -> Stage:
         draw(st.tuples(st.booleans(), st.booleans())),
         draw(st.integers(1, 3)),
         draw(st.integers(0, 2**32)),
+    )
+
+
+@st.composite
+def plain_stages(draw: st.DrawFn) -> Stage:
+    """What most layers have: requantised elements, and the largest of 2 x 2 or no pooling."""
+    return Stage(
+        draw(st.sampled_from([name for name in OUTPUTS if name not in ("s1", "u1", "s32")])),
+        False,
+        False,
+        False,
+        draw(st.booleans()),
+        draw(st.sampled_from([(integer.LOWEST, integer.HIGHEST), (-3, 9)])),
+        (draw(st.sampled_from(["none", "max"])), (2, 2), (2, 2)),
+        draw(st.tuples(st.booleans(), st.booleans())),
+        draw(st.integers(1, 3)),
+        draw(st.integers(0, 2**32)),
+    )
+
+
+@st.composite
+def plain_convolutions(draw: st.DrawFn) -> Layer:
+    """Convolutions as most layers have them: dense kernels, psums from zero, nothing compressed."""
+    layer = draw(convolutions())
+    kernels, height, width, channels = layer.kernel
+    return replace(
+        layer,
+        kernel=(draw(st.sampled_from([4, 8, kernels])), height, width, channels),
+        depthwise=False,
+        sparse=False,
+        initial="",
+        compressed_load=False,
+        compressed_input=False,
+        stage=draw(plain_stages()),
     )
 
 

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 
 from emu.npu.arithmetic import VARIABLE, UnknownArithmeticError, arithmetic
-from tests.emu.npu.datapath import Arithmetic, Layer, arithmetics, check_arithmetic, check_convolution, convolutions
+from tests.emu.npu.datapath import (
+    Arithmetic,
+    Layer,
+    arithmetics,
+    check_arithmetic,
+    check_convolution,
+    convolutions,
+    plain_convolutions,
+)
 
 
 def computed_by(by: str) -> AbstractContextManager[object]:
@@ -23,6 +31,13 @@ def computed_by(by: str) -> AbstractContextManager[object]:
 @settings(max_examples=300)
 def test_any_convolution(by: str, layer: Layer) -> None:
     with computed_by(by):
+        check_convolution(layer)
+
+
+@given(plain_convolutions())
+@settings(max_examples=300)
+def test_convolutions_by_one_call_of_compiled_code(layer: Layer) -> None:
+    with computed_by("compiled"):
         check_convolution(layer)
 
 
@@ -44,6 +59,14 @@ def test_any_sum_or_product(case: Arithmetic) -> None:
 @given(convolutions())
 def test_ten_thousand_convolutions(by: str, layer: Layer) -> None:
     with computed_by(by):
+        check_convolution(layer)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@given(plain_convolutions())
+def test_ten_thousand_convolutions_by_one_call(layer: Layer) -> None:
+    with computed_by("compiled"):
         check_convolution(layer)
 
 
