@@ -8,9 +8,11 @@ scheduled or cancelled, so the CPU always runs to the next event and never furth
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
+
+from emu.state import State
 
 NOW, DEADLINE = 0, 1
 """Indices into `Clock.state`."""
@@ -34,6 +36,11 @@ class Event:
     def scheduled(self) -> bool:
         """Whether the action is going to run."""
         return self._order >= 0
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Events run in this order."""
+        return self.due, self._order
 
     def at(self, time: int) -> None:
         """Run the action at ``time`` (cycles since reset); replaces an earlier schedule."""
@@ -110,6 +117,19 @@ class Clock:
         while heap and heap[0][2]._order != heap[0][1]:
             heapq.heappop(heap)
         return heap[0][0] if heap else FOREVER
+
+    def get_state(self) -> dict[str, State]:
+        """The time and what is going to happen, in order; the limit belongs to a run, not to the machine."""
+        pending = sorted((event for event in self.events.values() if event.scheduled), key=lambda event: event.order)
+        return {"now": self.now, "events": [[event.name, event.due] for event in pending]}
+
+    def set_state(self, state: Mapping[str, State]) -> None:
+        """Take back what `get_state` gave. Raises KeyError for an event that this machine does not have."""
+        for event in self.events.values():
+            event.cancel()
+        self.state[NOW] = state["now"]
+        for name, due in state["events"]:
+            self.events[name].at(due)
 
     def refresh(self) -> None:
         """Bring the deadline that the native hook reads up to date."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,11 +10,12 @@ from emu.bus import Bus
 from emu.clock import Clock, Event
 from emu.log import Log
 from emu.registers import Register, RegisterArray
+from emu.state import Saved, State
 
 WORD_MASK = 0xFFFF_FFFF
 
 
-class Requests:
+class Requests(Saved):
     """What devices ask of their machine: a reset, or the end of the run.
 
     Attributes:
@@ -22,6 +23,8 @@ class Requests:
         exit_code: the run ends with this code, None: it goes on.
         on_request: called at every request, so that the CPU stops soon.
     """
+
+    saved = ("reset", "exit_code")
 
     def __init__(self) -> None:
         self.reset = False
@@ -78,8 +81,8 @@ class Line:
                 self._sink(level)
 
 
-class Device:
-    """Base of all devices. A subclass declares `Register` attributes.
+class Device(Saved):
+    """Base of all devices. A subclass declares `Register` attributes, and names in `saved` what else is its state.
 
     Attributes:
         size: bytes of the register window.
@@ -118,6 +121,21 @@ class Device:
         """Back to the state after power-up. A subclass that keeps more state extends this."""
         self._reset_words()
         self.irq.set(False)
+
+    def get_state(self) -> dict[str, State]:
+        """Registers, interrupt lines, and the attributes in `saved`; events are the clock's."""
+        lines = {name: line.level for name, line in self._lines()}
+        return {"words": dict(self.words), "lines": lines, **super().get_state()}
+
+    def set_state(self, state: Mapping[str, State]) -> None:
+        """Take back what `get_state` gave; the lines are not driven, what they lead to has its own state."""
+        self.words.update(state["words"])
+        for name, line in self._lines():
+            line.level = state["lines"][name]
+        super().set_state(state)
+
+    def _lines(self) -> list[tuple[str, Line]]:
+        return [(name, value) for name, value in vars(self).items() if isinstance(value, Line)]
 
     def give_up(self) -> bool:
         """Nothing in the machine is going to happen any more: a device that waits stops waiting.

@@ -14,6 +14,8 @@ from emu.cpu.core import Core, Pause
 from emu.device import Board, Device, Line
 from emu.log import Log
 from emu.memory import Memory, MemoryTiming
+from emu.snapshot import Snapshot, SnapshotError, check_layout
+from emu.state import State, plain
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,64 @@ class Machine:
         for device in self.devices.values():
             device.reset()
         self.core.reset()
+
+    # State
+
+    def get_state(self) -> dict[str, State]:
+        """All that decides how the machine goes on, as plain data; not the messages, and nothing of a debugger."""
+        return {
+            "clock": self.clock.get_state(),
+            "requests": self.board.requests.get_state(),
+            "core": self.core.get_state(),
+            "devices": {device.name: device.get_state() for _, device in self.bus.devices},
+            "memories": {memory.name: memory.get_state() for memory in self.bus.memories},
+        }
+
+    @property
+    def layout(self) -> dict[str, State]:
+        """What the machine consists of; the engine is no part of it."""
+        return {
+            "name": self.map.name,
+            "host": self.map.host,
+            "host configuration": plain(dict(self.map.host_options)),
+            "clock": self.map.clock_hz,
+            "number of clusters": self.map.clusters,
+            "timing": self.map.timing,
+            "memory map": [[memory.name, memory.base, memory.size] for memory in self.bus.memories],
+            "device map": [[device.name, type(device).__name__, base] for base, device in self.bus.devices],
+        }
+
+    def snapshot(self) -> Snapshot:
+        """The machine's state now, between two runs."""
+        return Snapshot(self.layout, self.get_state())
+
+    def state_hash(self) -> str:
+        """SHA-256 of the state; equal on all engines and in all processes."""
+        return self.snapshot().hash
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back, or on, to a snapshot of a machine like this one; breakpoints and observers stay.
+
+        Raises:
+            SnapshotError: it is of another machine, or does not hold a state of this one. In the latter case reset the
+                machine before you use it.
+        """
+        check_layout(snapshot, self.layout)
+        state = snapshot.state
+        try:
+            for memory in self.bus.memories:
+                memory.set_state(state["memories"][memory.name])
+            for _, device in self.bus.devices:
+                device.set_state(state["devices"][device.name])
+            self.board.requests.set_state(state["requests"])
+            self.clock.set_state(state["clock"])
+            self.core.set_state(state["core"])
+        except (KeyError, ValueError, TypeError, IndexError) as error:
+            raise SnapshotError(
+                f"the snapshot has no state of this machine: {type(error).__name__}: {error}"
+            ) from error
+        for memory in self.bus.memories:
+            self.bus.written(memory.base, memory.size)
 
     def run(self, cycles: int | None = None) -> Stop:
         """Run until firmware ends, a breakpoint, or ``cycles`` from now (late by at most the rest of a block)."""

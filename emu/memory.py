@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from emu.state import State
 
 PAGE = 4096
 """Granularity of `Memory.block`, bytes."""
@@ -78,9 +80,42 @@ class Memory:
     def block(self, first_page: int, pages: int, blocked: bool) -> None:
         """Make whole pages inaccessible from the bus, or accessible again."""
         self.blocked[first_page : first_page + pages] = blocked
+        self._blocked_changed()
+
+    def _blocked_changed(self) -> None:
         self._any_blocked = bool(self.blocked.any())
         for listener in self.on_block:
             listener()
+
+    def get_state(self) -> dict[str, State]:
+        """The pages that are not all 0, which pages are blocked, and when the ports are free."""
+        numbers = self._used_pages().astype("<u4")
+        return {
+            "page_numbers": numbers.tobytes(),
+            "pages": self._page_view()[numbers].tobytes(),
+            "blocked": np.flatnonzero(self.blocked).tolist(),
+            "port_free": list(self.port_free),
+        }
+
+    def set_state(self, state: Mapping[str, State]) -> None:
+        """Take back what `get_state` gave. The caller tells those who remember what was here."""
+        numbers = np.frombuffer(state["page_numbers"], "<u4")
+        pages = self._page_view()
+        pages[np.setdiff1d(self._used_pages(), numbers)] = 0
+        pages[numbers] = np.frombuffer(state["pages"], np.uint8).reshape(-1, PAGE)
+        self.port_free[:] = state["port_free"]
+        blocked = np.zeros_like(self.blocked)
+        blocked[state["blocked"]] = True
+        if not np.array_equal(blocked, self.blocked):
+            self.blocked[:] = blocked
+            self._blocked_changed()
+
+    def _page_view(self) -> npt.NDArray[np.uint8]:
+        return self.data.reshape(-1, PAGE)
+
+    def _used_pages(self) -> npt.NDArray[np.intp]:
+        """Numbers of the pages that are not all 0."""
+        return np.flatnonzero(self._page_view().any(axis=1))
 
     def is_blocked(self, offset: int, count: int) -> bool:
         """Whether any byte of ``offset .. offset + count - 1`` lies in a blocked page."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from unicorn import arm_const as arm
 
 from emu.cpu.engine import Engine
@@ -31,6 +33,8 @@ WIDTH_MASK = {"primask": 1, "faultmask": 1, "basepri": 0xFF, "control": CONTROL_
 NPRIV, SPSEL, FPCA = 1, 2, 4
 """Bits of CONTROL."""
 IPSR_MASK = 0x1FF
+EPSR_BITS = 0x0700_FC00
+"""T bit, IT or continuation bits."""
 THUMB = 1 << 24
 """T bit of xPSR."""
 
@@ -53,6 +57,9 @@ class ArmRegisters:
         self._ipsr = engine.batch(arm.UC_ARM_REG_IPSR)
         self._position = engine.batch(arm.UC_ARM_REG_PC, arm.UC_ARM_REG_XPSR)
         self._restart = engine.batch(arm.UC_ARM_REG_EPSR, arm.UC_ARM_REG_PC)
+        self._flags = engine.batch(
+            arm.UC_ARM_REG_XPSR_NZCVQG, arm.UC_ARM_REG_EPSR, arm.UC_ARM_REG_PC, arm.UC_ARM_REG_APSR_NZCV
+        )
         self._everything = engine.batch(*NUMBERS.values())
 
     def _unprivileged(self) -> bool:
@@ -93,6 +100,21 @@ class ArmRegisters:
             self._ipsr.write(0)
             values["xpsr"] = xpsr
         return {name: value & WIDTH_MASK.get(name, 0xFFFF_FFFF) for name, value in values.items()}
+
+    def set_all(self, values: Mapping[str, int]) -> None:
+        """Set all registers to what `all` gave."""
+        ipsr, control = values["xpsr"] & IPSR_MASK, values["control"]
+        # SPSEL can only be changed in thread mode, and by privileged code: handler mode and back makes it privileged.
+        for mode, choice in ((1, 0), (0, control & ~NPRIV), (1, control & ~NPRIV)):
+            self._ipsr.write(mode)
+            self._one["control"].write(choice)
+        for name, value in values.items():
+            if name not in ("sp", "pc", "xpsr", "control"):
+                self._one[name].write(value)
+        self._ipsr.write(ipsr)
+        self._one["control"].write(control)
+        flags = values["xpsr"]
+        self._flags.write(flags, flags & EPSR_BITS, values["pc"] & ~1 | (1 if flags & THUMB else 0), flags)
 
     def masks(self) -> tuple[int, int, int]:
         """PRIMASK, BASEPRI, FAULTMASK."""

@@ -6,7 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from emu.state import Saved, State
 
 if TYPE_CHECKING:
     from emu.cpu.semihosting import Semihosting
@@ -47,7 +49,7 @@ class FaultReport:
     time: int = 0
 
 
-class Core(ABC):
+class Core(Saved, ABC):
     """A host CPU.
 
     Attributes:
@@ -59,6 +61,8 @@ class Core(ABC):
         semihosting: the firmware's debug console, and how it ended the run.
     """
 
+    saved: ClassVar[tuple[str, ...]] = ("exit_code", "abnormal_exit", "semihosting")
+
     name: str
     architecture: str
     semihosting: Semihosting
@@ -69,12 +73,17 @@ class Core(ABC):
         self.on_fault: list[Callable[[FaultReport], None]] = []
         self.last_fault: FaultReport | None = None
 
-    def attach(self, devices: Mapping[str, Device]) -> None:  # noqa: B027 - most cores need none of them
+    def attach(self, devices: Mapping[str, Device]) -> None:
         """Called once by the machine, for cores whose interrupt controllers are devices of the memory map."""
 
     @abstractmethod
     def reset(self) -> None:
         """Power-up state; execution starts at the reset vector."""
+
+    def set_state(self, state: Mapping[str, State]) -> None:
+        """Take back what `get_state` gave, after memories, devices and clock; `last_fault` is forgotten."""
+        super().set_state(state)
+        self.last_fault = None
 
     @abstractmethod
     def run(self) -> Pause:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from unicorn import UC_ARCH_ARM, UC_MODE_THUMB, Uc
 from unicorn import arm_const as arm
@@ -17,12 +17,13 @@ from emu.cpu.encoding import thumb_width
 from emu.cpu.engine import Engine, InstructionSet
 from emu.cpu.exceptions import Exceptions, Fault
 from emu.cpu.halt import AccessFault, Halt
-from emu.cpu.hook_state import Right
+from emu.cpu.hook_state import EXCLUSIVE, Right, Site
 from emu.cpu.nvic import Vector
 from emu.cpu.semihosting import Semihosting
 from emu.cpu.special_instructions import SpecialInstructions
 from emu.cpu.system_control import FaultStatus, HardFaultStatus, SleepControl, SystemControl
 from emu.device import Board
+from emu.state import State
 
 THUMB_INSTRUCTIONS = InstructionSet("thumb_rare_block", thumb_width, arm.UC_ARM_REG_PC, arm.UC_ARM_REG_EPSR)
 SYSTEM_CONTROL_BASE, WATCHPOINT_BASE = 0xE000_E000, 0xE000_1000
@@ -57,6 +58,7 @@ class CortexM(Core):
     """
 
     architecture = "arm"
+    saved = ("exceptions", "_sleeping", "_waiting_for_event", "_reset_requested")
 
     def __init__(
         self,
@@ -105,6 +107,28 @@ class CortexM(Core):
         stack, target = struct.unpack("<2I", self._read_code(self.reset_address, 8))
         self.registers.write("msp", stack & ~3)
         self.registers.jump(target)
+        self._special.choose_sites()
+
+    def get_state(self) -> dict[str, State]:
+        """Registers, the count of instructions, and what is under way; the NVIC belongs to `SystemControl`.
+
+        *Inaccuracies*: Unicorn does not show the address of an exclusive load whose store is still to come, nor stack
+        limits: they are no part of the state.
+        """
+        return {
+            **super().get_state(),
+            "registers": self.registers.all(),
+            "instructions": self.instructions,
+            "exclusive": int(self.engine.sites & EXCLUSIVE),
+        }
+
+    def set_state(self, state: Mapping[str, State]) -> None:
+        """Take back what `get_state` gave."""
+        super().set_state(state)
+        self.registers.set_all(state["registers"])
+        self.engine.instructions = state["instructions"]
+        self._stop_requested, self._standing_on, self._slept_through = False, None, None
+        self.engine.sites = Site(state["exclusive"])
         self._special.choose_sites()
 
     def _read_code(self, address: int, count: int) -> bytes:

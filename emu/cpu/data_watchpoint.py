@@ -25,6 +25,8 @@ class DataWatchpoint(Device):
     Inaccuracies: the counter counts emulated cycles, of which every instruction takes one.
     """
 
+    saved = ("_running", "_zero_at")
+
     CTRL = Register(0x000, WatchpointControl)
     CYCCNT = Register(0x004, Word, "Cycle counter.")
 

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from unicorn import arm_const as arm
 
-from emu.cpu.arm_registers import FPCA, IPSR_MASK, NPRIV, SPSEL, THUMB
+from emu.cpu.arm_registers import EPSR_BITS, FPCA, IPSR_MASK, NPRIV, SPSEL, THUMB
 from emu.cpu.engine import Engine
 
 BASIC_WORDS, EXTENDED_WORDS = 8, 26
 """Words of a frame without and with S0..S15, FPSCR and a reserved word."""
 ALIGNED = 1 << 9
 """Bit of a stacked xPSR: the frame was moved by 4 bytes to align it."""
-EPSR_BITS = 0x0700_FC00
 THREAD, PROCESS_STACK, NO_FLOATS = 8, 4, 16
 """Bits of EXC_RETURN: to thread mode, from the process stack, basic frame."""
 EXC_RETURN = 0xFFFF_FFE1

@@ -13,6 +13,7 @@ from emu.cpu.exception_frame import EXC_RETURN, NO_FLOATS, PROCESS_STACK, THREAD
 from emu.cpu.hook_state import EXCLUSIVE
 from emu.cpu.nvic import IDLE, Nvic, Vector
 from emu.cpu.system_control import Configuration, FaultStatus, HardFaultStatus, SystemControl
+from emu.state import Saved
 
 ENTRY_CYCLES, RETURN_CYCLES, CHAIN_CYCLES, FLOAT_CYCLES = 12, 10, 6, 17
 """Of the Cortex-M4 on zero-wait memory; FLOAT_CYCLES more for moving S0..S15 and FPSCR."""
@@ -43,7 +44,7 @@ class Fault:
     address: int | None = None
 
 
-class Exceptions:
+class Exceptions(Saved):
     """Takes exceptions and returns from them.
 
     Args:
@@ -53,6 +54,8 @@ class Exceptions:
         locked_up: a fault happened where no fault can be taken.
         event: the event register of WFE.
     """
+
+    saved = ("locked_up", "event")
 
     def __init__(
         self,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import IntEnum
 
+from emu.state import Saved
+
 FIRST_INPUT = 16
 """Exception number of external input 0."""
 IDLE = 256
@@ -42,7 +44,7 @@ FIXED_PRIORITIES = (-3, -2, -1)
 """Of reset, NMI and HardFault."""
 
 
-class Nvic:
+class Nvic(Saved):
     """State of the nested vectored interrupt controller. Sets of exceptions are bit masks of their numbers.
 
     Args:
@@ -58,6 +60,8 @@ class Nvic:
         group_shift: PRIGROUP of AIRCR: priority bits up to this one do not preempt.
         on_pend: called when an exception becomes pending that was not.
     """
+
+    saved = ("enabled", "pending", "active", "levels", "priorities", "group_shift")
 
     def __init__(self, inputs: int, priority_bits: int) -> None:
         self.inputs, self.priority_mask = inputs, 0xFF00 >> priority_bits & 0xFF

@@ -14,7 +14,7 @@ are executed: then the core counts as locked up, where silicon would go on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 from emu.cpu import ENGINES, UnknownEngineError
 from emu.cpu.core import Core, FaultReport, Pause
@@ -39,6 +39,7 @@ from emu.cpu.semihosting import Semihosting
 from emu.device import Board, Device
 from emu.devices.clint import Clint
 from emu.devices.plic import Plic
+from emu.state import State
 
 ABI_NAMES: Final = (
     *("zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1"),
@@ -82,6 +83,8 @@ class RiscV(Core):
 
     name = "rv32imc"
     architecture = "riscv"
+    saved = ("state", "_cycles", "_instructions", "_pc", "_ended", "_waiting", "_repeated_fault", "_repetitions")
+    saved_types: ClassVar = {"_ended": Pause | None}
 
     def __init__(self, board: Board, reset_address: int, engine: str = ENGINES[0]) -> None:
         super().__init__()
@@ -128,6 +131,18 @@ class RiscV(Core):
         self.exit_code, self.abnormal_exit, self.last_fault = None, False, None
         self._ended, self._waiting, self._stop_requested, self._leave_breakpoint = None, False, False, True
         self._repeated_fault, self._repetitions = (-1, -1), 0
+
+    def get_state(self) -> dict[str, State]:
+        """Registers, the count of instructions, and what is under way."""
+        return {**super().get_state(), "x": list(self._engine.read_all_x()), "instructions": self.instructions}
+
+    def set_state(self, state: Mapping[str, State]) -> None:
+        """Take back what `get_state` gave."""
+        super().set_state(state)
+        for number, value in enumerate(state["x"]):
+            self._engine.write_x(number, value)
+        self._engine.instructions = state["instructions"]
+        self._stop_requested, self._leave_breakpoint = False, True
 
     def _warn(self, text: str) -> None:
         self._board.log.warn(self._board.clock.now, self.name, text)

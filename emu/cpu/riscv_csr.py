@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from emu.cpu.riscv_traps import INTERRUPT_BITS, Privilege, PrivilegedState
+from emu.state import Saved
 
 WORD_MASK = 0xFFFF_FFFF
 COUNTER_MASK = (1 << 64) - 1
@@ -30,8 +31,10 @@ class CsrError(Exception):
     """The access is an illegal instruction, and why."""
 
 
-class Counter:
+class Counter(Saved):
     """A 64-bit counter that firmware may set, driven by something that only grows."""
+
+    saved = ("offset",)
 
     def __init__(self, source: Callable[[], int]) -> None:
         self._source = source

@@ -13,9 +13,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import ClassVar
 
 from emu.bus import BusError
 from emu.device import Board
+from emu.state import Saved
 
 APPLICATION_EXIT = 0x20026
 """ADP_Stopped_ApplicationExit: the only reason that means success."""
@@ -63,7 +65,7 @@ class Exit:
     abnormal: bool
 
 
-class Semihosting:
+class Semihosting(Saved):
     """Answers semihosting calls of one core.
 
     Args:
@@ -76,6 +78,9 @@ class Semihosting:
         input: bytes that SYS_READC and SYS_READ give; they report end of file when it is empty.
         exit: set when firmware ended the run.
     """
+
+    saved = ("input", "exit", "_error")
+    saved_types: ClassVar = {"exit": Exit | None}
 
     def __init__(self, board: Board, name: str, *, exit_block: bool) -> None:
         self._board, self._name, self._exit_block = board, name, exit_block

@@ -45,6 +45,8 @@ class SysTick(Device):
     Inaccuracies: there is no external reference clock, as CALIB says.
     """
 
+    saved = ("_stopped_at", "nvic")
+
     CSR = Register(0x010, SystickControl)
     RVR = Register(0x014, SystickReload)
     CVR = Register(0x018, SystickValue)

@@ -34,6 +34,8 @@ class Clint(Device):
     Reads of the two halves of mtime are separate accesses, as on a 32-bit bus.
     """
 
+    saved = ("_offset",)
+
     size = 0x1_0000
 
     MSIP = Register(0x0000, SoftwarePending)

@@ -53,6 +53,8 @@ class DesignKitDualTimer(DesignKitDevice):
     undefined, divides by 256; the two counters have no interrupt lines of their own.
     """
 
+    saved = ("_counters", "_test_output")
+
     part: ClassVar[int] = 0x23
 
     LOAD = RegisterArray(

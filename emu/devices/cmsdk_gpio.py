@@ -30,6 +30,8 @@ class DesignKitGpio(DesignKitDevice):
     remembered; the pins have no interrupt lines of their own.
     """
 
+    saved = ("inputs", "_output")
+
     part: ClassVar[int] = 0x20
 
     DATA = Register(0x00, Pins, "Read: the pins. Write: as DATAOUT.")

@@ -33,6 +33,8 @@ class DesignKitTimer(DesignKitDevice):
     period is RELOAD + 1 cycles, and with RELOAD = 0 it stops there.
     """
 
+    saved = ("_counter",)
+
     part: ClassVar[int] = 0x22
 
     CTRL = Register(0x00, Control)

@@ -71,6 +71,8 @@ class DesignKitUart(SerialPort, DesignKitDevice):
     of BAUDDIV cycles, and waits on the wire until RX_EN is 1 and RXFULL is 0: nothing is lost.
     """
 
+    saved = ("_buffer",)
+
     part: ClassVar[int] = 0x21
 
     DATA = Register(0x00, Data)

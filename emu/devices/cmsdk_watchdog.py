@@ -55,6 +55,8 @@ class DesignKitWatchdog(DesignKitDevice):
     memories as they are.
     """
 
+    saved = ("_counter", "_reset_due", "_test_output")
+
     part: ClassVar[int] = 0x24
 
     WDOGLOAD = Register(0x000, Word, "Where the count starts; a write starts it there at once.")

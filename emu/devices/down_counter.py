@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emu.device import Device
+from emu.state import Saved
 
 
-class DownCounter:
+class DownCounter(Saved):
     """Counts down by one every ``divisor`` machine cycles, and calls ``on_zero`` when it goes from 1 to 0.
 
     It stays at 0 for one tick; then it starts again at `limit`, so that a period is `limit` + 1 ticks. It stops at
@@ -24,6 +25,8 @@ class DownCounter:
         single: whether it stops at 0.
         divisor: machine cycles per tick; change it by `set_divisor`.
     """
+
+    saved = ("limit", "_count", "_since", "running", "single", "divisor")
 
     def __init__(self, device: Device, name: str, on_zero: Callable[[], None]) -> None:
         self._clock = device.clock

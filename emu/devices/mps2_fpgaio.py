@@ -33,6 +33,8 @@ class FpgaIo(Device):
     *Inaccuracies*: nobody presses the buttons; MISC controls nothing. The prescaler counts machine cycles.
     """
 
+    saved = ("_settled", "_second", "_hundredth")
+
     LED0 = Register(0x00, Leds)
     BUTTON = Register(0x08, Buttons)
     CLK1HZ = Register(0x10, Word, "Counts up once a second.")

@@ -50,6 +50,8 @@ class ConfigurationController(Device):
     CFG3 are all off.
     """
 
+    saved = ("oscillators",)
+
     CFG0 = Register(0x000, Word, "Memory remapping; only remembered.")
     CFG1 = Register(0x004, Word, "Eight LEDs.")
     CFG3 = Register(0x00C, Word, "Eight switches.", access=Access.RO)

@@ -71,6 +71,19 @@ class Ns16550(SerialPort):
     only the state of a connected port and the loop, which carries data but no modem lines.
     """
 
+    saved = (
+        "_fifo",
+        "_enables",
+        "_line_control",
+        "_scratch",
+        "_fifo_control",
+        "_modem_control",
+        "_divisor",
+        "_sent",
+        "_quiet",
+        "_overrun",
+    )
+
     LOW = Register(0x0, LowRegisters)
     HIGH = Register(0x4, HighRegisters)
 

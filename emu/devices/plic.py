@@ -34,6 +34,8 @@ class Plic(Device):
     cycles that silicon takes.
     """
 
+    saved = ("levels", "claimed")
+
     size = 0x40_0000
 
     PRIORITY = RegisterArray(0x00_0000, Priority, "Priority of source [index]; element 0 does nothing.", count=SOURCES)

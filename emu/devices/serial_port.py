@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
+from typing import ClassVar
 
 from emu.device import Board, Device
 
@@ -16,6 +17,8 @@ class SerialPort(Device):
         sinks: each is called with every byte sent, as it is sent.
         received: bytes that the host has queued and firmware has not seen yet.
     """
+
+    saved: ClassVar[tuple[str, ...]] = ("received",)
 
     def __init__(self, name: str, board: Board) -> None:
         super().__init__(name, board)

@@ -38,6 +38,8 @@ class InputStream(Device):
     bytes appear in memory together, at the end of the transfer.
     """
 
+    saved = ("data", "position")
+
     CONTROL = Register(0x00, Control)
     STATUS = Register(0x04, Status, access=Access.W1C)
     ADDRESS = Register(0x08, Word, "Where the frame goes. Do not change it while BUSY.")

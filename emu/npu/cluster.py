@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from asm import isa
@@ -26,6 +26,7 @@ from emu.npu.tile import TileArray
 from emu.npu.timing import Cost, Cycles, TimingModel
 from emu.npu.topology import Topology
 from emu.registers import Access, Register, RegisterArray, Word
+from emu.state import State, plain, rebuilt
 
 COPY_LOOP_STRIDE = 12
 """Bytes between two elements of COPY_COUNT, COPY_SOURCE_STRIDE and COPY_DESTINATION_STRIDE."""
@@ -77,6 +78,8 @@ class Cluster(CounterRegisters):
     *Inaccuracies*: registers, commands and the sequencer are our own; published are tiles, topologies and cycles.
     One command at a time. See also the modules of this package.
     """
+
+    saved = ("tiles", "sequencer", "power", "time", "_passed")
 
     ID = Register(0x000, layouts.Identification, access=Access.RO)
     CONTROL = Register(0x004, layouts.Control, access=Access.WO)
@@ -192,6 +195,22 @@ class Cluster(CounterRegisters):
         self._restart_time()
         self.tiles.modes = 0
         self.tiles.forget()
+
+    def get_state(self) -> dict[str, State]:
+        """Registers, tiles, sequencer, time, counters, and the command that is running."""
+        running = self.running
+        state = None if running is None else {**plain(running), "kind": running.command.kind.value}
+        return {**super().get_state(), "running": state}
+
+    def set_state(self, state: Mapping[str, State]) -> None:
+        """Take back what `get_state` gave."""
+        super().set_state(state)
+        self.running = None
+        if state["running"] is not None:
+            rest = dict(state["running"])
+            command = rebuilt(command_class(rest.pop("kind")), rest.pop("command"))
+            cycles = rebuilt(Cycles, rest.pop("cycles"))
+            self.running = Running(command=command, cycles=cycles, **rest)
 
     @property
     def peers(self) -> list[Cluster]:

@@ -9,9 +9,10 @@ from emu.npu.ports import Stream, take_port
 from emu.npu.power import REFERENCE_KHZ
 from emu.npu.timeline import Timeline
 from emu.npu.timing import Cost, Cycles, TimingModel
+from emu.state import Saved
 
 
-class ClusterTime:
+class ClusterTime(Saved):
     """Time as the cluster sees it.
 
     Args:
@@ -21,6 +22,8 @@ class ClusterTime:
     Attributes:
         khz: clock of the cluster; `set_clock` changes it.
     """
+
+    saved = ("khz", "_fraction", "_own", "_other")
 
     def __init__(self, model: TimingModel, hertz: int) -> None:
         self.model, self.khz = model, REFERENCE_KHZ

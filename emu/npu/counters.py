@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import ClassVar
 
 from asm.rules import ROW_BITS
 from emu.device import Board, Device
@@ -132,6 +133,8 @@ class CounterRegisters(Device):
         counted: since the last reset or COUNTER_CONTROL.CLEAR; what the registers show.
         latch: upper half of the counter whose lower half was read last.
     """
+
+    saved: ClassVar[tuple[str, ...]] = ("_earlier", "counted", "latch")
 
     BUSY_CYCLES_LOW, BUSY_CYCLES_HIGH = counter(0x200, "busy_cycles", "Cycles in which a command was running.")
     LOAD_CYCLES_LOW, LOAD_CYCLES_HIGH = counter(0x208, "load_cycles", "Cycles of loading kernels.")

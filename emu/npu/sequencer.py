@@ -15,13 +15,14 @@ import functools
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from asm import isa
 from asm.rules import LOOP_DEPTH, Cause, RuleError
 from emu.bus import BusError
 from emu.npu.synchronisation import BarrierWait, EventWait, arrived, check_barrier
 from emu.npu.timing import TimingModel, beats
+from emu.state import Saved
 
 if TYPE_CHECKING:
     from emu.npu.cluster import Cluster
@@ -101,7 +102,7 @@ class HardwareLoop:
     left: int
 
 
-class Sequencer:
+class Sequencer(Saved):
     """Runs one program.
 
     Attributes:
@@ -117,6 +118,12 @@ class Sequencer:
         on_breakpoint: called with the address when that happens; `resume` goes on.
         held: whether the program is held at a breakpoint. It loses no time by that.
     """
+
+    saved = (
+        *("pc", "base", "end", "time", "header", "loops", "running", "waiting", "held"),
+        *("_size", "_paid", "_left"),
+    )
+    saved_types: ClassVar = {"loops": list[HardwareLoop], "waiting": EventWait | BarrierWait | None}
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from asm.rules import KERNEL_ROWS, ROW_BITS, TILES, ElementFormat
 from emu.memory import PAGE, Memory
+from emu.state import Saved, State
 
 ROW_BYTES = ROW_BITS // 8
 TILE_BYTES = KERNEL_ROWS * ROW_BYTES
@@ -14,7 +18,7 @@ TILE_BYTES = KERNEL_ROWS * ROW_BYTES
 BLOCKED = "the tile is in compute mode; clear its bit in TILE_MODE to use it as memory"
 
 
-class Tile:
+class Tile(Saved):
     """One array.
 
     Attributes:
@@ -25,6 +29,9 @@ class Tile:
         rows_used: rows that hold kernels.
         bits_used: weight bits in each of those rows.
     """
+
+    saved = ("compute", "weights", "rows_used", "bits_used")
+    saved_types: ClassVar = {"weights": ElementFormat | None}
 
     def __init__(self, number: int, memory: Memory) -> None:
         start = number * TILE_BYTES
@@ -43,7 +50,7 @@ class Tile:
         return self.rows_used * self.bits_used / (KERNEL_ROWS * ROW_BITS)
 
 
-class TileArray:
+class TileArray(Saved):
     """The tiles of a cluster in the memory that holds their bits.
 
     Attributes:
@@ -54,6 +61,8 @@ class TileArray:
     have no effect.
     """
 
+    saved = ("tiles", "_modes")
+
     def __init__(self, memory: Memory) -> None:
         if memory.size != TILES * TILE_BYTES or TILE_BYTES != PAGE:
             raise ValueError(f"memory {memory.name} must have {TILES * TILE_BYTES} bytes for tiles, not {memory.size}")
@@ -63,6 +72,11 @@ class TileArray:
         self.tiles = [Tile(number, memory) for number in range(TILES)]
         self.kernels: object = None
         self._modes = 0
+
+    def set_state(self, state: Mapping[str, State]) -> None:
+        """Take back what `get_state` gave."""
+        super().set_state(state)
+        self.kernels = None
 
     def __getitem__(self, number: int) -> Tile:
         return self.tiles[number]

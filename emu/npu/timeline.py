@@ -17,14 +17,17 @@ from __future__ import annotations
 
 from emu.npu.ports import Stream
 from emu.npu.timing import Cost, Cycles, TimingModel, beats, whole_cycles
+from emu.state import Saved
 
 
-class Timeline:
+class Timeline(Saved):
     """What earlier commands mean for the time of the next one.
 
     Args:
         model: what decides.
     """
+
+    saved = ("_carried", "_since_load", "_hiding")
 
     def __init__(self, model: TimingModel) -> None:
         self.strict = model is TimingModel.STRICT

@@ -32,6 +32,7 @@ class Uart16550(Device):
     """The transmit half of a 16550, which QEMU's `virt` has: its registers are single bytes."""
 
     size = 0x1000
+    saved = ("enabled", "empty")
 
     def __init__(self, name: str, board: Board) -> None:
         super().__init__(name, board)
