@@ -1,4 +1,10 @@
-"""What differs between the Cortex-M cores."""
+"""What differs between the Cortex-M cores.
+
+*Inaccuracies*: Cortex-M0 and Cortex-M33 are here by their registers and instruction sets only. Their exceptions follow
+ARMv7-M: no stack limits and no additional bits of EXC_RETURN on the M33, and nothing of them is compared with another
+implementation; the other three cores are. No core has a memory protection unit, and floating-point state is stacked at
+once, not lazily.
+"""
 
 from __future__ import annotations
 
