@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from asm import isa
 from asm.bits import Field
@@ -12,7 +12,7 @@ from asm.rules import CAUSE_TEXT, TILES, Cause, RuleError
 from emu.bus import BusError
 from emu.device import Board
 from emu.npu import energy, layouts
-from emu.npu.cluster_time import ClusterTime
+from emu.npu.cluster_time import ClusterTime, Passed
 from emu.npu.commands import Command, command_class
 from emu.npu.counters import CounterRegisters
 from emu.npu.energy import Energy
@@ -48,15 +48,6 @@ class Running:
     start: int
     cycles: Cycles
     other_total: int
-
-
-@dataclass(slots=True)
-class Passed:
-    """What passed between two commands: cycles of instructions and of waiting, the energy of that time."""
-
-    control: int = 0
-    wait: int = 0
-    energy: Energy = field(default_factory=Energy)
 
 
 class Cluster(CounterRegisters):

@@ -5,11 +5,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
+from emu.npu.energy import Energy
 from emu.npu.ports import Stream, take_port
 from emu.npu.power import REFERENCE_KHZ
 from emu.npu.timeline import Timeline
 from emu.npu.timing import Cost, Cycles, TimingModel
 from emu.state import Saved
+
+
+@dataclass(slots=True)
+class Passed:
+    """What passed between two commands: cycles of instructions and of waiting, the energy of that time."""
+
+    control: int = 0
+    wait: int = 0
+    energy: Energy = field(default_factory=Energy)
 
 
 class ClusterTime(Saved):
