@@ -208,7 +208,7 @@ class Exceptions(Saved):
             self._record_address(fault)
         if vector == Vector.HARD_FAULT or not nvic.enabled >> vector & 1:
             reason = "its handler is not enabled"
-        elif nvic.group(nvic.priorities[vector]) >= priority:
+        elif nvic.group(nvic.priority(vector)) >= priority:
             reason = "it cannot preempt what runs"
         else:
             self._report(name, fault)
@@ -236,7 +236,7 @@ class Exceptions(Saved):
     def supervisor_call(self) -> None:
         """SVC: take SVCall, or HardFault where it cannot preempt."""
         priority = self._nvic.execution_priority(*self._registers.masks())
-        if self._nvic.group(self._nvic.priorities[Vector.SV_CALL]) < priority:
+        if self._nvic.group(self._nvic.priority(Vector.SV_CALL)) < priority:
             self.take(Vector.SV_CALL)
         else:
             self.fault(Fault(Vector.SV_CALL, "SVC"))

@@ -120,11 +120,12 @@ class NvicRegisters(SysTick):
 
     def priorities(self, first: int) -> int:
         """The priority bytes of four exceptions."""
-        return sum(byte << 8 * lane for lane, byte in enumerate(self.nvic.priorities[first : first + 4]))
+        lanes = range(min(4, FIRST_INPUT + self.nvic.inputs - first))
+        return sum(self.nvic.priority(first + lane) << 8 * lane for lane in lanes)
 
     def set_priorities(self, first: int, value: int) -> None:
         """Set the priority bytes of four exceptions, of those that the core has."""
-        for number in range(first, min(first + 4, len(self.nvic.priorities))):
+        for number in range(first, min(first + 4, FIRST_INPUT + self.nvic.inputs)):
             self.nvic.set_priority(number, value >> 8 * (number - first) & 0xFF)
         self.changed()
 
