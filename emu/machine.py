@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -107,6 +108,10 @@ STOP_OF_PAUSE = {
     Pause.LOCKUP: StopReason.LOCKUP,
     Pause.REQUEST: StopReason.REQUEST,
 }
+
+
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
+"""What the parts of a machine raise when they are to take back something that is no state of theirs."""
 
 
 class Machine:
@@ -217,7 +222,7 @@ class Machine:
             self.board.requests.set_state(state["requests"])
             self.clock.set_state(state["clock"])
             self.core.set_state(state["core"])
-        except (KeyError, ValueError, TypeError, IndexError) as error:
+        except UNREADABLE as error:
             raise SnapshotError(
                 f"the snapshot has no state of this machine: {type(error).__name__}: {error}"
             ) from error

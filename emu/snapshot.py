@@ -69,7 +69,9 @@ class Snapshot:
         if not data.startswith(MAGIC):
             raise SnapshotError(f"{path}: not a snapshot: its first bytes are not {MAGIC!r}")
         if len(data) < HEADER.size:
-            raise SnapshotError(f"{path}: damaged: {len(data)} bytes, the header alone has {HEADER.size}")
+            raise SnapshotError(
+                f"{path}: damaged: {len(data)} bytes, the header alone has {HEADER.size}: make it again"
+            )
         _, version, digest = HEADER.unpack_from(data)
         if version != VERSION:
             raise SnapshotError(
@@ -77,12 +79,12 @@ class Snapshot:
             )
         content = data[HEADER.size :]
         if hashlib.sha256(content).digest() != digest:
-            raise SnapshotError(f"{path}: damaged: its contents do not have the checksum that it states")
+            raise SnapshotError(f"{path}: damaged: its contents do not have the checksum that it states: make it again")
         try:
             whole = decode(zlib.decompress(content))
             return Snapshot(whole["layout"], whole["state"])
         except (ValueError, KeyError, TypeError, RecursionError, zlib.error) as error:
-            raise SnapshotError(f"{path}: its contents are no snapshot: {error}") from None
+            raise SnapshotError(f"{path}: its contents are no snapshot: {error}: make it again") from None
 
 
 def check_layout(snapshot: Snapshot, layout: dict[str, State]) -> None:
@@ -90,7 +92,10 @@ def check_layout(snapshot: Snapshot, layout: dict[str, State]) -> None:
     for what, mine in layout.items():
         theirs = snapshot.layout.get(what)
         if theirs != mine:
-            raise SnapshotError(f"the snapshot is of another machine: its {what} is {theirs}, here it is {mine}")
+            raise SnapshotError(
+                f"the snapshot is of another machine: its {what} is {theirs}, here it is {mine}: "
+                "choose the same machine and options, or make the snapshot again"
+            )
 
 
 def encode(state: State) -> bytes:

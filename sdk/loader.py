@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from emu.cpu import CORES
 
 if TYPE_CHECKING:
     from emu.bus import Bus
     from emu.machine import MachineMap, MemoryRegion
+    from emu.memory import Memory
 
 HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
 """Elf32_Ehdr: ident, type, machine, version, entry, phoff, shoff, flags, ehsize, phentsize, phnum, shentsize,
@@ -243,11 +245,32 @@ def _end_of_memory(machine: MachineMap, region: MemoryRegion) -> int:
 
 def load_into(image: Image, bus: Bus) -> None:
     """Write the segments into memory as a flash programmer does; the image must fit (`check_fits`)."""
+    for _, address, data in _parts(image, bus):
+        bus.program(address, data)
+
+
+def check_is_in(image: Image, bus: Bus) -> None:
+    """Check that read-only memory holds the image; what lies in other memory, firmware may have changed.
+
+    Raises:
+        ImageError: it holds something else.
+    """
+    for memory, address, data in _parts(image, bus):
+        if not memory.writable and bus.read(address, len(data)) != data:
+            raise ImageError(
+                f"{image.path}: the snapshot is of other firmware: {memory.name} holds something else at "
+                f"0x{address:08x}: give the firmware that it was saved with, or make the snapshot again"
+            )
+
+
+def _parts(image: Image, bus: Bus) -> Iterator[tuple[Memory, int, bytes]]:
+    """The segments, cut where one memory ends and the next begins."""
     for segment in image.segments:
         address, data = segment.address, segment.data
         while data:
             found = bus.find(address)
             assert found is not None, "check_fits has passed"
-            part = data[: found[0] + found[1].size - address]
-            bus.program(address, part)
+            memory = cast("Memory", found[1])
+            part = data[: memory.base + memory.size - address]
+            yield memory, address, part
             address, data = address + len(part), data[len(part) :]

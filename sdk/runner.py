@@ -16,8 +16,9 @@ from emu.npu.cluster import Cluster
 from emu.npu.counters import Counters
 from emu.npu.energy import FEMTO_PER_PICO
 from emu.npu.record import CommandRecord
+from emu.snapshot import Snapshot
 from sdk.accelerator import clusters_of
-from sdk.loader import Image, ImageError, check_fits, load_into
+from sdk.loader import Image, ImageError, check_fits, check_is_in, load_into
 
 FAULTS_KEPT = 16
 
@@ -52,6 +53,7 @@ class RunResult:
         counters: totals of every cluster, whatever firmware has cleared.
         commands: all commands that the clusters carried out, in order of their ends.
         faults: synchronous faults that the host took, oldest first; at most the newest `FAULTS_KEPT`.
+        instructions_here: those of them that this runner has emulated; the rest came with a snapshot.
         wall_seconds: what the run took on this computer.
     """
 
@@ -63,6 +65,7 @@ class RunResult:
     counters: tuple[Counters, ...] = field(repr=False)
     commands: tuple[CommandRecord, ...] = field(repr=False)
     faults: tuple[FaultReport, ...] = field(repr=False)
+    instructions_here: int
     wall_seconds: float
 
     @property
@@ -91,7 +94,7 @@ class RunResult:
     @property
     def host_mips(self) -> float:
         """Millions of host instructions emulated in a second of wall-clock time."""
-        return self.instructions / self.wall_seconds / 1e6 if self.wall_seconds else 0.0
+        return self.instructions_here / self.wall_seconds / 1e6 if self.wall_seconds else 0.0
 
     def figures(self) -> dict[str, Any]:
         """The deterministic figures as plain data."""
@@ -142,15 +145,18 @@ class Runner:
         stream: bytes that the input stream delivers.
         uart_input: bytes that the serial port receives.
         engine: what executes the host's instructions, one of `emu.cpu.ENGINES`.
+        snapshot: go on from here instead of from reset; ``stream`` and ``uart_input`` come behind what it still holds.
 
     Attributes:
-        uart: bytes sent so far.
+        uart: bytes sent so far, none of those before the snapshot.
         clusters: the NPU clusters.
-        commands: records of the commands that have ended so far.
-        faults: faults so far, at most the newest `FAULTS_KEPT`.
+        commands: records of the commands that have ended so far, likewise.
+        faults: faults so far, at most the newest `FAULTS_KEPT`, likewise.
 
     Raises:
-        ImageError: the image is for another host or does not fit, or there is no device for ``stream``.
+        ImageError: the image is for another host, does not fit, is not what the snapshot holds, or there is no device
+            for ``stream``.
+        SnapshotError: the snapshot is of another machine.
         UnknownEngineError: the host has no such engine.
     """
 
@@ -162,6 +168,7 @@ class Runner:
         stream: bytes = b"",
         uart_input: bytes = b"",
         engine: str = ENGINES[0],
+        snapshot: Snapshot | None = None,
     ) -> None:
         check_fits(image, machine)
         self.image = image
@@ -172,6 +179,11 @@ class Runner:
         self.faults: list[FaultReport] = []
         self._wall_seconds = 0.0
         self.port.sinks.append(self.uart.extend)
+        self.machine.reset()
+        if snapshot is not None:
+            self.machine.restore(snapshot)
+            check_is_in(image, self.machine.bus)
+        self._instructions_before = self.machine.core.instructions
         self.port.receive(uart_input)
         if "stream0" in self.machine.devices:
             self.input_stream.feed(stream)
@@ -181,7 +193,6 @@ class Runner:
         for cluster in self.clusters:
             cluster.on_command.append(self.commands.append)
         self.machine.core.on_fault.append(self._keep_fault)
-        self.machine.reset()
 
     @property
     def port(self) -> SerialPort:
@@ -219,5 +230,6 @@ class Runner:
             counters=tuple(replace(cluster.counters) for cluster in self.clusters),
             commands=tuple(self.commands),
             faults=tuple(self.faults),
+            instructions_here=max(core.instructions - self._instructions_before, 0),
             wall_seconds=self._wall_seconds,
         )

@@ -18,6 +18,8 @@ from emu.cpu import ENGINES
 if TYPE_CHECKING:
     from emu.cpu.core import Core
     from emu.log import Message
+    from emu.machine import MachineMap
+    from sdk.loader import Image
     from sdk.runner import Runner, RunResult
 
 EXIT_CODES = {"ABNORMAL": 120, "LOCKUP": 121, "ASLEEP": 122, "LIMIT": 124, "STOPPED": 130}
@@ -31,6 +33,8 @@ examples:
   imnpu run --machine board.py firmware.hex
   imnpu run --stream images.bin --json report.json digits.elf
   echo 42 | imnpu run --uart-input - calculator.elf
+  imnpu run --max-cycles 1_000_000 --save-snapshot begun.snapshot hello.elf
+  imnpu run --load-snapshot begun.snapshot --state-hash hello.elf
 
 exit codes:
   the firmware's own, modulo 256 (1 if that is 0 but the code is not)
@@ -79,6 +83,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what executes the host's instructions; the interpreter is for RV32 hosts (default: %(default)s)",
     )
     parser.add_argument("--max-cycles", type=_cycles, metavar="N", help="stop after N machine cycles")
+    parser.add_argument(
+        "--load-snapshot",
+        type=Path,
+        metavar="FILE",
+        help="go on from a snapshot that the same firmware and machine have left, instead of from reset",
+    )
+    parser.add_argument(
+        "--save-snapshot", type=Path, metavar="FILE", help="write the machine's whole state when the run is over"
+    )
+    parser.add_argument(
+        "--state-hash", action="store_true", help="print the SHA-256 of the machine's state when the run is over"
+    )
     parser.add_argument("--stream", type=Path, metavar="FILE", help="bytes for the input stream")
     parser.add_argument(
         "--uart-input", metavar="FILE", help="bytes that the UART receives; - is stdin, read to its end"
@@ -118,7 +134,11 @@ def main(args: argparse.Namespace) -> int:
     image = load_firmware(args.elf, chosen, args.load_address)
     machine = chosen or find_machine(machine_for(image), args.clusters, args.timing)
     stream = args.stream.read_bytes() if args.stream else b""
-    runner = Runner(image, machine, stream=stream, uart_input=_uart_input(args.uart_input), engine=args.engine)
+    uart_input = _uart_input(args.uart_input)
+    if args.load_snapshot:
+        runner = _from_snapshot(args.load_snapshot, image, machine, stream, uart_input, args.engine)
+    else:
+        runner = Runner(image, machine, stream=stream, uart_input=uart_input, engine=args.engine)
     runner.port.sinks.append(_print_bytes)
     runner.machine.core.semihosting.console.append(_print_console)
     if not args.quiet:
@@ -130,7 +150,26 @@ def main(args: argparse.Namespace) -> int:
         _summarise(result)
     if args.json:
         args.json.write_text(json.dumps(_report(result), indent=2) + "\n", encoding="utf-8")
+    if args.save_snapshot or args.state_hash:
+        snapshot = runner.machine.snapshot()
+        if args.save_snapshot:
+            snapshot.save(args.save_snapshot)
+        if args.state_hash:
+            print(f"imnpu: state hash {snapshot.hash}", file=sys.stderr)
     return _exit_code(result)
+
+
+def _from_snapshot(
+    path: Path, image: Image, machine: MachineMap, stream: bytes, uart_input: bytes, engine: str
+) -> Runner:
+    from emu.snapshot import Snapshot, SnapshotError
+    from sdk.runner import Runner
+
+    snapshot = Snapshot.load(path)
+    try:
+        return Runner(image, machine, stream=stream, uart_input=uart_input, engine=engine, snapshot=snapshot)
+    except SnapshotError as error:
+        raise SnapshotError(f"{path}: {error}") from None
 
 
 def _uart_input(source: str | None) -> bytes:

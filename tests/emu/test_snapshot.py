@@ -232,12 +232,14 @@ def test_every_damage_is_noticed(saved: Path) -> None:
     data = saved.read_bytes()
     for place in (*range(20, 52), len(data) // 2, len(data) - 1):
         saved.write_bytes(data[:place] + bytes([data[place] ^ 0x10]) + data[place + 1 :])
-        assert refusal(saved) == f"{saved}: damaged: its contents do not have the checksum that it states"
+        assert (
+            refusal(saved) == f"{saved}: damaged: its contents do not have the checksum that it states: make it again"
+        )
     for length in (52, len(data) - 1):
         saved.write_bytes(data[:length])
         assert "damaged" in refusal(saved)
     saved.write_bytes(data[:30])
-    assert refusal(saved) == f"{saved}: damaged: 30 bytes, the header alone has 52"
+    assert refusal(saved) == f"{saved}: damaged: 30 bytes, the header alone has 52: make it again"
 
 
 @pytest.mark.parametrize(
@@ -254,5 +256,28 @@ def test_another_machine_refuses_it(other: tuple[Any, ...], message: str) -> Non
     before = machine.state_hash()
     with pytest.raises(SnapshotError) as caught:
         machine.restore(snapshot)
-    assert str(caught.value) == message
+    assert str(caught.value) == f"{message}: choose the same machine and options, or make the snapshot again"
     assert machine.state_hash() == before
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        (("clock", "now"), 1 << 80),
+        (("clock", "events"), [["nobody.event", 5]]),
+        (("core", "registers"), {"r0": -1}),
+        (("core", "instructions"), "many"),
+        (("memories", "sram"), None),
+        (("devices",), {}),
+    ],
+)
+def test_what_is_no_state_is_refused(place: tuple[str, ...], wrong: Any) -> None:
+    """A file whose checksum is right may hold anything."""
+    machine = Machine(machine_map("st18", 1))
+    snapshot = machine.snapshot()
+    inner = snapshot.state
+    for name in place[:-1]:
+        inner = inner[name]
+    inner[place[-1]] = wrong
+    with pytest.raises(SnapshotError, match=r"^the snapshot has no state of this machine: \w+: "):
+        machine.restore(snapshot)
