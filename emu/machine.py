@@ -42,6 +42,7 @@ class Peripheral:
         options: further arguments of the device's constructor.
         lines: inputs of further lines, by the names of the device's attributes.
         nmi: its line is wired to the host's non-maskable interrupt.
+        also_at: another address of the same registers.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Peripheral:
     options: Mapping[str, Any] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)
     nmi: bool = False
+    also_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,8 @@ class Machine:
         for item in map.peripherals:
             device = item.device(item.name, self.board, **item.options)
             self.bus.add_device(item.base, device)
+            if item.also_at is not None:
+                self.bus.add_device(item.also_at, device)
             self.devices[item.name] = device
         self.core: Core = make_core(map.host, self.board, map.reset_address, engine, map.host_options)
         self.core.attach(self.devices)

@@ -1,4 +1,4 @@
-"""The Cortex-M4F's registers by name, on Unicorn."""
+"""The Cortex-M's registers by name, on Unicorn."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FLOAT_REGISTERS = {
 NUMBERS = {**CORE_REGISTERS, **SYSTEM_REGISTERS, **FLOAT_REGISTERS}
 CONTROL_MASK = 7
 WIDTH_MASK = {"primask": 1, "faultmask": 1, "basepri": 0xFF, "control": CONTROL_MASK}
-NPRIV, SPSEL, FPCA = 1, 2, 4
+NPRIV, SPSEL, FPCA, SFPA = 1, 2, 4, 8
 """Bits of CONTROL."""
 IPSR_MASK = 0x1FF
 EPSR_BITS = 0x0700_FC00

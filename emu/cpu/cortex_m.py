@@ -9,14 +9,14 @@ from unicorn import UC_ARCH_ARM, UC_MODE_THUMB, Uc
 from unicorn import arm_const as arm
 
 from emu.bus import BusError
-from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, SYSTEM_REGISTERS, ArmRegisters
+from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, IPSR_MASK, SYSTEM_REGISTERS, ArmRegisters
 from emu.cpu.core import Core, FaultReport, Pause
 from emu.cpu.cortex_models import CORTEX_M4F, CortexModel
 from emu.cpu.data_watchpoint import DataWatchpoint
 from emu.cpu.encoding import thumb_width
 from emu.cpu.engine import Engine, InstructionSet
 from emu.cpu.exceptions import Exceptions, Fault
-from emu.cpu.halt import AccessFault, Halt
+from emu.cpu.halt import AccessFault, Halt, why_refused
 from emu.cpu.hook_state import EXCLUSIVE, Right, Site
 from emu.cpu.nvic import Vector
 from emu.cpu.semihosting import Semihosting
@@ -45,9 +45,10 @@ class CortexM(Core):
         model: which one.
         interrupts: external interrupt inputs.
         priority_bits: implemented bits of a priority; by default 4, or what the core has if that is fewer.
+        secure: only of an ARMv8-M core: it has TrustZone and stays in Secure state; by default it has no TrustZone.
 
     Raises:
-        ValueError: the core cannot be built with that many interrupts or priority bits.
+        ValueError: the core cannot be built with that many interrupts or priority bits, or it has no TrustZone.
 
     Inaccuracies: one cycle per instruction, 12 for exception entry, 10 for return, 6 for tail-chaining; no MPU; no
     lazy floating-point stacking; unaligned accesses never trap, except where Unicorn says so; unprivileged code may use
@@ -68,6 +69,7 @@ class CortexM(Core):
         *,
         interrupts: int = 32,
         priority_bits: int | None = None,
+        secure: bool = False,
     ) -> None:
         super().__init__()
         self.name = model.name
@@ -82,7 +84,9 @@ class CortexM(Core):
         uc.ctl_set_cpu_model(model.unicorn)
         self.engine = Engine(uc, board, THUMB_INSTRUCTIONS)
         self.registers = ArmRegisters(self.engine)
-        self.exceptions = Exceptions(self.engine, self.registers, self.nvic, self.system_control, self._report)
+        self.exceptions = Exceptions(
+            self.engine, self.registers, self.nvic, self.system_control, self._report, secure=secure
+        )
         self._special = SpecialInstructions(self.engine, self.registers, self.system_control, self.exceptions)
         self.semihosting = Semihosting(board, self.name, exit_block=False)
         self._breakpoints: frozenset[int] = frozenset()
@@ -279,7 +283,11 @@ class CortexM(Core):
         if number == TRAP_SVC:
             self.exceptions.supervisor_call()
         elif number == TRAP_EXC_RETURN:
-            self._leave(pc | 1)
+            if self.registers.read("xpsr") & IPSR_MASK:
+                self._leave(self.registers.start)
+            else:
+                # With TrustZone, Unicorn stops here in thread mode too, where the address is like any other.
+                self.exceptions.fault(self._fetch_fault(pc))
         elif number == TRAP_BKPT:
             self._breakpoint_instruction(pc)
         elif number == TRAP_ALIGNMENT:
@@ -336,11 +344,15 @@ class CortexM(Core):
         """The fault that the architecture makes of a refused access."""
         refused = self.engine.fault
         assert isinstance(refused, AccessFault)
-        if refused.access is not Right.EXECUTE:
-            return Fault(Vector.BUS_FAULT, refused.text, FaultStatus.PRECISERR.mask, refused.address)
-        if any(low <= refused.address < high for low, high in NEVER_EXECUTABLE):
-            return Fault(Vector.MEM_MANAGE, FETCH_FAULT + refused.text, FaultStatus.IACCVIOL.mask)
-        return Fault(Vector.BUS_FAULT, FETCH_FAULT + refused.text, FaultStatus.IBUSERR.mask)
+        if refused.access is Right.EXECUTE:
+            return self._fetch_fault(refused.address)
+        return Fault(Vector.BUS_FAULT, refused.text, FaultStatus.PRECISERR.mask, refused.address)
+
+    def _fetch_fault(self, address: int) -> Fault:
+        text = FETCH_FAULT + why_refused(self.board.bus, address, Right.EXECUTE)
+        if any(low <= address < high for low, high in NEVER_EXECUTABLE):
+            return Fault(Vector.MEM_MANAGE, text, FaultStatus.IACCVIOL.mask)
+        return Fault(Vector.BUS_FAULT, text, FaultStatus.IBUSERR.mask)
 
     def _report(self, kind: str, fault: Fault) -> None:
         report = FaultReport(kind, fault.text, self.pc, fault.address, self.registers.all(), self.board.clock.now)

@@ -1,9 +1,8 @@
 """What differs between the Cortex-M cores.
 
-*Inaccuracies*: Cortex-M0 and Cortex-M33 are here by their registers and instruction sets only. Their exceptions follow
-ARMv7-M: no stack limits and no additional bits of EXC_RETURN on the M33, and nothing of them is compared with another
-implementation; the other three cores are. No core has a memory protection unit, and floating-point state is stacked at
-once, not lazily.
+*Inaccuracies*: Cortex-M0 is here by its registers and instruction set only: its exceptions are not compared with
+another implementation, those of the others are. No core has a memory protection unit, and floating-point state is
+stacked at once, not lazily. Of TrustZone there is nothing but a Cortex-M33 that stays in Secure state.
 """
 
 from __future__ import annotations
@@ -17,6 +16,10 @@ from emu.cpu.nvic import Nvic
 
 USUAL_PRIORITY_BITS = 4
 """What most vendors choose."""
+LONG_RETURN = 0xFFFF_FFE1
+"""EXC_RETURN without mode, stack and frame type: of ARMv6-M and ARMv7-M, and of Secure state in ARMv8-M;"""
+NON_SECURE_RETURN = 0xFFFF_FFA0
+"""of ARMv8-M without TrustZone: bits S and ES are 0."""
 
 
 class Architecture(Enum):
@@ -66,6 +69,14 @@ class CortexModel:
         if not fewest <= priority_bits <= most:
             raise ValueError(f"a {self.name} has {fewest}..{most} priority bits, not {priority_bits}")
         return Nvic(interrupts, priority_bits)
+
+    def exc_return(self, *, secure: bool) -> int:
+        """The constant bits of EXC_RETURN. Raises ValueError if there is no Secure state to be in."""
+        if self.architecture is not Architecture.V8M:
+            if secure:
+                raise ValueError(f"a {self.name} has no Secure state")
+            return LONG_RETURN
+        return LONG_RETURN if secure else NON_SECURE_RETURN
 
     @property
     def has_fpu(self) -> bool:

@@ -1,4 +1,4 @@
-"""Exception entry and return of the Cortex-M4F: stack frames, modes and stack pointers, on Unicorn's registers."""
+"""Exception entry and return of the Cortex-M: stack frames, modes and stack pointers, on Unicorn's registers."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from unicorn import arm_const as arm
 
-from emu.cpu.arm_registers import EPSR_BITS, FPCA, IPSR_MASK, NPRIV, SPSEL, THUMB
+from emu.cpu.arm_registers import EPSR_BITS, FPCA, IPSR_MASK, NPRIV, SFPA, SPSEL, THUMB
 from emu.cpu.engine import Engine
+from emu.cpu.system_control import FaultStatus
 
 BASIC_WORDS, EXTENDED_WORDS = 8, 26
 """Words of a frame without and with S0..S15, FPSCR and a reserved word."""
 ALIGNED = 1 << 9
 """Bit of a stacked xPSR: the frame was moved by 4 bytes to align it."""
+STACKED_SFPA = 1 << 20
+"""Bit of a stacked xPSR: CONTROL.SFPA."""
 THREAD, PROCESS_STACK, NO_FLOATS = 8, 4, 16
 """Bits of EXC_RETURN: to thread mode, from the process stack, basic frame."""
-EXC_RETURN = 0xFFFF_FFE1
-"""EXC_RETURN with the three bits above clear."""
+OTHER_MODE = "the stacked xPSR is of the other mode"
 CALLER_SAVED = [getattr(arm, f"UC_ARM_REG_R{index}") for index in (0, 1, 2, 3, 12)] + [arm.UC_ARM_REG_LR]
 FLOATS = [getattr(arm, f"UC_ARM_REG_S{index}") for index in range(16)] + [arm.UC_ARM_REG_FPSCR]
 
@@ -42,15 +44,31 @@ class Frame:
     control: int
 
 
+class RefusedFrameError(Exception):
+    """A frame that must not be unstacked; nothing has changed.
+
+    Attributes:
+        status: bits of CFSR.
+    """
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
 class ExceptionFrames:
     """Moves registers between the core and its stacks.
+
+    Args:
+        exc_return: the constant bits of EXC_RETURN.
+        secure: Secure state: the frame keeps CONTROL.SFPA.
 
     Inaccuracies: floating-point registers are stacked at once when CONTROL.FPCA is set; lazy stacking is not
     modelled.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._bus = engine.bus
+    def __init__(self, engine: Engine, exc_return: int, *, secure: bool) -> None:
+        self._bus, self._exc_return, self._secure = engine.bus, exc_return, secure
         ipsr, control = arm.UC_ARM_REG_IPSR, arm.UC_ARM_REG_CONTROL
         stack, psr = arm.UC_ARM_REG_SP, arm.UC_ARM_REG_XPSR
         # Writing the flags last makes Unicorn derive its translation flags again.
@@ -73,7 +91,7 @@ class ExceptionFrames:
             arm.UC_ARM_REG_PC,
             arm.UC_ARM_REG_APSR_NZCV,
         )
-        self._control = engine.batch(control)
+        self._control, self._process = engine.batch(control), engine.batch(arm.UC_ARM_REG_PSP)
 
     def capture(self, *, align: bool) -> Frame:
         """The frame that an exception taken now pushes; ``align``: CCR.STKALIGN."""
@@ -83,10 +101,12 @@ class ExceptionFrames:
         moved = align and bool(target & 4)
         target = (target - 4 if moved else target) & 0xFFFF_FFFF
         stacked_flags = flags | ALIGNED if moved else flags & ~ALIGNED
+        if self._secure and control & SFPA:
+            stacked_flags |= STACKED_SFPA
         data = struct.pack("<8I", *saved, pc & ~1, stacked_flags)
         if floats:
             data += struct.pack("<18I", *self._floats.read(), 0)
-        exc_return = EXC_RETURN | (0 if floats else NO_FLOATS)
+        exc_return = self._exc_return | (0 if floats else NO_FLOATS)
         if not flags & IPSR_MASK:
             exc_return |= THREAD | (PROCESS_STACK if control & SPSEL else 0)
         return Frame(target, data, exc_return, flags, control)
@@ -112,24 +132,50 @@ class ExceptionFrames:
         flags, control = self._chain.read()
         self._next_handler.write(number, control & NPRIV, exc_return, THUMB if vector & 1 else 0, vector, flags)
 
-    def resume(self, exc_return: int) -> None:
-        """Go back to what the exception interrupted. Raises `emu.bus.BusError` before anything has changed."""
+    def resume(self, exc_return: int, *, checked: bool, floats_enabled: bool) -> bool:
+        """Go back to what the exception interrupted.
+
+        Args:
+            checked: refuse a frame of another mode than EXC_RETURN says.
+            floats_enabled: do not refuse a frame with floating-point registers.
+
+        Returns:
+            Whether the frame is of that mode; if it is not, the frame has decided.
+
+        Raises:
+            BusError: the stack cannot be read; nothing has changed.
+            RefusedFrameError: it must not be unstacked; nothing has changed.
+        """
         main, process, control = self._stacks.read()
-        pointer = process if exc_return & PROCESS_STACK else main
+        on_process_stack = bool(exc_return & THREAD and exc_return & PROCESS_STACK)
+        pointer = process if on_process_stack else main
         floats = not exc_return & NO_FLOATS
         words = EXTENDED_WORDS if floats else BASIC_WORDS
         *saved, pc, flags = struct.unpack("<8I", self._bus.read(pointer, 32))
         if floats:
             stacked = struct.unpack("<17I", self._bus.read(pointer + 32, 68))
+        to_thread = not flags & IPSR_MASK
+        matches = to_thread == bool(exc_return & THREAD)
+        if checked and not matches:
+            raise RefusedFrameError(OTHER_MODE, FaultStatus.INVPC.mask)
+        if floats and not floats_enabled:
+            raise RefusedFrameError("floating-point registers, while CPACR disables the FPU", FaultStatus.NOCP.mask)
         active = FPCA if floats else 0
-        if exc_return & THREAD:
-            self._to_thread.write(0, 0, active | (SPSEL if exc_return & PROCESS_STACK else 0))
+        if self._secure and flags & STACKED_SFPA:
+            active |= SFPA
+        choice = SPSEL if exc_return & PROCESS_STACK else 0
+        if to_thread:
+            self._to_thread.write(0, 0, active | choice)
         else:
             self._to_handler.write(flags & IPSR_MASK, control & NPRIV | active)
         if floats:
             self._floats.write(*stacked)
-        pointer = (pointer + 4 * words) | (4 if flags & ALIGNED else 0)
+        pointer = ((pointer + 4 * words) | (4 if flags & ALIGNED else 0)) & 0xFFFF_FFFF
+        if on_process_stack and not to_thread:
+            self._process.write(pointer)
+            pointer = main
         target = pc | 1 if flags & THUMB else pc & ~1
-        self._restore.write(*saved, pointer & 0xFFFF_FFFF, flags & ~ALIGNED, flags & EPSR_BITS, target, flags)
-        if exc_return & THREAD and control & NPRIV:
-            self._control.write(NPRIV | active | (SPSEL if exc_return & PROCESS_STACK else 0))
+        self._restore.write(*saved, pointer, flags & ~ALIGNED, flags & EPSR_BITS, target, flags)
+        if to_thread and control & NPRIV:
+            self._control.write(NPRIV | active | choice)
+        return matches

@@ -1,4 +1,4 @@
-"""The exception model of the Cortex-M4F: taking, returning, faults, escalation, lockup."""
+"""The exception model of the Cortex-M: taking, returning, faults, escalation, lockup."""
 
 from __future__ import annotations
 
@@ -8,15 +8,33 @@ from dataclasses import dataclass
 
 from emu.bus import BusError
 from emu.cpu.arm_registers import ArmRegisters
+from emu.cpu.cortex_models import Architecture
 from emu.cpu.engine import Engine
-from emu.cpu.exception_frame import EXC_RETURN, NO_FLOATS, PROCESS_STACK, THREAD, ExceptionFrames, Frame
+from emu.cpu.exception_frame import (
+    NO_FLOATS,
+    OTHER_MODE,
+    PROCESS_STACK,
+    THREAD,
+    ExceptionFrames,
+    Frame,
+    RefusedFrameError,
+)
 from emu.cpu.hook_state import EXCLUSIVE
 from emu.cpu.nvic import IDLE, Nvic, Vector
-from emu.cpu.system_control import Configuration, FaultStatus, HardFaultStatus, SystemControl
+from emu.cpu.system_control import (
+    Configuration,
+    CoprocessorAccess,
+    FaultStatus,
+    HardFaultStatus,
+    LazyContext,
+    SystemControl,
+)
 from emu.state import Saved
 
 ENTRY_CYCLES, RETURN_CYCLES, CHAIN_CYCLES, FLOAT_CYCLES = 12, 10, 6, 17
 """Of the Cortex-M4 on zero-wait memory; FLOAT_CYCLES more for moving S0..S15 and FPSCR."""
+LEGAL_RETURNS = (0x1, 0x9, 0xD)
+"""Last digits of EXC_RETURN in ARMv6-M and ARMv7-M; those above may be anything, says no rule but the emulators."""
 FAULT_NAMES = {
     Vector.NMI: "NMI",
     Vector.HARD_FAULT: "HardFault",
@@ -48,6 +66,7 @@ class Exceptions(Saved):
     """Takes exceptions and returns from them.
 
     Args:
+        secure: the core is in Secure state, for ever.
         report: called for every fault with its kind, its text and its address before the core's state changes.
 
     Attributes:
@@ -64,10 +83,13 @@ class Exceptions(Saved):
         nvic: Nvic,
         control: SystemControl,
         report: Callable[[str, Fault], None],
+        *,
+        secure: bool,
     ) -> None:
         self._engine, self._registers, self._nvic, self._control = engine, registers, nvic, control
         self._report = report
-        self._frames = ExceptionFrames(engine)
+        self._exc_return = control.model.exc_return(secure=secure)
+        self._frames = ExceptionFrames(engine, self._exc_return, secure=secure)
         self.locked_up = False
         self.event = False
 
@@ -141,47 +163,70 @@ class Exceptions(Saved):
 
     def leave(self, exc_return: int) -> None:
         """Firmware has branched to ``exc_return`` in handler mode."""
-        if not self._control.model.has_fpu:
+        model = self._control.model
+        if not model.has_fpu:
             exc_return |= NO_FLOATS
         nvic, number = self._nvic, self._registers.read("xpsr") & 0x1FF
+        if model.architecture is Architecture.V8M:
+            keeps_mask = nvic.execution_priority(0, 0, 0) < 0
+        else:
+            keeps_mask = number == Vector.NMI
         was_active = number in nvic.active
         if was_active:
             nvic.deactivate(number)
-        if number != Vector.NMI:
+        if not keeps_mask:
             self._registers.write("faultmask", 0)
         self.event = True
         self._engine.sites |= EXCLUSIVE
-        wrong = self._illegal_return(exc_return, was_active, number)
+        wrong = self._illegal_return(exc_return)
+        if not was_active:
+            wrong = f"exception {number} is not active"
         if wrong:
-            self._chain_fault(Fault(Vector.USAGE_FAULT, wrong, FaultStatus.INVPC.mask), exc_return)
+            text = f"exception return with 0x{exc_return:08x}: {wrong}"
+            self._chain_fault(Fault(Vector.USAGE_FAULT, text, FaultStatus.INVPC.mask), exc_return)
             return
         following = self.pending()
         if following is not None:
             self._engine.clock.advance_to(self._engine.clock.now + CHAIN_CYCLES)
             self._begin(following, None, exc_return)
             return
+        self._unstack(exc_return)
+
+    def _unstack(self, exc_return: int) -> None:
+        """Go back to what was interrupted."""
+        control = self._control
+        text = f"unstacking at exception return with 0x{exc_return:08x}: "
         try:
-            self._frames.resume(exc_return)
+            matches = self._frames.resume(
+                exc_return,
+                checked=control.model.architecture is Architecture.V8M,
+                floats_enabled=bool(CoprocessorAccess.CP10.extract(control.CPACR)) or self._lazy,
+            )
+        except RefusedFrameError as error:
+            self._chain_fault(Fault(Vector.USAGE_FAULT, f"{text}{error}", error.status), exc_return)
+            return
         except BusError as error:
-            text = f"unstacking at exception return: {error}"
-            self._chain_fault(Fault(Vector.BUS_FAULT, text, FaultStatus.UNSTKERR.mask), exc_return)
+            self._chain_fault(Fault(Vector.BUS_FAULT, f"{text}{error}", FaultStatus.UNSTKERR.mask), exc_return)
             return
         self._engine.clock.advance_to(self._engine.clock.now + RETURN_CYCLES + self._float_cycles(exc_return))
+        if not matches:
+            self.fault(Fault(Vector.USAGE_FAULT, text + OTHER_MODE, FaultStatus.INVPC.mask))
 
-    def _illegal_return(self, exc_return: int, was_active: bool, number: int) -> str:
-        """Why the exception return is illegal, or nothing."""
-        value = f"exception return with 0x{exc_return:08x}"
-        if exc_return & ~(THREAD | PROCESS_STACK | NO_FLOATS) & 0xFFFF_FFFF != EXC_RETURN:
-            return f"{value}: not an EXC_RETURN value of this core"
-        if exc_return & PROCESS_STACK and not exc_return & THREAD:
-            return f"{value}: handlers use the main stack"
-        if not was_active:
-            return f"{value}: exception {number} is not active"
+    @property
+    def _lazy(self) -> bool:
+        """Lazy stacking is chosen: handlers that use no floating-point instruction leave the frame empty."""
+        return bool(LazyContext.LSPEN.extract(self._control.FPCCR))
+
+    def _illegal_return(self, exc_return: int) -> str:
+        """Why the value is illegal here, or nothing."""
+        if self._control.model.architecture is Architecture.V8M:
+            constant = ~(THREAD | PROCESS_STACK | NO_FLOATS) & 0xFF
+            return "" if (exc_return ^ self._exc_return) & constant == 0 else "not an EXC_RETURN value of this core"
+        if exc_return & 0xF not in LEGAL_RETURNS:
+            return "not an EXC_RETURN value of this core"
         nested = bool(self._nvic.active)
         if exc_return & THREAD and nested and not Configuration.NONBASETHRDENA.extract(self._control.CCR):
-            return f"{value}: to thread mode while exception {self._nvic.active[-1]} is active"
-        if not exc_return & THREAD and not nested:
-            return f"{value}: to handler mode while no exception is active"
+            return f"to thread mode while exception {self._nvic.active[-1]} is active"
         return ""
 
     def _chain_fault(self, fault: Fault, exc_return: int) -> None:

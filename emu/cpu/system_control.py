@@ -88,7 +88,9 @@ class HandlerControl(Layout):
 
     MEMFAULTACT = Bits(0, 1, "MemManage is active.")
     BUSFAULTACT = Bits(1, 1, "BusFault is active.")
+    HARDFAULTACT = Bits(2, 1, "ARMv8-M: HardFault is active.", access=Access.RO)
     USGFAULTACT = Bits(3, 1, "UsageFault is active.")
+    NMIACT = Bits(5, 1, "ARMv8-M: NMI is active.", access=Access.RO)
     SVCALLACT = Bits(7, 1, "SVCall is active.")
     MONITORACT = Bits(8, 1, "Debug monitor is active.")
     PENDSVACT = Bits(10, 1, "PendSV is active.")
@@ -100,6 +102,7 @@ class HandlerControl(Layout):
     MEMFAULTENA = Bits(16, 1, "1: MemManage has its own handler; 0: it becomes a HardFault.")
     BUSFAULTENA = Bits(17, 1, "1: BusFault has its own handler; 0: it becomes a HardFault.")
     USGFAULTENA = Bits(18, 1, "1: UsageFault has its own handler; 0: it becomes a HardFault.")
+    HARDFAULTPENDED = Bits(21, 1, "ARMv8-M: HardFault is pending.", access=Access.RO)
 
 
 ACTIVE_FIELDS = {
@@ -111,6 +114,8 @@ ACTIVE_FIELDS = {
     Vector.PEND_SV: HandlerControl.PENDSVACT,
     Vector.SYS_TICK: HandlerControl.SYSTICKACT,
 }
+MAINLINE_ACTIVE_FIELDS = {Vector.HARD_FAULT: HandlerControl.HARDFAULTACT, Vector.NMI: HandlerControl.NMIACT}
+"""Only in ARMv8-M, read-only."""
 PENDING_FIELDS = {
     Vector.MEM_MANAGE: HandlerControl.MEMFAULTPENDED,
     Vector.BUS_FAULT: HandlerControl.BUSFAULTPENDED,
@@ -142,6 +147,7 @@ class FaultStatus(Layout):
     INVSTATE = Bits(17, 1, "Execution with the Thumb bit clear.")
     INVPC = Bits(18, 1, "Illegal EXC_RETURN.")
     NOCP = Bits(19, 1, "Coprocessor instruction while CPACR forbids it.")
+    STKOF = Bits(20, 1, "ARMv8-M: a stack pointer went below its limit.")
     UNALIGNED = Bits(24, 1, "Unaligned access.")
     DIVBYZERO = Bits(25, 1, "Division by 0.")
 
@@ -326,6 +332,9 @@ class SystemControl(CoreIdentity):
         active = sum(field.mask for vector, field in ACTIVE_FIELDS.items() if vector in nvic.active)
         pending = sum(field.mask for vector, field in PENDING_FIELDS.items() if nvic.pending >> vector & 1)
         enabled = sum(field.mask for vector, field in ENABLE_FIELDS.items() if nvic.enabled >> vector & 1)
+        if self.model.architecture is Architecture.V8M:
+            active |= sum(field.mask for vector, field in MAINLINE_ACTIVE_FIELDS.items() if vector in nvic.active)
+            pending |= HandlerControl.HARDFAULTPENDED.mask if nvic.pending >> Vector.HARD_FAULT & 1 else 0
         return active | pending | enabled
 
     @SHCSR.on_write

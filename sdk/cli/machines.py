@@ -139,6 +139,8 @@ def _memory_map(console: Console, machine: MachineMap) -> None:
     for item in machine.peripherals:
         interrupt = "" if item.interrupt is None else str(item.interrupt)
         rows.append((item.base, item.device.size, item.name, "registers", interrupt, item.doc))
+        if item.also_at is not None:
+            rows.append((item.also_at, item.device.size, item.name, "registers", interrupt, "The same registers."))
     for base, size, name, access, interrupt, doc in sorted(rows):
         table.add_row(f"0x{base:08x}", f"0x{base + size - 1:08x}", name, access, interrupt, escape(doc))
     console.print(table)

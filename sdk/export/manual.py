@@ -41,6 +41,11 @@ def _table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def _memory_map(machine: MachineMap) -> str:
     rows = [(item.base, item.size, item.name, item.access, item.doc) for item in machine.memories]
     rows += [(item.base, item.device.size, item.name, "registers", item.doc) for item in machine.peripherals]
+    rows += [
+        (item.also_at, item.device.size, item.name, "registers", "The same registers.")
+        for item in machine.peripherals
+        if item.also_at is not None
+    ]
     return _table(
         ("from", "to", "bytes", "name", "access", "what"),
         (

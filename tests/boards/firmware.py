@@ -35,18 +35,23 @@ class Target:
     stack: int = 0x2000_4000
 
 
-def _arm(core: str, unit: str = "") -> Target:
-    """A Cortex-M board; ``unit`` is GCC's name of the floating-point unit."""
+ZIG_UNITS = {"fpv4-sp-d16": "+vfp4d16sp", "fpv5-d16": "+fp_armv8d16", "fpv5-sp-d16": "+fp_armv8d16sp"}
+"""zig's names of floating-point units by GCC's."""
+
+
+def _arm(core: str, unit: str = "", **places: int) -> Target:
+    """A Cortex-M board; ``unit`` is GCC's name of the floating-point unit, ``places`` fields of `Target`."""
     abi = "eabihf" if unit else "eabi"
-    features = "+vfp4d16sp" if core == "cortex-m4" else ""
+    features = ZIG_UNITS.get(unit, "")
     gcc = ("arm-none-eabi-gcc", f"-mcpu={core}", "-mthumb", *((f"-mfpu={unit}", "-mfloat-abi=hard") if unit else ()))
-    return Target(("-target", f"thumb-freestanding-{abi}", f"-mcpu={core.replace('-', '_')}{features}"), gcc)
+    return Target(("-target", f"thumb-freestanding-{abi}", f"-mcpu={core.replace('-', '_')}{features}"), gcc, **places)
 
 
 TARGETS = {
     "mps2-an385": _arm("cortex-m3"),
     "mps2-an386": _arm("cortex-m4", "fpv4-sp-d16"),
     "mps2-an500": _arm("cortex-m7", "fpv5-d16"),
+    "mps2-an505": _arm("cortex-m33", "fpv5-sp-d16", code=0x1000_0000, data=0x3800_4000, stack=0x3800_4000),
     "virt": Target(
         ("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c+zicsr", "-mabi=ilp32", "-mcmodel=medany"),
         ("riscv64-unknown-elf-gcc", "-march=rv32imc", "-misa-spec=2.2", "-mabi=ilp32", "-mcmodel=medany"),

@@ -22,6 +22,14 @@ def test_mps2(tmp_path: Path, machine: str, program: str, compiler: str) -> None
     assert run_here(elf, machine) == (printed, code)
 
 
+@pytest.mark.parametrize("compiler", ["zig", "gcc"])
+def test_both_addresses_of_everything(tmp_path: Path, compiler: str) -> None:
+    elf = build(tmp_path, "mps2-an505", "mps2_an505.c", "SECURE", compiler=compiler)
+    printed, code = run_on_qemu(elf, "mps2-an505", count=True)
+    assert printed.startswith("secure\n")
+    assert run_here(elf, "mps2-an505") == (printed, code)
+
+
 @pytest.mark.parametrize(("finish", "code"), [("0x5555", 0), ("0x3333", 0), ("0x2a3333", 42), ("0x7777", 9)])
 @pytest.mark.parametrize("compiler", ["zig", "gcc"])
 def test_virt(tmp_path: Path, finish: str, code: int, compiler: str) -> None:

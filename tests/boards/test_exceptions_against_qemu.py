@@ -24,7 +24,7 @@ def run_qemu(elf: Path, machine: str) -> tuple[list[str], int]:
     return (done.stdout + done.stderr).splitlines(), done.returncode
 
 
-@pytest.mark.parametrize("machine", ["mps2-an385", "mps2-an386", "mps2-an500"])
+@pytest.mark.parametrize("machine", ["mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505"])
 def test_the_same_lines(tmp_path: Path, machine: str) -> None:
     elf = build(tmp_path, machine, "exceptions.c")
     here = Machine(machine_map(machine))

@@ -5,6 +5,15 @@
 #include <stdint.h>
 
 #define REGISTER(address) (*(volatile uint32_t *)(address))
+#ifdef SECURE /* mps2-an505 */
+#define UART 0x50200000u
+#define TIMER0 0x50000000u
+#define TIMER1 0x50001000u
+#define DUAL 0x50002000u
+#define WATCHDOG 0x50081000u
+#define FPGAIO 0x50302000u
+#define SCC 0x50300000u
+#else
 #define UART 0x40004000u
 #define TIMER0 0x40000000u
 #define TIMER1 0x40001000u
@@ -12,6 +21,7 @@
 #define WATCHDOG 0x40008000u
 #define FPGAIO 0x40028000u
 #define SCC 0x4002f000u
+#endif
 #define NVIC_ISER REGISTER(0xe000e100)
 #define NVIC_ICER REGISTER(0xe000e180)
 #define NVIC_ISPR REGISTER(0xe000e200)
@@ -53,9 +63,9 @@ static void interrupt(void);
 
 #define FOUR interrupt, interrupt, interrupt, interrupt
 typedef void (*vector)(void);
-__attribute__((section(".vectors"), used)) static const vector vectors[48] = {
-    (vector)0x20004000, reset, nmi, fault, fault, fault, fault, 0, 0, 0, 0, fault, 0, 0, fault, fault,
-    FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR,
+__attribute__((section(".vectors"), used)) static const vector vectors[64] = {
+    (vector)STACK_TOP, reset, nmi, fault, fault, fault, fault, 0, 0, 0, 0, fault, 0, 0, fault, fault,
+    FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR,
 };
 
 static uint32_t active(void) {

@@ -99,6 +99,12 @@ def test_impossible_cores(host: str, options: dict[str, int], message: str) -> N
         core(host, **options)
 
 
+def test_only_the_m33_has_trustzone() -> None:
+    with pytest.raises(ValueError, match=r"^a cortex-m7 has no Secure state$"):
+        core("cortex-m7", secure=True)
+    assert core("cortex-m33", secure=True).system_control.read(CCR, 4) == 0x201
+
+
 def test_handlers_can_be_made_pending_and_active_by_hand() -> None:
     control = core("cortex-m4f").system_control
     control.write(SHCSR, 4, 0x0007_FD8B)
