@@ -20,6 +20,8 @@ $(VENV)/base: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "IMNPU needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@# As for an installed package: where Python may not write bytecode, every start would compile everything.
+	$(BIN)/python -m compileall -q asm emu sdk
 	@touch $@
 
 $(VENV)/dev: $(VENV)/base

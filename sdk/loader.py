@@ -20,10 +20,14 @@ HEADER = struct.Struct("<16sHHIIIIIHHHHHH")
 shnum, shstrndx."""
 PROGRAM_HEADER = struct.Struct("<8I")
 """Elf32_Phdr: type, offset, vaddr, paddr, filesz, memsz, flags, align."""
-SECTION_HEADER_BYTES, SYMBOL_BYTES = 40, 16
+SECTION_HEADER = struct.Struct("<10I")
+"""Elf32_Shdr: name, type, flags, addr, offset, size, link, info, addralign, entsize."""
+SYMBOL = struct.Struct("<IIIBBH")
+"""Elf32_Sym: name, value, size, info, other, shndx."""
 CLASS_32, LITTLE_ENDIAN = 1, 1
 EXECUTABLE = 2
-PT_LOAD = 1
+PT_LOAD, SHT_SYMTAB, SHN_UNDEF = 1, 2, 0
+STT_NOTYPE, STT_OBJECT, STT_FUNC = 0, 1, 2
 
 ARCHITECTURES = {40: "arm", 243: "riscv"}
 """`Core.architecture` by the file's machine number."""
@@ -158,36 +162,41 @@ def _check_extent(path: Path, data: bytes, what: str, offset: int, size: int) ->
 
 
 def _symbols(path: Path, data: bytes, architecture: str) -> dict[str, int]:
-    """Functions and objects; empty if the file is stripped."""
-    from io import BytesIO
-
-    from elftools.elf.elffile import ELFFile
-    from elftools.elf.sections import SymbolTableSection
-
+    """Functions and objects; empty if the file is stripped. Read here: a library for ELF files takes long to load."""
     shoff, shentsize, shnum = struct.unpack_from("<I", data, 32)[0], *struct.unpack_from("<HH", data, 46)
     if shoff == 0 or shnum == 0:
         return {}
-    _check_extent(path, data, "the section headers", shoff, shnum * SECTION_HEADER_BYTES)
+    if shentsize != SECTION_HEADER.size:
+        raise _damaged_symbols(path, f"section headers have {shentsize} bytes, not {SECTION_HEADER.size}")
+    size = shnum * SECTION_HEADER.size
+    _check_extent(path, data, "the section headers", shoff, size)
+    sections = list(SECTION_HEADER.iter_unpack(data[shoff : shoff + size]))
+    table = next((section for section in sections if section[1] == SHT_SYMTAB), None)
+    if table is None:
+        return {}
+    _, _, _, _, start, size, link, _, _, entry_size = table
+    if entry_size != SYMBOL.size or size % SYMBOL.size:
+        raise _damaged_symbols(path, "the symbol table has entries of a wrong size")
+    _check_extent(path, data, "the symbol table", start, size)
+    if link >= len(sections):
+        raise _damaged_symbols(path, f"their names are in section {link} of {len(sections)}")
+    names_start, names_size = sections[link][4:6]
+    _check_extent(path, data, "the names of the symbols", names_start, names_size)
+    names = data[names_start : names_start + names_size]
     thumb = 1 if architecture == "arm" else 0
     symbols: dict[str, int] = {}
-    try:
-        if shentsize != SECTION_HEADER_BYTES:
-            raise ValueError(f"section headers have {shentsize} bytes, not {SECTION_HEADER_BYTES}")
-        table = ELFFile(BytesIO(data)).get_section_by_name(".symtab")
-        if table is None:
-            return {}
-        if not isinstance(table, SymbolTableSection) or table["sh_entsize"] != SYMBOL_BYTES:
-            raise ValueError("the symbol table has entries of a wrong size")
-        _check_extent(path, data, "the symbol table", table["sh_offset"], table["sh_size"])
-        for symbol in table.iter_symbols():
-            kind = symbol["st_info"]["type"]
-            if symbol.name and symbol["st_shndx"] != "SHN_UNDEF" and kind in ("STT_FUNC", "STT_OBJECT", "STT_NOTYPE"):
-                symbols[symbol.name] = symbol["st_value"] & ~(thumb if kind == "STT_FUNC" else 0)
-    except ImageError:
-        raise
-    except Exception as error:  # on damaged files the ELF reader raises whatever its parts raise
-        raise ImageError(f"{path}: damaged ELF file: its symbols cannot be read: {error}") from error
+    for name, value, _, info, _, section in SYMBOL.iter_unpack(data[start : start + size]):
+        kind = info & 0xF
+        if name and section != SHN_UNDEF and kind in (STT_NOTYPE, STT_OBJECT, STT_FUNC):
+            end = names.find(b"\0", name)
+            if end < 0:
+                raise _damaged_symbols(path, f"a name at byte {name} of {len(names)} has no end")
+            symbols[names[name:end].decode(errors="replace")] = value & ~(thumb if kind == STT_FUNC else 0)
     return symbols
+
+
+def _damaged_symbols(path: Path, reason: str) -> ImageError:
+    return ImageError(f"{path}: damaged ELF file: its symbols cannot be read: {reason}")
 
 
 def machine_for(image: Image) -> str:

@@ -13,7 +13,7 @@ import re
 import sys
 import tempfile
 from functools import cache
-from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -68,16 +68,20 @@ def _cache_path(llvm: Any) -> Path:
     digest = hashlib.sha256()
     for source in SOURCES:
         digest.update(source.read_bytes())
-    for text in (
-        sys.version,
-        version("numba"),
-        version("llvmlite"),
-        llvm.get_default_triple(),
-        llvm.get_host_cpu_name(),
-    ):
+    for package in ("numba", "llvmlite"):
+        digest.update(_version_file(package).read_bytes())
+    for text in (sys.version, llvm.get_default_triple(), llvm.get_host_cpu_name()):
         digest.update(text.encode())
     base = os.environ.get("XDG_CACHE_HOME") or (Path.home() / ".cache")
     return Path(base) / "imnpu" / f"hooks-{digest.hexdigest()[:24]}.o"
+
+
+def _version_file(package: str) -> Path:
+    """The file that names a package's version; neither it nor `importlib.metadata` is imported: that takes long."""
+    spec = find_spec(package)
+    assert spec is not None, f"{package} is a dependency"
+    assert spec.origin is not None, f"{package} is a package"
+    return Path(spec.origin).with_name("_version.py")
 
 
 def _store(path: Path, code: bytes) -> None:

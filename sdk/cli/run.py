@@ -222,12 +222,13 @@ def _stop_on_interrupt(core: Core) -> Iterator[None]:
 
 def _report_end(runner: Runner, result: RunResult) -> None:
     """Say why firmware did not end by itself, and where."""
-    from sdk.debug_info import DebugInfo
-    from sdk.faults import render_fault, render_place
     from sdk.runner import Outcome
 
     if result.outcome is Outcome.EXIT:
         return
+    from sdk.debug_info import DebugInfo
+    from sdk.faults import render_fault, render_place
+
     machine = runner.machine
     print(f"imnpu: {result.outcome.value}, at 0x{result.stop.pc:08x} after {result.cycles} cycles", file=sys.stderr)
     if not runner.image.is_elf:

@@ -24,12 +24,10 @@ from tempfile import TemporaryDirectory
 import ziglang
 
 from emu.machines import machine_map
-from sdk import paths
-from sdk.build import BuildOptions, build
 from sdk.loader import Image, load_elf
-from sdk.project import open_project
 from sdk.runner import Runner
 from tests.bench.machine import facts
+from tests.bench.start import measure_start
 
 PROGRAMS = Path(__file__).parent / "programs"
 ZIG = str(Path(ziglang.__file__).with_name("zig"))
@@ -215,28 +213,6 @@ def measure(host: Host, repetitions: int) -> None:
         ]
         for workload in WORKLOADS[host]:
             measure_workload(host, folder, workload, starts, repetitions)
-
-
-def measure_start() -> None:
-    """Prints the time from process start to the first byte of the example `hello`, wall clock, with warm caches."""
-    with TemporaryDirectory() as name:
-        project = Path(name) / "hello"
-        shutil.copytree(paths.examples() / "hello", project, ignore=shutil.ignore_patterns("build"))
-        elf = build(open_project(project), BuildOptions("st18")).elf
-        seconds = [first_byte(elf) for _ in range(START_REPETITIONS + 1)][1:]
-    print(f"process start to the first byte of hello: {statistics.median(seconds):.2f} s (to reach: 0.60 s)")
-
-
-def first_byte(elf: Path) -> float:
-    """Wall-clock seconds until `imnpu run` prints something."""
-    command = [sys.executable, "-m", "sdk.cli.main", "run", "--quiet", str(elf)]
-    start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.read(1)
-        seconds = time.perf_counter() - start
-        process.stdout.read()
-    return seconds
 
 
 def main(repetitions: int = 5) -> None:

@@ -146,6 +146,22 @@ def test_the_report(run: Run, tmp_path: Path) -> None:
     assert report["npu_energy_pj"] == first["energy_pj"]
 
 
+def test_what_takes_long_to_import_is_not_imported(run: Run, firmware: Path) -> None:
+    """Where the hooks are compiled already. `numba` alone takes longer than all the rest of a start."""
+    run(b"ehello")
+    code = "import sys; from sdk.cli.main import main; main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    result = subprocess.run(
+        [sys.executable, "-c", code, "run", "--quiet", "--uart-input", "-", str(firmware)],
+        input=b"ehello",
+        capture_output=True,
+        check=True,
+    )
+    assert result.stdout == b"hello"
+    packages = {name.partition(".")[0] for name in result.stderr.decode().split()}
+    assert {"numpy", "unicorn", "emu"} <= packages
+    assert not packages & {"numba", "elftools", "capstone", "lark", "rich", "textual", "email"}
+
+
 def test_strict_timing(run: Run, tmp_path: Path) -> None:
     """The command of the firmware costs the same beats; the fetches of a program would cost more."""
     for timing in ("published", "strict"):
