@@ -443,6 +443,16 @@ class Barrier(Instruction):
     immediate = EventImmediate
 
 
+class KeepCounters(Instruction):
+    """Writes the cluster's counters into memory, in the order of the driver library's `imnpu_counters`."""
+
+    mnemonic = "counters"
+    opcode = 0x0B
+    immediate = BaseImmediate
+    payload = (Address,)
+    addresses = (0,)
+
+
 # ---- set-up: the payload goes to registers
 
 

@@ -156,6 +156,11 @@ def _barrier(words: Words) -> str:
     return f"barrier {words.immediate['event']}, clusters=0x{words.immediate['clusters']:02x}"
 
 
+@_prints(isa.KeepCounters)
+def _counters(words: Words) -> str:
+    return f"counters {words.place(0, 'first')}"
+
+
 # ---- set-up
 
 

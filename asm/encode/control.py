@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asm import isa, syntax
-from asm.encode.registry import Encoded, cluster_set, encodes
+from asm.encode.registry import Encoded, address_at, cluster_set, encodes, with_addresses
 from asm.errors import SourceError
 from asm.operands import Operands, pack, signed_word
 from asm.resolve import Scope
@@ -94,3 +94,11 @@ def _barrier(operands: Operands, state: ClusterState) -> Encoded:
     event = operands.number(operands.next("an event"))
     clusters = cluster_set(operands, operands.required("clusters", "clusters=0xff for all of them"))
     return Encoded(isa.Barrier(pack(operands.span, isa.EventImmediate, event=event, clusters=clusters)))
+
+
+@encodes(isa.KeepCounters)
+def _counters(operands: Operands, state: ClusterState) -> Encoded:
+    operand = operands.next("a place in memory")
+    if not isinstance(operand, syntax.Place):
+        raise SourceError(operand.span, "counters needs a place in memory here", "write counters at address")
+    return with_addresses(isa.KeepCounters, (0,), (address_at(operands, operand),))

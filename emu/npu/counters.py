@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
-from asm.rules import ROW_BITS
+import numpy as np
+
+from asm.rules import ROW_BITS, Cause, RuleError
 from emu.device import Board, Device
 from emu.npu import layouts
 from emu.npu.energy import FEMTO_PER_PICO, Energy
@@ -103,6 +105,17 @@ class Counters:
         self.energy += spent
 
 
+KEPT = (
+    *("busy_cycles", "load_cycles", "work_cycles", "copy_cycles"),
+    *("stall_input_cycles", "stall_output_cycles", "stall_port_cycles", "wait_cycles", "control_cycles"),
+    *("tile_cycles", "kernel_words", "kernel_port_bytes", "input_port_bytes", "operand_port_bytes"),
+    *("output_port_bytes", "activation_bytes", "commands", "energy_pj"),
+)
+"""What the instruction `counters` writes, in the order of `imnpu_counters` in the driver library."""
+KEPT_BYTES = 8
+"""Bytes of each of them."""
+
+
 def counter(offset: int, attribute: str, doc: str) -> tuple[Register, Register]:
     """The two registers of a 64-bit counter: the low half at ``offset``, the high half behind it.
 
@@ -192,6 +205,15 @@ class CounterRegisters(Device):
         """The registers show 0 again; the totals go on."""
         super().reset()
         self.clear_counters()
+
+    def keep_counters(self, address: int) -> None:
+        """Write what the registers show into memory, as `KEPT` says. Raises `RuleError`, `BusError`."""
+        if address % KEPT_BYTES:
+            raise RuleError(
+                Cause.misaligned, f"counters must be kept at a multiple of {KEPT_BYTES}, not at 0x{address:08x}"
+            )
+        values = [getattr(self.counted, name) for name in KEPT]
+        self.bus.write(address, np.array(values, "<u8").tobytes())
 
     def clear_counters(self) -> None:
         """Let the registers count from 0."""

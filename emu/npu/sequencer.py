@@ -3,10 +3,11 @@
 Every control and set-up instruction takes a cycle; a command takes its own time, its fetch is hidden behind the
 command before it. In `strict` timing all of them take as many cycles as their fetch has 64-bit beats. Instructions
 that only change the cluster's registers are executed in one go, and their cycles pass afterwards; one that can be
-seen from outside (`mode`, `interrupt`, `signal`, `wait`, `barrier`, `halt`) acts at the end of its own cycle.
+seen from outside (`mode`, `interrupt`, `signal`, `wait`, `barrier`, `counters`, `halt`) acts at the end of its own
+cycle.
 
 *Inaccuracies*: a host that watches r0..r15 or the set-up registers while a program runs may see them change up to
-`BURST` cycles early. Fetches do not use the ports of the system memory.
+`BURST` cycles early. Fetches, and what `counters` writes, do not use the ports of the system memory.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ BURST = 64
 """Most instructions that are executed in one go: time passes even in a program that only jumps."""
 FETCH_BYTES = max(WORD_BYTES * (1 + len(kind.payload)) for kind in isa.INSTRUCTIONS.values())
 """Bytes of the longest instruction."""
-VISIBLE = (isa.Halt, isa.Interrupt, isa.Wait, isa.Signal, isa.Barrier, isa.SetMode)
+VISIBLE = (isa.Halt, isa.Interrupt, isa.Wait, isa.Signal, isa.Barrier, isa.KeepCounters, isa.SetMode)
 """Instructions without a command that act outside of the sequencer and the set-up registers."""
 
 DECODED = 4096
@@ -267,15 +268,19 @@ class Sequencer(Saved):
             self.loops.pop()
 
     def _write(self, decoded: Decoded) -> None:
-        """Write the payload to its registers, base registers added to addresses."""
+        """Write the payload to its registers."""
+        self.cluster.write_setup(decoded.kind, self._payload(decoded))
+
+    def _payload(self, decoded: Decoded) -> Sequence[int]:
+        """The payload, base registers added to addresses. Raises `RuleError`."""
         if decoded.wrong:
             raise RuleError(Cause.bad_field, decoded.wrong)
-        values: Sequence[int] = decoded.words
-        if decoded.bases:
-            values = list(values)
-            for place, base in decoded.bases:
-                values[place] = (values[place] + self.cluster.R[base]) & WORD_MASK
-        self.cluster.write_setup(decoded.kind, values)
+        if not decoded.bases:
+            return decoded.words
+        values = list(decoded.words)
+        for place, base in decoded.bases:
+            values[place] = (values[place] + self.cluster.R[base]) & WORD_MASK
+        return values
 
     def _execute(self, decoded: Decoded) -> None:
         """Carry out a control or set-up instruction."""
@@ -288,6 +293,9 @@ class Sequencer(Saved):
             self.cluster.halted()
         elif kind is isa.Interrupt:
             self.cluster.program_interrupt(isa.InterruptImmediate.unpack(immediate)["code"])
+            self._advance(self._size)
+        elif kind is isa.KeepCounters:
+            self.cluster.keep_counters(*self._payload(decoded))
             self._advance(self._size)
         elif kind in (isa.Wait, isa.Signal, isa.Barrier):
             self._event(kind, **isa.EventImmediate.unpack(immediate))

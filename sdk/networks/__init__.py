@@ -9,6 +9,6 @@
 | `reference` | the network in plain 64-bit integers |
 | `program` | accelerator programs as text |
 | `firmware` | the project: programs, weights, C main |
-| `measured` | the counters that firmware prints |
+| `measured` | the counters that programs keep |
 | `measure` | build, run, gather the counters, compare the outputs |
 """

@@ -1,7 +1,7 @@
 """A network as a project: accelerator programs, packed kernels and tables, a C main.
 
-The firmware reads the input from the input stream, starts all clusters, and reads every cluster's counters behind each
-layer into an array. Every tensor stays in system memory.
+The firmware reads the input from the input stream, starts all clusters, and sleeps until they are done. Behind each
+layer every cluster's program keeps its counters in an array. Every tensor stays in system memory.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sdk.networks.measured import COUNTERS
+from sdk.networks.measured import SYMBOL
 from sdk.networks.network import Layer
 from sdk.networks.parameters import Parameters
 from sdk.networks.plan import LayerPlan, Plan
 from sdk.networks.program import (
-    GO_ON,
     cluster_program,
     features_symbol,
     input_symbol,
@@ -39,18 +38,8 @@ MAIN = """\
 
 {arrays}
 
-/* What the clusters had counted behind each layer, for whoever looks into memory when the firmware has ended. */
-uint64_t counted[LAYERS][CLUSTERS][{counters}];
-
-static void read_counters(int layer)
-{{
-    for (int cluster = 0; cluster < CLUSTERS; ++cluster) {{
-        imnpu_counters now;
-        IMNPU_CHECK(imnpu_counters_read(cluster, &now));
-        uint64_t *const kept = counted[layer][cluster];
-{keeps}
-    }}
-}}
+/* What the clusters had counted behind each layer: their programs write it. */
+IMNPU_SYSMEM imnpu_counters {counted}[LAYERS][CLUSTERS];
 
 int main(void)
 {{
@@ -69,14 +58,6 @@ int main(void)
 
     for (int cluster = CLUSTERS - 1; cluster >= 0; --cluster) {{
         IMNPU_CHECK(imnpu_program_start(cluster, programs[cluster].code, programs[cluster].bytes, NULL, 0));
-    }}
-    for (int layer = 0; layer < LAYERS; ++layer) {{
-        if (IMNPU_CHECK(imnpu_wait_code(0, IMNPU_FOREVER)) != layer) {{
-            printf("the programs are not at layer %d\\n", layer);
-            return 1;
-        }}
-        read_counters(layer);
-        IMNPU_CHECK(imnpu_event_set(0, 1u << {go_on}));
     }}
     for (int cluster = 0; cluster < CLUSTERS; ++cluster) {{
         IMNPU_CHECK(imnpu_wait(cluster, IMNPU_FOREVER));
@@ -165,9 +146,7 @@ def _main(plan: Plan) -> str:
         plural="" if plan.clusters == 1 else "s",
         layers=len(plan.layers),
         arrays="\n".join(arrays),
-        counters=len(COUNTERS),
-        keeps="\n".join(f"        kept[{place}] = now.{name};" for place, name in enumerate(COUNTERS)),
+        counted=SYMBOL,
         programs="\n".join(f"        {{{name}, sizeof {name}}}," for name in names),
         input=input_symbol(),
-        go_on=GO_ON,
     )

@@ -11,7 +11,7 @@ from emu.machines import machine_map
 from sdk.build import BuildOptions, build
 from sdk.loader import load_elf
 from sdk.networks.firmware import write_firmware
-from sdk.networks.measured import COUNTERS, SYMBOL, Measured
+from sdk.networks.measured import SYMBOL, Measured, counted_offset, layer_counters
 from sdk.networks.network import INPUT
 from sdk.networks.parameters import Parameters, make_parameters
 from sdk.networks.plan import Plan
@@ -73,11 +73,10 @@ def run_network(plan: Plan, folder: Path, machine: str = "st18", timing: str = "
 
 
 def _counted(plan: Plan, runner: Runner) -> tuple[tuple[Measured, ...], ...]:
-    """Differences between the totals that the firmware kept behind each layer."""
-    shape = (len(plan.layers), plan.clusters, len(COUNTERS))
-    data = runner.machine.bus.read(runner.image.symbols[SYMBOL], 8 * int(np.prod(shape)))
-    counted = np.diff(np.frombuffer(data, "<u8").astype(np.int64).reshape(shape), axis=0, prepend=0)
-    return tuple(tuple(Measured(*cluster) for cluster in layer) for layer in counted.tolist())
+    """What the programs kept behind each layer."""
+    layers, clusters = len(plan.layers), plan.clusters
+    data = runner.machine.bus.read(runner.image.symbols[SYMBOL], counted_offset(layers, 0, clusters))
+    return layer_counters(data, layers, clusters)
 
 
 def _wrong(plan: Plan, parameters: Parameters, runner: Runner) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Accelerator programs of a network, one for each cluster, as assembly text.
 
-After each layer all clusters meet at a barrier. Then the first one interrupts the host with the number of the layer and
-waits for event `GO_ON`: the host reads the counters of all clusters meanwhile, while they rest.
+After each layer all clusters meet at a barrier, and each keeps its counters in memory for whoever looks there when all
+is done: the host sleeps through the whole network.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from asm.rules import ElementFormat
+from sdk.networks.measured import SYMBOL, counted_offset
 from sdk.networks.network import INPUT, Layer, Network, TensorShape
 from sdk.networks.plan import LayerPlan, Plan, Task
 
-GO_ON, LAYER_DONE, READY, LOADED = 0, 1, 2, 3
-"""Events: the host has read the counters; barriers behind a layer, before a broadcast of kernels and behind it."""
+LAYER_DONE, READY, LOADED = 0, 1, 2
+"""Barriers: behind a layer, before a broadcast of kernels and behind it."""
 
 
 def symbol(network: Network) -> str:
@@ -128,17 +129,10 @@ def _channels(layer: Layer, kernels: range) -> str:
 
 
 def _end_of_layer(number: int, cluster: int, clusters: int) -> Iterator[str]:
-    """All clusters rest until the host has read their counters."""
-    others = range(1, clusters)
-    if others:
+    """All clusters rest until the last one is done; then each keeps what it has counted."""
+    if clusters > 1:
         yield f"barrier {LAYER_DONE}, clusters={_cluster_set(range(clusters))}"
-    if cluster == 0:
-        yield f"interrupt {number}"
-        yield f"wait {GO_ON}"
-        if others:
-            yield f"signal {GO_ON}, clusters={_cluster_set(others)}"
-    else:
-        yield f"wait {GO_ON}"
+    yield f"counters at extern {SYMBOL} + {counted_offset(number, cluster, clusters)}"
 
 
 def _cluster_set(clusters: Iterable[int]) -> str:

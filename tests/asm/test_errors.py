@@ -130,6 +130,8 @@ def test_a_broken_line_causes_no_errors_elsewhere() -> None:
         ("load layer, overlpa", 13, "load does not take this operand", "did you mean overlap?"),
         ("load layer, clusters=256", 22, "clusters must be 0..255, not 256", ""),
         ("load layer[0:32], compressed", 6, "compressed kernels have no parts: where a part begins depends on the weights before it", "declare each part as kernels of its own"),
+        ("counters 8", 10, "counters needs a place in memory here", "write counters at address"),
+        ("counters", 1, "counters needs a place in memory", ""),
         ("lookup table", 8, "lookup needs the address of a look-up table here", "write at address"),
         ("pool 2x2", 6, "2x2 is not a number", "write 12, 0x1f, 0b101 or 0o17, with _ between digits"),
         ("pool min 2x2", 6, "pool needs max or average, and a window, or none", "for example pool max 2x2, stride=2"),

@@ -59,6 +59,8 @@ def test_every_instruction_has_a_form_in_both_directions() -> None:
         ("wait 31", [0x0800_001F]),
         ("signal 3, clusters=0xff", [0x0900_FF03]),
         ("barrier 3, clusters=0x0f", [0x0A00_0F03]),
+        ("counters at 0x3000_0008", [0x0B01_0000 | NO_BASE, 0x3000_0008]),
+        ("counters at r4 + 16", [0x0B01_0000 | NO_SECOND | 4, 16]),
         ("topology chain=2, parallel=4", [0x1001_0000, 2 | 4 << 4 | 1 << 8]),
         ("topology stripes=8", [0x1001_0000, 1 | 1 << 4 | 8 << 8]),
         ("topology stripes=4, interleave", [0x1001_0000, 1 | 1 << 4 | 4 << 8 | 1 << 12]),

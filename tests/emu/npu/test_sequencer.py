@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from asm import isa
 from asm.isa import Instruction
 from asm.rules import Cause
+from emu.npu.counters import KEPT
 from emu.npu.sequencer import BURST
+from sdk import paths
 from tests.emu.npu.small_machine import (
     DONE,
     ERROR,
@@ -242,6 +245,50 @@ def test_a_signal_to_a_cluster_that_is_not_there() -> None:
     machine.run_program(signal(1, 0b100), isa.Halt())
     assert machine.messages == ["signal of event 1 to cluster 2, which this machine does not have"]
     assert machine.get("INTERRUPT_STATUS") == DONE
+
+
+def counters(address: int, base: int = isa.ABSOLUTE) -> isa.KeepCounters:
+    return isa.KeepCounters(isa.BaseImmediate.pack(first=base), (address,))
+
+
+def test_a_program_keeps_the_counters() -> None:
+    machine = SmallMachine()
+    machine.set("R", SYSTEM)
+    machine.run_program(copy(80), counters(SYSTEM + 0x100), counters(0x200, base=0), copy(16), isa.Halt())
+    kept = [
+        dict(zip(KEPT, struct.unpack("<18Q", machine.bus.read(SYSTEM + place, 8 * len(KEPT))), strict=True))
+        for place in (0x100, 0x200)
+    ]
+    expected = {"busy_cycles": 10, "copy_cycles": 10, "control_cycles": 1, "commands": 1}
+    expected |= {"input_port_bytes": 80, "output_port_bytes": 80}
+    for name in KEPT:
+        assert name == "energy_pj" or kept[0][name] == expected.get(name, 0)
+    assert kept[0]["energy_pj"] == 11 * 9  # leakage: 5.4 mW at 600 MHz
+    assert kept[1] == kept[0] | {"control_cycles": 2, "energy_pj": 12 * 9}
+    assert machine.get("INTERRUPT_STATUS") == DONE
+
+
+def test_the_driver_library_has_the_counters_in_the_same_order() -> None:
+    header = (paths.firmware() / "include" / "imnpu" / "counters.h").read_text()
+    assert tuple(re.findall(r"uint64_t (\w+);", header)) == KEPT
+
+
+@pytest.mark.parametrize(
+    ("address", "cause", "text"),
+    [
+        (SYSTEM + 4, Cause.misaligned, "counters must be kept at a multiple of 8, not at 0x30000004"),
+        (ROM, Cause.bus_error, "rom is read-only"),
+        (SYSTEM + 0xF_FFF8, Cause.bus_error, "it runs past the end of system"),
+    ],
+)
+def test_counters_that_cannot_be_kept(address: int, cause: Cause, text: str) -> None:
+    machine = SmallMachine()
+    before = machine.bus.read(SYSTEM, 0xF_0000)
+    machine.run_program(counters(address), isa.Halt())
+    assert machine.get("INTERRUPT_STATUS") == ERROR
+    assert machine.error()[:2] == (cause, BASE + isa.HEADER_BYTES)
+    assert text in machine.messages[0]
+    assert machine.bus.read(SYSTEM, 0xF_0000) == before
 
 
 def test_programs_run_from_rom() -> None:

@@ -132,10 +132,10 @@ def test_an_output_that_differs_is_found(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_firmware_that_fails_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from sdk.networks import program
 
-    monkeypatch.setattr(program, "_end_of_layer", lambda *_: ["interrupt 7", "wait 0"])
+    monkeypatch.setattr(program, "_end_of_layer", lambda *_: ["wait 0"])
     layer = {"name": "A", "kernels": 4, "size": 1}
     start = {"height": 4, "width": 4, "channels": 4}
-    with pytest.raises(NetworkRunError, match="the programs are not at layer 0"):
+    with pytest.raises(NetworkRunError, match="clusters wait for each other"):
         run(network_of({"name": "broken", "input": start, "layers": [layer]}, "broken"), 1, tmp_path)
 
 
