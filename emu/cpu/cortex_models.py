@@ -1,8 +1,8 @@
 """What differs between the Cortex-M cores.
 
-*Inaccuracies*: Cortex-M0 is here by its registers and instruction set only: its exceptions are not compared with
-another implementation, those of the others are. No core has a memory protection unit, and floating-point state is
-stacked at once, not lazily. Of TrustZone there is nothing but a Cortex-M33 that stays in Secure state.
+*Inaccuracies*: no core has a memory protection unit, and floating-point state is stacked at once, not lazily. The
+Cortex-M0 executes CBZ, CBNZ and IT, which it should not know. Of TrustZone there is nothing but a Cortex-M33 that stays
+in Secure state.
 """
 
 from __future__ import annotations

@@ -83,6 +83,15 @@ class HandlerPriorities(Layout):
     PRI_3 = Bits(24, 8, "Priority of exception 4n + 7.")
 
 
+MAINLINE_PRIORITIES = (0x00FF_FFFF, 0xFF00_0000, 0xFFFF_00FF)
+HANDLER_PRIORITIES = {
+    Architecture.V6M: (0, 0xFF00_0000, 0xFFFF_0000),
+    Architecture.V7M: MAINLINE_PRIORITIES,
+    Architecture.V8M: MAINLINE_PRIORITIES,
+}
+"""Bits of the priority registers of system handlers that exist; the others read 0."""
+
+
 class HandlerControl(Layout):
     """System handler control and state."""
 
@@ -322,7 +331,7 @@ class SystemControl(CoreIdentity):
 
     @SHPR.on_write
     def _write_handler_priority(self, index: int, value: int) -> None:
-        self.set_priorities(4 + 4 * index, value)
+        self.set_priorities(4 + 4 * index, value & HANDLER_PRIORITIES[self.model.architecture][index])
 
     @SHCSR.on_read
     def _read_handler_control(self) -> int:

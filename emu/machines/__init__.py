@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 NAMES = ("st18", "st18-rv32")
 """Names of the machines with an NPU; the first is the default."""
-BOARDS = ("mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "virt")
+BOARDS = ("mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "microbit", "virt")
 """Names of the boards without one, for firmware that exists already."""
 ALL = NAMES + BOARDS
 MAX_CLUSTERS = 8
@@ -46,6 +46,10 @@ def machine_map(
         from emu.machines import virt
 
         return virt.machine_map(name)
+    if name == "microbit":
+        from emu.machines import microbit
+
+        return microbit.machine_map(name)
     if name == "mps2-an505":
         from emu.machines import mps2_an505
 

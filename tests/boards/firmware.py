@@ -52,6 +52,7 @@ TARGETS = {
     "mps2-an386": _arm("cortex-m4", "fpv4-sp-d16"),
     "mps2-an500": _arm("cortex-m7", "fpv5-d16"),
     "mps2-an505": _arm("cortex-m33", "fpv5-sp-d16", code=0x1000_0000, data=0x3800_4000, stack=0x3800_4000),
+    "microbit": _arm("cortex-m0", data=0x2000_0000, stack=0x2000_4000),
     "virt": Target(
         ("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c+zicsr", "-mabi=ilp32", "-mcmodel=medany"),
         ("riscv64-unknown-elf-gcc", "-march=rv32imc", "-misa-spec=2.2", "-mabi=ilp32", "-mcmodel=medany"),

@@ -30,6 +30,14 @@ def test_both_addresses_of_everything(tmp_path: Path, compiler: str) -> None:
     assert run_here(elf, "mps2-an505") == (printed, code)
 
 
+@pytest.mark.parametrize("compiler", ["zig", "gcc"])
+def test_microbit(tmp_path: Path, compiler: str) -> None:
+    elf = build(tmp_path, "microbit", "microbit_devices.c", compiler=compiler)
+    printed, code = run_on_qemu(elf, "microbit", b"received")
+    assert printed.startswith("hello from the micro:bit\n")
+    assert run_here(elf, "microbit", b"received") == (printed, code)
+
+
 @pytest.mark.parametrize(("finish", "code"), [("0x5555", 0), ("0x3333", 0), ("0x2a3333", 42), ("0x7777", 9)])
 @pytest.mark.parametrize("compiler", ["zig", "gcc"])
 def test_virt(tmp_path: Path, finish: str, code: int, compiler: str) -> None:

@@ -24,9 +24,13 @@ def run_qemu(elf: Path, machine: str) -> tuple[list[str], int]:
     return (done.stdout + done.stderr).splitlines(), done.returncode
 
 
-@pytest.mark.parametrize("machine", ["mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505"])
-def test_the_same_lines(tmp_path: Path, machine: str) -> None:
-    elf = build(tmp_path, machine, "exceptions.c")
+MAINLINE = ("mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505")
+PROGRAMS = [*((machine, "exceptions.c") for machine in MAINLINE), ("microbit", "exceptions_baseline.c")]
+
+
+@pytest.mark.parametrize(("machine", "program"), PROGRAMS)
+def test_the_same_lines(tmp_path: Path, machine: str, program: str) -> None:
+    elf = build(tmp_path, machine, program)
     here = Machine(machine_map(machine))
     printed = bytearray()
     here.core.semihosting.console.append(printed.extend)

@@ -26,6 +26,7 @@ COMPILE = [
     "-O1",
     "-ffreestanding",
     "-fno-sanitize=all",
+    f"-I{Path(__file__).parents[2] / 'boards' / 'programs'}",
 ]
 LINKER_SCRIPT = """
 SECTIONS {{

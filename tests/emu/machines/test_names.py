@@ -15,7 +15,7 @@ def test_a_typo_gets_a_suggestion() -> None:
         machine_map("st18-rv23")
     assert str(caught.value) == (
         "there is no machine 'st18-rv23': did you mean 'st18-rv32'? "
-        "known machines: st18, st18-rv32, mps2-an385, mps2-an386, mps2-an500, mps2-an505, virt"
+        "known machines: st18, st18-rv32, mps2-an385, mps2-an386, mps2-an500, mps2-an505, microbit, virt"
     )
 
 

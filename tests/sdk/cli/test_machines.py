@@ -28,6 +28,7 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
         ("mps2-an386", "cortex-m4f", "25 MHz", "0"),
         ("mps2-an500", "cortex-m7", "25 MHz", "0"),
         ("mps2-an505", "cortex-m33", "20 MHz", "0"),
+        ("microbit", "cortex-m0", "16 MHz", "0"),
         ("virt", "rv32imc", "1000 MHz", "0"),
     }
 
@@ -70,7 +71,7 @@ def test_a_typo(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["machines", "st81"]) == 1
     assert capsys.readouterr().err == (
         "imnpu: there is no machine 'st81': did you mean 'st18'? "
-        "known machines: st18, st18-rv32, mps2-an385, mps2-an386, mps2-an500, mps2-an505, virt\n"
+        "known machines: st18, st18-rv32, mps2-an385, mps2-an386, mps2-an500, mps2-an505, microbit, virt\n"
     )
 
 
