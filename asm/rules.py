@@ -146,7 +146,7 @@ CAUSE_TEXT: dict[Cause, str] = {
     Cause.aborted: "the host stopped the program",
     Cause.busy: "a command was started while another one was running",
     Cause.kernels_not_loaded: "the tiles hold no kernels for this",
-    Cause.deadlock: "clusters wait for each other, and nothing else is going to happen",
+    Cause.deadlock: "programs wait for what is never going to happen",
     Cause.voltage_too_low: "the clock is too fast for the voltage and the body bias",
     Cause.bad_encoding: "compressed data are not what they must be",
 }

@@ -149,9 +149,9 @@ class Device(Saved):
         """An event of this device, named after it."""
         return self.clock.event(f"{self.name}.{name}", action)
 
-    def warn(self, text: str) -> None:
-        """A message for people about something that firmware did."""
-        self.board.log.warn(self.clock.now, self.name, text)
+    def warn(self, text: str, pc: int | None = None) -> None:
+        """A message for people about something that firmware did, at instruction ``pc`` if that is known."""
+        self.board.log.warn(self.clock.now, self.name, text, pc)
 
     def read(self, offset: int, size: int) -> int:
         """What firmware reads: 1, 2 or 4 bytes at ``offset`` from the device's base."""

@@ -17,11 +17,13 @@ class Message:
         time: cycles since reset.
         source: name of the device or core.
         text: the message.
+        pc: address of the instruction that it is about, None if there is none.
     """
 
     time: int
     source: str
     text: str
+    pc: int | None = None
 
 
 @dataclass
@@ -32,14 +34,14 @@ class Log:
     listeners: list[Callable[[Message], None]] = field(default_factory=list)
     _seen: set[tuple[str, str]] = field(default_factory=set)
 
-    def warn(self, time: int, source: str, text: str) -> None:
+    def warn(self, time: int, source: str, text: str, pc: int | None = None) -> None:
         """Add a message and tell the listeners."""
         if len(self._seen) == LIMIT:
-            source, text = "log", f"{LIMIT} messages; further ones are not shown"
+            source, text, pc = "log", f"{LIMIT} messages; further ones are not shown", None
         if (source, text) in self._seen or len(self._seen) > LIMIT:
             return
         self._seen.add((source, text))
-        message = Message(time, source, text)
+        message = Message(time, source, text, pc)
         self.messages.append(message)
         for listener in self.listeners:
             listener(message)

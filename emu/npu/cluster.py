@@ -21,7 +21,7 @@ from emu.npu.power import PowerState
 from emu.npu.prepared import Preparation
 from emu.npu.record import CommandRecord
 from emu.npu.sequencer import Sequencer
-from emu.npu.synchronisation import waits_of
+from emu.npu.synchronisation import end_waits
 from emu.npu.tile import TileArray
 from emu.npu.timing import Cost, Cycles, TimingModel
 from emu.npu.topology import Topology
@@ -360,12 +360,7 @@ class Cluster(CounterRegisters):
 
     def give_up(self) -> bool:
         """End a deadlock: every program that waits stops with an error that says who waits for whom."""
-        waiting = waits_of(self.peers)
-        for cluster, text in waiting:
-            pc, info = cluster.sequencer.pc, cluster.sequencer.header
-            cluster.sequencer.stop()
-            cluster.report(RuleError(Cause.deadlock, text), pc=pc, info=info)
-        return bool(waiting)
+        return end_waits([peer for peer in self.peers if peer.sequencer.waiting is not None])
 
     # ---- errors and interrupts
 
@@ -382,8 +377,10 @@ class Cluster(CounterRegisters):
         else:
             info = error.address
         self.ERROR_CAUSE, self.ERROR_PC, self.ERROR_INFO = cause, pc or 0, info
-        place = "" if pc is None else f" (instruction at 0x{pc:08x})"
-        self.warn(f"{cause.name}: {CAUSE_TEXT[cause]}: {error}{place}")
+        place = "registers written by the host"
+        if pc is not None:
+            place = f"{'program' if pc == self.PROGRAM_BASE else 'instruction'} at 0x{pc:08x}"
+        self.warn(f"{cause.name}: {CAUSE_TEXT[cause]}: {error} ({place})", pc)
         self._raise(layouts.InterruptCauses.ERROR)
 
     def _raise(self, cause: Field) -> None:

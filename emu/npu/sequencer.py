@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, ClassVar
 from asm import isa
 from asm.rules import LOOP_DEPTH, Cause, RuleError
 from emu.bus import BusError
-from emu.npu.synchronisation import BarrierWait, EventWait, arrived, check_barrier
+from emu.npu.synchronisation import BarrierWait, EventWait, arrived, check_barrier, end_waits, stuck
 from emu.npu.timing import TimingModel, beats
 from emu.state import Saved
 
@@ -335,6 +335,7 @@ class Sequencer(Saved):
         self.waiting = barrier
         for cluster in arrived(self.cluster, barrier):
             cluster.sequencer.go_on(self.time)
+        end_waits(stuck(self.cluster.peers))
 
     def _jump(self, offset: int) -> None:
         """Go on at an offset; loops whose body does not hold it are left."""

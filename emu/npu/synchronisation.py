@@ -57,24 +57,52 @@ def arrived(cluster: Cluster, barrier: BarrierWait) -> list[Cluster]:
     return everyone if all(peer.sequencer.waiting == barrier for peer in everyone) else []
 
 
+def stuck(clusters: list[Cluster]) -> list[Cluster]:
+    """Clusters at barriers that can never be met, because those that are missing wait at other ones of these.
+
+    Only a barrier is that certain: the host can set an event, and start a program on a cluster that runs none.
+    """
+    found = [cluster for cluster in clusters if isinstance(cluster.sequencer.waiting, BarrierWait)]
+    while True:
+        kept = [cluster for cluster in found if any(peer in found for peer in _missing(cluster))]
+        if kept == found:
+            return found
+        found = kept
+
+
+def end_waits(clusters: list[Cluster]) -> bool:
+    """Stop programs that wait for ever with an error that says who waits for whom; whether there are any."""
+    ended = [(cluster, RuleError(Cause.deadlock, _wait_text(cluster))) for cluster in clusters]
+    for cluster, error in ended:
+        pc, info = cluster.sequencer.pc, cluster.sequencer.header
+        cluster.sequencer.stop()
+        cluster.report(error, pc=pc, info=info)
+    return bool(ended)
+
+
 def waits_of(clusters: list[Cluster]) -> list[tuple[Cluster, str]]:
-    """Every cluster whose program waits, and for whom."""
-    return [(cluster, _why(cluster)) for cluster in clusters if cluster.sequencer.waiting is not None]
+    """Every cluster whose program waits, and for what and whom."""
+    return [(cluster, _wait_text(cluster)) for cluster in clusters if cluster.sequencer.waiting is not None]
 
 
-def _why(cluster: Cluster) -> str:
+def _missing(cluster: Cluster) -> list[Cluster]:
+    """Who has not come to the barrier that a cluster waits at."""
+    wait = cluster.sequencer.waiting
+    assert isinstance(wait, BarrierWait)
+    return [peer for peer in cluster.peers if wait.clusters >> peer.index & 1 and peer.sequencer.waiting != wait]
+
+
+def _wait_text(cluster: Cluster) -> str:
     wait = cluster.sequencer.waiting
     if isinstance(wait, BarrierWait):
-        missing = [peer for peer in cluster.peers if wait.clusters >> peer.index & 1]
-        missing = [peer for peer in missing if peer.sequencer.waiting != wait]
-        return f"cluster {cluster.index} waits at {wait} for " + ", ".join(_state(peer) for peer in missing)
-    others = [peer for peer in cluster.peers if peer is not cluster and peer.sequencer.waiting is not None]
-    doing = ", ".join(_state(peer) for peer in others) or "no other cluster is running a program"
-    return f"cluster {cluster.index} waits for {wait}, which nobody is going to signal: {doing}"
+        return f"cluster {cluster.index} waits at {wait} for " + ", ".join(map(_state, _missing(cluster)))
+    others = [peer for peer in cluster.peers if peer is not cluster and peer.sequencer.running]
+    doing = ", ".join(map(_state, others)) or "no other cluster is running a program"
+    return f"cluster {cluster.index} waits for {wait}, which nobody has signalled: {doing}"
 
 
 def _state(cluster: Cluster) -> str:
     wait = cluster.sequencer.waiting
     if wait is None:
-        return f"cluster {cluster.index}, which runs no program"
+        return f"cluster {cluster.index}, which runs {'on' if cluster.sequencer.running else 'no program'}"
     return f"cluster {cluster.index}, which waits {'at' if isinstance(wait, BarrierWait) else 'for'} {wait}"

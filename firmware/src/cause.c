@@ -20,7 +20,7 @@ static const char *const causes[] = {
     [CLUSTER_ERROR_CAUSE_CAUSE_ABORTED] = "the host stopped the program",
     [CLUSTER_ERROR_CAUSE_CAUSE_BUSY] = "a command was started while another one was running",
     [CLUSTER_ERROR_CAUSE_CAUSE_KERNELS_NOT_LOADED] = "the tiles hold no kernels for this",
-    [CLUSTER_ERROR_CAUSE_CAUSE_DEADLOCK] = "clusters wait for each other, and nothing else is going to happen",
+    [CLUSTER_ERROR_CAUSE_CAUSE_DEADLOCK] = "programs wait for what is never going to happen",
     [CLUSTER_ERROR_CAUSE_CAUSE_VOLTAGE_TOO_LOW] = "the clock is too fast for the voltage and the body bias",
     [CLUSTER_ERROR_CAUSE_CAUSE_BAD_ENCODING] = "compressed data are not what they must be",
 };

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from emu.log import Message
     from emu.machine import MachineMap
     from sdk.loader import Image
+    from sdk.messages import SourceLines
     from sdk.runner import Runner, RunResult
 
 EXIT_CODES = {"ABNORMAL": 120, "LOCKUP": 121, "ASLEEP": 122, "LIMIT": 124, "STOPPED": 130}
@@ -128,6 +130,7 @@ def main(args: argparse.Namespace) -> int:
     from sdk.custom_machine import find_machine
     from sdk.firmware_formats import load_firmware
     from sdk.loader import machine_for
+    from sdk.messages import SourceLines
     from sdk.runner import Runner
 
     chosen = find_machine(args.machine, args.clusters, args.timing) if args.machine else None
@@ -141,11 +144,12 @@ def main(args: argparse.Namespace) -> int:
         runner = Runner(image, machine, stream=stream, uart_input=uart_input, engine=args.engine)
     runner.port.sinks.append(_print_bytes)
     runner.machine.core.semihosting.console.append(_print_console)
+    lines = SourceLines(image)
     if not args.quiet:
-        runner.machine.log.listeners.append(_print_message)
+        runner.machine.log.listeners.append(partial(_print_message, lines))
     with _stop_on_interrupt(runner.machine.core):
         result = runner.run(args.max_cycles)
-    _report_end(runner, result)
+    _report_end(runner, result, lines)
     if not args.quiet:
         _summarise(result)
     if args.json:
@@ -188,8 +192,9 @@ def _print_console(data: bytes) -> None:
     sys.stderr.buffer.flush()
 
 
-def _print_message(message: Message) -> None:
-    print(f"imnpu: cycle {message.time}: {message.source}: {message.text}", file=sys.stderr)
+def _print_message(lines: SourceLines, message: Message) -> None:
+    text = f"imnpu: cycle {message.time}: {message.source}: {message.text}"
+    print(lines.under(text, message.pc), file=sys.stderr)
 
 
 @contextmanager
@@ -220,17 +225,20 @@ def _stop_on_interrupt(core: Core) -> Iterator[None]:
         os.close(read)
 
 
-def _report_end(runner: Runner, result: RunResult) -> None:
-    """Say why firmware did not end by itself, and where."""
+def _report_end(runner: Runner, result: RunResult, lines: SourceLines) -> None:
+    """Say why firmware did not end by itself, where, and which accelerator programs wait."""
     from sdk.runner import Outcome
 
     if result.outcome is Outcome.EXIT:
         return
     from sdk.debug_info import DebugInfo
     from sdk.faults import render_fault, render_place
+    from sdk.messages import waiting_programs
 
     machine = runner.machine
     print(f"imnpu: {result.outcome.value}, at 0x{result.stop.pc:08x} after {result.cycles} cycles", file=sys.stderr)
+    for text in waiting_programs(runner.clusters, lines):
+        print(f"imnpu: {text}", file=sys.stderr)
     if not runner.image.is_elf:
         for fault in result.faults[-1:]:
             print(f"imnpu: {fault.kind}: {fault.text}, at 0x{fault.pc:08x}", file=sys.stderr)

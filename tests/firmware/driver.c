@@ -247,7 +247,7 @@ static void deadlock(void)
     EXPECT(imnpu_wait(0, IMNPU_FOREVER), IMNPU_E_CLUSTER);
     expect_cause(CLUSTER_ERROR_CAUSE_CAUSE_DEADLOCK, __LINE__);
     expect_text(imnpu_cause_text(CLUSTER_ERROR_CAUSE_CAUSE_DEADLOCK),
-                "clusters wait for each other, and nothing else is going to happen", __LINE__);
+                "programs wait for what is never going to happen", __LINE__);
 }
 
 /* The external memory is there, and slow. */

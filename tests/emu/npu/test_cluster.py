@@ -196,7 +196,7 @@ def test_unknown_commands(code: int) -> None:
     machine = SmallMachine()
     machine.set("COMMAND", code)
     assert machine.get("ERROR_CAUSE") == Cause.bad_field
-    assert machine.messages[0].endswith(f"{code} is not a command; commands are 1 (load), {OTHERS}")
+    assert f"{code} is not a command; commands are 1 (load), {OTHERS} (" in machine.messages[0]
 
 
 def test_load_goes_to_its_rows_only() -> None:

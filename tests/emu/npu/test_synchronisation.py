@@ -7,6 +7,7 @@ import pytest
 from asm import isa
 from asm.isa import Instruction
 from asm.rules import Cause
+from emu.npu.synchronisation import waits_of
 from tests.emu.npu.small_machine import DONE, ERROR, NO_BASE, SYSTEM, SmallMachine, blob
 
 PROGRAMS = SYSTEM + 0x8_0000
@@ -120,11 +121,11 @@ def test_deadlock() -> None:
     assert [machine.get("INTERRUPT_STATUS", cluster) for cluster in range(4)] == [ERROR, ERROR, ERROR, DONE]
     assert all(cluster.irq.level for cluster in machine.clusters)
     assert [text.split(": ", 2)[2].split(" (instruction")[0] for text in machine.messages] == [
-        "cluster 0 waits for event 7, which nobody is going to signal: "
+        "cluster 0 waits for event 7, which nobody has signalled: "
         "cluster 1, which waits at barrier 2 of clusters 0, 1, 2, cluster 2, which waits for event 9",
         "cluster 1 waits at barrier 2 of clusters 0, 1, 2 for "
         "cluster 0, which waits for event 7, cluster 2, which waits for event 9",
-        "cluster 2 waits for event 9, which nobody is going to signal: "
+        "cluster 2 waits for event 9, which nobody has signalled: "
         "cluster 0, which waits for event 7, cluster 1, which waits at barrier 2 of clusters 0, 1, 2",
     ]
     assert machine.bus.read(SYSTEM, 1 << 20) == before
@@ -149,3 +150,40 @@ def test_abort_and_reset_leave_a_barrier() -> None:
     machine.set("CONTROL", 2)
     assert machine.error()[0] == Cause.aborted
     assert not machine.cluster.give_up()
+
+
+def test_barriers_that_wait_for_each_other_end_at_once() -> None:
+    """Also who waits for one of them; not who waits for a cluster that the host may still start or signal."""
+    machine = SmallMachine(6)
+    machine.run_programs(
+        [*nops(9), barrier(1, 0b11), isa.Halt()],
+        [*nops(30), barrier(2, 0b11), isa.Halt()],
+        [barrier(3, 0b101), isa.Halt()],
+        [barrier(4, 0b11_1000), isa.Halt()],
+        [wait(5), isa.Halt()],
+    )
+    assert machine.clock.now == 31
+    assert [machine.error(cluster)[0] for cluster in range(5)] == [Cause.deadlock] * 3 + [Cause.none] * 2
+    assert machine.error(1) == (Cause.deadlock, PROGRAMS + 0x1000 + FIRST + 120, barrier(2, 0b11).encode()[0])
+    assert [text.split(": ", 2)[2].split(" (instruction")[0] for text in machine.messages] == [
+        "cluster 0 waits at barrier 1 of clusters 0, 1 for cluster 1, which waits at barrier 2 of clusters 0, 1",
+        "cluster 1 waits at barrier 2 of clusters 0, 1 for cluster 0, which waits at barrier 1 of clusters 0, 1",
+        "cluster 2 waits at barrier 3 of clusters 0, 2 for cluster 0, which waits at barrier 1 of clusters 0, 1",
+    ]
+    assert [text for _, text in waits_of(machine.clusters)] == [
+        "cluster 3 waits at barrier 4 of clusters 3, 4, 5 for cluster 4, which waits for event 5, "
+        "cluster 5, which runs no program",
+        "cluster 4 waits for event 5, which nobody has signalled: "
+        "cluster 3, which waits at barrier 4 of clusters 3, 4, 5",
+    ]
+
+
+def test_a_wait_is_described_while_another_cluster_runs() -> None:
+    machine = SmallMachine(2)
+    for cluster, program in enumerate(([barrier(0, 0b11)], [isa.Jump(0, (FIRST,))])):
+        machine.bus.program(PROGRAMS + cluster * 0x1000, blob(*program))
+        machine.set("PROGRAM_BASE", PROGRAMS + cluster * 0x1000, cluster=cluster)
+        machine.set("CONTROL", 1, cluster=cluster)
+    machine.run(limit=1000)
+    expected = "cluster 0 waits at barrier 0 of clusters 0, 1 for cluster 1, which runs on"
+    assert waits_of(machine.clusters) == [(machine.cluster, expected)]
