@@ -51,6 +51,11 @@ class Bus:
         self._regions.sort(key=lambda item: item[0])
         self._bases = [low for low, _, _ in self._regions]
 
+    @property
+    def regions(self) -> list[tuple[int, int]]:
+        """(base, size) of everything, ascending."""
+        return [(low, high - low) for low, high, _ in self._regions]
+
     def find(self, address: int) -> tuple[int, Memory | Device] | None:
         """Base and memory or device at ``address``, or None."""
         index = bisect_right(self._bases, address) - 1

@@ -65,7 +65,7 @@ class MachineMap:
         reset_address: where the vector table (Cortex-M) or the first instruction (RV32) is.
         clusters: NPU clusters.
         timing: timing model of the clusters, `published` or `strict`.
-        host_options: how the host CPU is built: keyword arguments of `emu.cpu.cortex_m.CortexM`.
+        host_options: how the host CPU is built: keyword arguments of its class.
     """
 
     name: str

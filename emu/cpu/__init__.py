@@ -29,7 +29,7 @@ def make_core(
     """A host CPU by name, connected to the board's bus and clock.
 
     ``reset_address`` is where the vector table (Cortex-M) or the first instruction (RV32) is.
-    ``engine`` is one of `ENGINES`. ``options`` are keyword arguments of the class `CortexM`.
+    ``engine`` is one of `ENGINES`. ``options`` are keyword arguments of the core's class.
 
     Raises:
         KeyError: unknown name.
@@ -47,5 +47,5 @@ def make_core(
     if name == "rv32imc":
         from emu.cpu.riscv import RiscV
 
-        return RiscV(board, reset_address, engine)
+        return RiscV(board, reset_address, engine, **(options or {}))
     raise KeyError(name)

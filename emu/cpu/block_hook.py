@@ -44,11 +44,16 @@ WRITE_FUNCTION, IT_REGISTER, SCRATCH, SITES = map(
 RARE_FUNCTION = int(Slot.RARE_FUNCTION)
 WATCH_COUNT, WATCH = int(Slot.WATCH_COUNT), int(Slot.WATCH)
 HOLE, HOLE_SIZE, ILLEGAL_PAGE = int(Slot.HOLE), int(Slot.HOLE_SIZE), int(Slot.ILLEGAL_PAGE)
+CODE_MASK, CODE_SPANS, CODE_SPAN_COUNT = int(Slot.CODE_MASK), int(Slot.CODE_SPANS), int(Slot.CODE_SPAN_COUNT)
+DATA_MASK, PARTS, PART_COUNT = int(Slot.DATA_MASK), int(Slot.PARTS), int(Slot.PART_COUNT)
+WINDOW, WINDOW_PAGE, PROMOTIONS = int(Slot.WINDOW), int(Slot.WINDOW_PAGE), int(Slot.PROMOTIONS)
 REQUEST_NONE, REQUEST_STOP, REQUEST_STEP, REQUEST_WATCH = map(
     int, (Request.NONE, Request.STOP, Request.STEP, Request.WATCH)
 )
-AT_DEADLINE, AT_REQUEST, AT_SITE, AT_WATCH = map(int, (Stopped.DEADLINE, Stopped.REQUEST, Stopped.SITE, Stopped.WATCH))
-EXECUTE, MAY_EXECUTE, RIGHTS = int(Right.EXECUTE), int(Right.MAY_EXECUTE), 7
+AT_DEADLINE, AT_REQUEST, AT_SITE, AT_WATCH, AT_FETCH = map(
+    int, (Stopped.DEADLINE, Stopped.REQUEST, Stopped.SITE, Stopped.WATCH, Stopped.FETCH)
+)
+EXECUTE, MAY_EXECUTE, RIGHTS, DATA_RIGHTS, PART = int(Right.EXECUTE), int(Right.MAY_EXECUTE), 7, 3, int(Right.PART)
 UC_MEM_READ = 16
 TAG_MASK = (1 << 44) - 1
 FLAG_SHIFT, COUNT_SHIFT, COUNT_MASK = 44, 54, 0x3FF
@@ -112,11 +117,35 @@ def make_rare_block(width_rule: Callable[..., int], site_rule: Callable[..., int
                 return True
         return False
 
+    @njit
+    def in_part(state: Any, pc: int, size: int) -> bool:
+        if state[CODE_MASK] == 0:
+            return False
+        mask = carray(bytes_at(state[CODE_MASK]), (1 << 22,))
+        return bool((mask[pc >> PAGE_BITS] | mask[(pc + size - 1) >> PAGE_BITS & 0x3F_FFFF]) & PART != 0)
+
+    @njit
+    def executable_end(state: Any, pc: int) -> Any:
+        spans = carray(words_at(state[CODE_SPANS]), (2 * 1024,))
+        for index in range(state[CODE_SPAN_COUNT]):
+            if spans[2 * index] <= pc < spans[2 * index + 1]:
+                return spans[2 * index + 1]
+        return pc
+
     @cfunc(BLOCK_SIGNATURE)
     def rare_block(uc: int, address: int, length: int, user: int) -> None:
         state = carray(words_at(user), (SLOTS,))
         clock = carray(words_at(state[CLOCK]), (2,))
         request = state[REQUEST]
+        pc, size = types.int64(address), types.int64(length)
+        part, end = False, pc + size
+        if request != REQUEST_STEP and in_part(state, pc, size):
+            part, end = True, executable_end(state, pc)
+        if part and end < pc + 2:
+            # Like a fetch from a page without any right, whatever else is to be done now.
+            state[STOPPED], state[BLOCK_SIZE] = AT_FETCH, 0
+            call_1(state[STOP_FUNCTION], uc)
+            return
         if request != REQUEST_NONE:
             if request == REQUEST_STEP:
                 state[REQUEST] = REQUEST_STOP
@@ -132,13 +161,17 @@ def make_rare_block(width_rule: Callable[..., int], site_rule: Callable[..., int
             state[STOPPED], state[BLOCK_SIZE] = AT_DEADLINE, 0
             call_1(state[STOP_FUNCTION], uc)
             return
-        pc, size = types.int64(address), types.int64(length)
+        if end < pc + size:
+            state[STOPPED], state[BLOCK_SIZE] = AT_FETCH, 0
+            call_1(state[STOP_FUNCTION], uc)
+            return
         table = carray(words_at(state[TABLE]), (TABLE_ENTRIES,))
         index = types.uint64((pc >> 1) & (TABLE_ENTRIES - 1))
         entry = table[index]
         if entry & TAG_MASK != pc | size << 32:
             entry = classify(state, pc, size)
-            table[index] = entry
+            if not part:
+                table[index] = entry
         flags = (entry >> FLAG_SHIFT) & state[SITES]
         if flags & EXCLUSIVE == LOAD_EXCLUSIVE:
             state[SITES] &= ~EXCLUSIVE
@@ -155,17 +188,34 @@ def make_rare_block(width_rule: Callable[..., int], site_rule: Callable[..., int
     return rare_block
 
 
+@njit
+def in_window(state: Any, address: int) -> Any:
+    """Where the part page with the address is mapped to."""
+    size = state[WINDOW_PAGE]
+    parts = carray(words_at(state[PARTS]), (64,))
+    for index in range(state[PART_COUNT]):
+        if parts[index] == address & ~(size - 1):
+            return state[WINDOW] + index * size + (address & (size - 1))
+    return state[HOLE]
+
+
 @cfunc(types.uint8(types.intp, types.uint64, types.int32, WORDS, types.int64))
 def fill(uc: int, address: int, access: int, result: Any, user: int) -> int:
     """UC_HOOK_TLB_FILL: a page's rights; illegal accesses go to the hole, where Unicorn reports them exactly.
 
-    ``result`` is {uint64 physical address, int32 rights}.
+    Loads and stores to a page of which parts are protected go to the window. An entry of Unicorn's TLB is for code
+    and data; both are allowed in it, if possible. ``result`` is {uint64 physical address, int32 rights}.
     """
     state = carray(words_at(user), (SLOTS,))
     pages = carray(bytes_at(state[PAGES]), (1 << 22,))
     page = types.uint64(address) >> types.uint64(PAGE_BITS)
     need = types.int64(1) << types.int64(access - UC_MEM_READ)
     rights = types.int64(pages[page])
+    code, data = types.int64(RIGHTS), types.int64(RIGHTS)
+    if state[CODE_MASK] != 0:
+        code = types.int64(carray(bytes_at(state[CODE_MASK]), (1 << 22,))[page])
+    if state[DATA_MASK] != 0:
+        data = types.int64(carray(bytes_at(state[DATA_MASK]), (1 << 22,))[page])
     if need != EXECUTE and state[IT_REGISTER] != 0:
         # A TLB miss inside an IT block leaves its bits in the register, where a later block trips over them.
         place = user + 8 * SCRATCH
@@ -175,19 +225,27 @@ def fill(uc: int, address: int, access: int, result: Any, user: int) -> int:
             state[SCRATCH] = THUMB_BIT
             call_3(state[WRITE_FUNCTION], uc, types.int32(state[IT_REGISTER]), place)
     entry = carray(result, (2,))
-    if rights & need == 0 and need == EXECUTE and rights & MAY_EXECUTE != 0:
+    if rights & need == 0 and need == EXECUTE and rights & MAY_EXECUTE != 0 and code & EXECUTE != 0:
         rights |= EXECUTE
         first = page & ~types.uint64(PAGES_OF_MEMORY - 1)
         for index in range(PAGES_OF_MEMORY):
             pages[first + types.uint64(index)] = rights
-    if rights & need == 0:
+        state[PROMOTIONS] += 1
+    allowed = rights & (code & EXECUTE | data & DATA_RIGHTS)
+    if allowed & need == 0:
         offset = types.int64(address) & (state[HOLE_SIZE] - 1)
         state[ILLEGAL_PAGE] = types.int64(address) - offset
         entry[0] = state[HOLE] + offset
         entry[1] = need
-    else:
+    elif data & PART == 0:
         entry[0] = types.int64(address)
-        entry[1] = rights & RIGHTS
+        entry[1] = allowed
+    elif need == EXECUTE:
+        entry[0] = types.int64(address)
+        entry[1] = EXECUTE
+    else:
+        entry[0] = in_window(state, types.int64(address))
+        entry[1] = rights & DATA_RIGHTS
     return 1
 
 

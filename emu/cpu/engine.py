@@ -11,8 +11,7 @@ the time of the block's end, and deadlines are met late by at most one block. Co
 from __future__ import annotations
 
 import ctypes
-import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +21,7 @@ from unicorn import Uc, UcError, unicorn_const
 from unicorn.unicorn_py3.unicorn import uclib
 
 from emu.clock import NOW
-from emu.cpu.halt import AccessFault, Halt, why_refused
+from emu.cpu.halt import AccessFault, Halt, refusal
 from emu.cpu.hook_state import (
     EXCLUSIVE,
     HOLE,
@@ -37,6 +36,9 @@ from emu.cpu.hook_state import (
     Stopped,
 )
 from emu.cpu.native import hook_addresses
+from emu.cpu.protection import Protection
+from emu.cpu.register_batch import RegisterBatch
+from emu.cpu.window import MMIO_READ, MMIO_WRITE, PartWindow, map_callbacks
 from emu.device import Board, Device
 from emu.memory import PAGE, Memory
 
@@ -47,18 +49,11 @@ UNICORN_ACCESS = {
     unicorn_const.UC_MEM_WRITE_UNMAPPED: Right.WRITE,
     unicorn_const.UC_MEM_FETCH_UNMAPPED: Right.EXECUTE,
 }
+UNICORN_NUMBER = {right: number for number, right in UNICORN_ACCESS.items()}
 
-_read_batch = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)(
-    ("uc_reg_read_batch", uclib)
-)
-_write_batch = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)(
-    ("uc_reg_write_batch", uclib)
-)
 _start = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_size_t
 )(("uc_emu_start", uclib))
-_mmio_read = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p)
-_mmio_write = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64, ctypes.c_void_p)
 _interrupt = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p)
 
 
@@ -86,32 +81,8 @@ HALT_OF_STOPPED = {
     Stopped.REQUEST: Halt.REQUEST,
     Stopped.SITE: Halt.SITE,
     Stopped.WATCH: Halt.WATCH,
+    Stopped.FETCH: Halt.FETCH,
 }
-
-
-class RegisterBatch:
-    """A fixed list of 32-bit registers, read or written with one native call."""
-
-    def __init__(self, uc: Uc, numbers: Sequence[int]) -> None:
-        self._handle = uc._uch
-        self._count = len(numbers)
-        self._numbers = (ctypes.c_int * self._count)(*numbers)
-        # Every register has room for 64 bits, of which Unicorn uses the lower half.
-        self._values = ctypes.create_string_buffer(8 * self._count)
-        start = ctypes.addressof(self._values)
-        self._places = (ctypes.c_void_p * self._count)(*[start + 8 * index for index in range(self._count)])
-        self._unpack = struct.Struct("=" + "I4x" * self._count).unpack
-        self._pack_into = struct.Struct(f"={self._count}Q").pack_into
-
-    def read(self) -> tuple[int, ...]:
-        """The registers' values as unsigned integers."""
-        _read_batch(self._handle, self._numbers, self._places, self._count)
-        return self._unpack(self._values)
-
-    def write(self, *values: int) -> None:
-        """Set all registers, in the order of the list."""
-        self._pack_into(self._values, 0, *values)
-        _write_batch(self._handle, self._numbers, self._places, self._count)
 
 
 class Engine:
@@ -121,6 +92,7 @@ class Engine:
         uc: a fresh Unicorn instance with its CPU model chosen.
         board: the bus must be complete: later memories and devices are not seen.
         instruction_set: what differs between the hosts.
+        window: (first address, bytes of a page) of `WINDOW_PAGES` free pages, for a core with memory protection.
         on_trap: called inside the run with the number of an exception of the instruction set; the run goes on at
             `pc`, which it may set. Without it, `execute` halts with `Halt.TRAP`.
 
@@ -135,6 +107,7 @@ class Engine:
         board: Board,
         instruction_set: InstructionSet,
         on_trap: Callable[[int], None] | None = None,
+        window: tuple[int, int] | None = None,
     ) -> None:
         self.uc, self.bus, self.clock = uc, board.bus, board.clock
         self.instruction_set = instruction_set
@@ -144,6 +117,7 @@ class Engine:
         self._caught: BaseException | None = None
         self._exits: frozenset[int] = frozenset()
         self._end: int | None = None
+        self._protection: tuple[Protection | None, Protection | None] = None, None
         self._callbacks: list[Any] = []
         self._pc = RegisterBatch(uc, [instruction_set.pc])
         self._watched: dict[tuple[int, ...], RegisterBatch] = {}
@@ -158,6 +132,12 @@ class Engine:
             self._map_memory(memory)
         for base, device in self.bus.devices:
             self._map_device(base, device)
+        self._window: PartWindow | None = None
+        if window is not None:
+            self.state[Slot.WINDOW], self.state[Slot.WINDOW_PAGE] = window
+            self._window = PartWindow(
+                uc, self.bus, *window, refuse=self._refuse, written=self.invalidate, catch=self._catch
+            )
 
     def _make_state(self) -> npt.NDArray[np.int64]:
         state = np.zeros(SLOTS, np.int64)
@@ -256,19 +236,9 @@ class Engine:
             except BaseException as error:
                 self._catch(error)
 
-        callbacks = _mmio_read(read), _mmio_write(write)
+        callbacks = MMIO_READ(read), MMIO_WRITE(write)
         self._callbacks.append(callbacks)
-        status = uclib.uc_mmio_map(
-            self._handle,
-            ctypes.c_uint64(base),
-            ctypes.c_size_t(device.size),
-            ctypes.cast(callbacks[0], ctypes.c_void_p),
-            None,
-            ctypes.cast(callbacks[1], ctypes.c_void_p),
-            None,
-        )
-        if status != unicorn_const.UC_ERR_OK:
-            raise UcError(status)
+        map_callbacks(self.uc, base, device.size, *callbacks)
         self._pages[base >> PAGE_BITS : (base + device.size) >> PAGE_BITS] = Right.READ | Right.WRITE
 
     def _catch(self, error: BaseException) -> None:
@@ -276,6 +246,52 @@ class Engine:
         if self._caught is None:
             self._caught = error
         self.request_stop()
+
+    # Protection
+
+    def protect(self, code: Protection | None, data: Protection | None) -> None:
+        """Restrict instruction fetches, and loads and stores, from the next block on; None allows all of them."""
+        if (code, data) == self._protection:
+            return
+        assert self._window is not None, "only an engine with a window can protect"
+        self._protection = code, data
+        self._window.protection = data
+        state = self.state
+        state[Slot.CODE_MASK : Slot.CODE_MASK + 3] = (0, 0, 0) if code is None else code.code_slots
+        state[Slot.DATA_MASK : Slot.DATA_MASK + 3] = (0, 0, 0) if data is None else data.data_slots
+        if code is not None:
+            self._forget_code(code, data)
+        self.flush_tlb()
+
+    def _forget_code(self, code: Protection, data: Protection | None) -> None:
+        """Forget what the block hook and Unicorn know of code, where this level needs them to ask again.
+
+        That is in part pages, whose blocks are checked one by one, and in pages that it may write, but not execute:
+        Unicorn looks for overwritten code only in pages that can be executed.
+        """
+        for page in code.parts:
+            first = (page - code.page >> 1) & (TABLE_ENTRIES - 1)
+            self._table[first : first + code.page] = 0
+            self._table[0 : max(0, first + code.page - TABLE_ENTRIES)] = 0
+        promotions = int(self.state[Slot.PROMOTIONS])
+        if code.promotions == (promotions, data):
+            return
+        code.promotions = promotions, data
+        for memory in self.bus.memories:
+            pages = slice(memory.base >> PAGE_BITS, (memory.base + memory.size) >> PAGE_BITS)
+            lost = self._pages[pages] & (Right.EXECUTE | Right.WRITE) == Right.EXECUTE | Right.WRITE
+            lost &= code.pages[pages] & Right.EXECUTE == 0
+            if data is not None:
+                lost &= data.pages[pages] & Right.WRITE != 0
+            for page in (np.flatnonzero(lost) + pages.start).tolist():
+                self.invalidate(page << PAGE_BITS, 1 << PAGE_BITS)
+                self._pages[page] &= ~EXECUTE
+
+    def _refuse(self, address: int, access: Right) -> None:
+        """End the running instruction with a fault; for callbacks of loads and stores."""
+        self.state[Slot.FAULT_ACCESS] = UNICORN_NUMBER[access]
+        self.state[Slot.FAULT_ADDRESS] = address
+        self.uc.emu_stop()
 
     # Running
 
@@ -316,6 +332,8 @@ class Engine:
         state[Slot.REQUEST], state[Slot.STOPPED], state[Slot.BLOCK_SIZE] = request, Stopped.NO, 0
         state[Slot.TRAP], state[Slot.FAULT_ACCESS] = NO_TRAP, 0
         self.fault = None
+        if self._window is not None:
+            self._window.start()
         status = _start(self._handle, pc, 0, 0, 0)
         if self._caught is not None:
             error, self._caught = self._caught, None
@@ -339,8 +357,13 @@ class Engine:
     def _take_fault(self) -> None:
         address = int(self.state[Slot.FAULT_ADDRESS])
         access = UNICORN_ACCESS[int(self.state[Slot.FAULT_ACCESS])]
-        self.fault = AccessFault(address, access, why_refused(self.bus, address, access))
+        self.fault = self.refusal(address, access)
         self.retract(self.pc)
+
+    def refusal(self, address: int, access: Right) -> AccessFault:
+        """The fault of an access that is not allowed."""
+        code, data = self._protection
+        return refusal(self.bus, code if access is Right.EXECUTE else data, address, access)
 
     def request_stop(self) -> None:
         """Make `execute` return `Halt.REQUEST` at the next block; for device callbacks during `execute`."""

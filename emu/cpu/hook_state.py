@@ -62,9 +62,28 @@ class Slot(IntEnum):
     """The bits of the newest illegal address that `HOLE_SIZE` does not keep."""
     RARE_FUNCTION = 23
     """Address of the block hook's part for everything but counting a known block."""
-    WATCH_COUNT = 24
+    CODE_MASK = 24
+    """Address of `Protection.pages` for instruction fetches, 0: all is allowed,"""
+    CODE_SPANS = 25
+    """address of its `Protection.code`,"""
+    CODE_SPAN_COUNT = 26
+    """and how many pairs that has."""
+    DATA_MASK = 27
+    """Address of `Protection.pages` for loads and stores, 0: all is allowed,"""
+    PARTS = 28
+    """address of the first addresses of its part pages,"""
+    PART_COUNT = 29
+    """and how many there are."""
+    WINDOW = 30
+    """Where part pages are mapped to, one after the other in the order of `PARTS`, so that loads and stores are checked
+    one by one: the first address,"""
+    WINDOW_PAGE = 31
+    """and bytes of such a page."""
+    PROMOTIONS = 32
+    """How often a page became `Right.EXECUTE` that was `Right.MAY_EXECUTE`."""
+    WATCH_COUNT = 33
     """How many registers `Request.WATCH` compares, at most `WATCHED`."""
-    WATCH = 25
+    WATCH = 34
     """Their (Unicorn number, remembered value) pairs."""
 
 
@@ -78,6 +97,10 @@ PAGES_OF_MEMORY = 4
 """Pages in one of `emu.memory.PAGE` bytes, which is RV32's page in Unicorn: they have the same rights."""
 HOLE = 1 << 32
 """Arm has room above the 4 GiB for a hole of 4 GiB."""
+WINDOW = 1 << 33
+"""And for the window of the part pages."""
+WINDOW_PAGES = 64
+"""Part pages that a `Protection` may have."""
 NARROW_HOLE, NARROW_HOLE_SIZE = 0xFFFF_F000, 0x1000
 """RV32's physical addresses have 32 bits in Unicorn: one page must do, and nothing may be mapped there."""
 
@@ -101,6 +124,7 @@ class Stopped(IntEnum):
     REQUEST = 2
     SITE = 3
     WATCH = 4
+    FETCH = 5
 
 
 class Right(IntFlag):
@@ -111,6 +135,8 @@ class Right(IntFlag):
     EXECUTE = 4
     MAY_EXECUTE = 8
     """Writable page that nothing was fetched from yet: without EXECUTE, stores stay on Unicorn's fast path."""
+    PART = 16
+    """Only in `Protection.pages`: some bytes of the page have other rights than others."""
 
 
 class Site(IntFlag):

@@ -6,9 +6,9 @@ the next instruction when firmware enables them.
 
 *Inaccuracies*: one cycle per instruction; a trap takes no time of its own. A device's interrupt is taken at the
 end of the block in which it rose. Misaligned loads and stores are carried out, as on harts with hardware support
-for them; misaligned jumps do not exist with compressed instructions. No memory protection, no debug mode, no
-S-mode. Of firmware that faults inside its own trap handler without end, only the first `ENDLESS_FAULTS` rounds
-are executed: then the core counts as locked up, where silicon would go on.
+for them; misaligned jumps do not exist with compressed instructions. No debug mode, no S-mode.
+Of firmware that faults inside its own trap handler without end, only the first `ENDLESS_FAULTS` rounds are executed:
+then the core counts as locked up, where silicon would go on.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from emu.cpu.riscv_decode import (
     why_illegal,
 )
 from emu.cpu.riscv_engine import HartEngine, Trap
+from emu.cpu.riscv_pmp import Pmp
 from emu.cpu.riscv_traps import Cause, Interrupt, Privilege, PrivilegedState, Status
 from emu.cpu.semihosting import Semihosting
 from emu.device import Board, Device
@@ -70,33 +71,44 @@ class RiscV(Core):
         board: the bus must be complete.
         reset_address: of the first instruction.
         engine: one of `ENGINES`.
+        pmp_entries, pmp_granularity: see `Pmp`.
 
     Raises:
         UnknownEngineError: another engine.
-        ValueError: something is mapped where the engine needs room.
+        ValueError: something is mapped where the engine needs room, or there is no such `Pmp`.
 
     Attributes:
         state: privilege and trap registers.
+        pmp: the memory protection.
         csr: all control and status registers.
         semihosting: console and exit of the firmware.
     """
 
     name = "rv32imc"
     architecture = "riscv"
-    saved = ("state", "_cycles", "_instructions", "_pc", "_ended", "_waiting", "_repeated_fault", "_repetitions")
+    saved = ("state", "pmp", "_cycles", "_instructions", "_pc", "_ended", "_waiting", "_repeated_fault", "_repetitions")
     saved_types: ClassVar = {"_ended": Pause | None}
 
-    def __init__(self, board: Board, reset_address: int, engine: str = ENGINES[0]) -> None:
+    def __init__(
+        self,
+        board: Board,
+        reset_address: int,
+        engine: str = ENGINES[0],
+        *,
+        pmp_entries: int = 16,
+        pmp_granularity: int = 4,
+    ) -> None:
         super().__init__()
         self._board, self._reset_address = board, reset_address
         self._engine = make_engine(engine, board, self._trap)
         self._plic: Plic | None = None
         self._clint: Clint | None = None
         self.state = PrivilegedState()
+        self.pmp = Pmp(board.bus.regions, pmp_entries, pmp_granularity)
         self._cycles = Counter(lambda: board.clock.now)
         self._instructions = Counter(lambda: self._engine.instructions)
         self.csr = CsrFile(
-            self.state, cycles=self._cycles, instructions=self._instructions, time=self._time, warn=self._warn
+            self.state, self.pmp, cycles=self._cycles, instructions=self._instructions, time=self._time, warn=self._warn
         )
         self.semihosting = Semihosting(board, self.name, exit_block=True)
         self._breakpoints: frozenset[int] = frozenset()
@@ -123,6 +135,8 @@ class RiscV(Core):
         """M-mode, interrupts off, registers 0, at the reset address."""
         self._engine.write_all_x(0)
         self.state.reset()
+        self.pmp.reset()
+        self._protect()
         self.semihosting.reset()
         self._engine.instructions = 0
         self._cycles.reset()
@@ -142,6 +156,7 @@ class RiscV(Core):
         for number, value in enumerate(state["x"]):
             self._engine.write_x(number, value)
         self._engine.instructions = state["instructions"]
+        self._protect()
         self._stop_requested, self._leave_breakpoint = False, True
 
     def _warn(self, text: str) -> None:
@@ -168,6 +183,7 @@ class RiscV(Core):
         if number is None:
             return False
         self._pc = self.state.enter_interrupt(number, self._pc)
+        self._protect()
         return True
 
     # Running
@@ -262,6 +278,7 @@ class RiscV(Core):
             self._engine.charge(1)
             self._repetitions = 0
             self._pc = self.state.leave()
+            self._protect()
         elif word == MRET:
             self._illegal(word, pc, f"0x{word:08x}: mret is illegal in U-mode")
         else:
@@ -277,6 +294,7 @@ class RiscV(Core):
         if access.writes and csr.write is not None:
             operand = access.source if access.immediate else self._engine.read_x(access.source)
             csr.write(access.result(old, operand) & 0xFFFF_FFFF)
+            self._protect()
         if access.destination:
             self._engine.write_x(access.destination, old)
         self._engine.charge(1)
@@ -307,6 +325,11 @@ class RiscV(Core):
 
     # Exceptions
 
+    def _protect(self) -> None:
+        """Tell the engine what is allowed now: privilege, mstatus or the PMP may have changed."""
+        protection = self.pmp.protection
+        self._engine.protect(protection(self.state.privilege), protection(self.state.data_privilege))
+
     def _illegal(self, word: int, pc: int, text: str) -> None:
         self._raise(Cause.ILLEGAL_INSTRUCTION, pc, word, text)
 
@@ -321,6 +344,7 @@ class RiscV(Core):
     def _enter(self, cause: Cause, pc: int, value: int) -> None:
         self._watch_for_lockup(cause, pc)
         self._pc = self.state.enter_exception(cause, pc, value)
+        self._protect()
 
     def _watch_for_lockup(self, cause: Cause, pc: int) -> None:
         """A handler that faults at its first instruction, or at the same one again and again, never gets further."""
@@ -377,6 +401,7 @@ class RiscV(Core):
             write = self.csr.by_name[name].write
             if write is not None:
                 write(value)
+                self._protect()
         elif (number := X_NUMBERS[name]) != 0:
             self._engine.write_x(number, value)
 

@@ -3,16 +3,18 @@
 The list of `CsrFile` is the definition: a number that is not in it is an illegal instruction. Registers that
 exist, but do nothing here, read 0; touching them is reported by name.
 
-*Inaccuracies*: no memory protection, no hardware performance counters, no debug triggers: their registers are
-hard-wired to 0, which the specification allows. mcountinhibit cannot stop a counter. time, which small harts
-leave to a trap handler, reads the platform's mtime.
+*Inaccuracies*: no hardware performance counters, no debug triggers: their registers are hard-wired to 0, which the
+specification allows. mcountinhibit cannot stop a counter. time, which small harts leave to a trap handler, reads the
+platform's mtime.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from emu.cpu.riscv_pmp import Pmp
 from emu.cpu.riscv_traps import INTERRUPT_BITS, Privilege, PrivilegedState
 from emu.state import Saved
 
@@ -77,6 +79,7 @@ class CsrFile:
 
     Args:
         state: what traps work on.
+        pmp: the memory protection.
         cycles, instructions: count since reset; they may be set by firmware.
         time: the platform's mtime, 64 bits.
         warn: gets a message when firmware touches what is not modelled.
@@ -85,6 +88,7 @@ class CsrFile:
     def __init__(
         self,
         state: PrivilegedState,
+        pmp: Pmp,
         *,
         cycles: Counter,
         instructions: Counter,
@@ -95,6 +99,7 @@ class CsrFile:
         self.registers: dict[int, Csr] = {}
         self._define_traps()
         self._define_identity()
+        self._define_protection(pmp)
         self._define_counter(0xB00, 0xC00, "cycle", cycles)
         self._define_counter(0xB02, 0xC02, "instret", instructions)
         self.registers[0xC01] = Csr("time", lambda: time() & WORD_MASK)
@@ -124,6 +129,19 @@ class CsrFile:
         for number, name in enumerate(("mvendorid", "marchid", "mimpid", "mhartid", "mconfigptr"), 0xF11):
             self.registers[number] = Csr(name, lambda: 0)
 
+    def _define_protection(self, pmp: Pmp) -> None:
+        """Without entries they read 0."""
+        for index in range(4):
+            self.registers[0x3A0 + index] = Csr(
+                f"pmpcfg{index}",
+                partial(pmp.read_configuration, index),
+                partial(pmp.write_configuration, index),
+            )
+        for index in range(16):
+            self.registers[0x3B0 + index] = Csr(
+                f"pmpaddr{index}", partial(pmp.read_address, index), partial(pmp.write_address, index)
+            )
+
     def _define_counter(self, machine: int, user: int, name: str, counter: Counter) -> None:
         def low() -> int:
             return counter.value & WORD_MASK
@@ -139,8 +157,6 @@ class CsrFile:
     def _define_missing(self) -> None:
         names = {0x320: "mcountinhibit", 0x30A: "menvcfg", 0x31A: "menvcfgh", 0x7A0: "tselect"}
         names |= {0x7A0 + index: f"tdata{index}" for index in (1, 2, 3)}
-        names |= {0x3A0 + index: f"pmpcfg{index}" for index in range(4)}
-        names |= {0x3B0 + index: f"pmpaddr{index}" for index in range(16)}
         for index in range(3, 32):
             names |= {0x320 + index: f"mhpmevent{index}", 0xB00 + index: f"mhpmcounter{index}"}
             names |= {0xB80 + index: f"mhpmcounter{index}h"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -13,7 +14,8 @@ EBREAK, COMPRESSED_EBREAK = 0x0010_0073, 0x9002
 MRET, WFI = 0x3020_0073, 0x1050_0073
 SEMIHOSTING_ENTRY, SEMIHOSTING_EXIT = 0x01F0_1013, 0x4070_5013
 """slli x0,x0,0x1f before and srai x0,x0,7 after an ebreak make it a semihosting call."""
-SYSTEM = 0x73
+SYSTEM, LOAD = 0x73, 0x03
+COMPRESSED_LOAD, COMPRESSED_STACK_LOAD = 0x4000, 0x4002
 
 MISSING_EXTENSIONS = {
     0x07: "loads of the F and D extensions",
@@ -73,6 +75,19 @@ def decode_csr(word: int) -> CsrInstruction | None:
     if word & 0x7F != SYSTEM or function & 3 == 0:
         return None
     return CsrInstruction(word >> 20, CsrOperation(function & 3), word >> 7 & 31, word >> 15 & 31, function >= 4)
+
+
+def load_address(word: int, read_x: Callable[[int], int]) -> int | None:
+    """Where the load ``word`` reads, with the registers as ``read_x`` gives them; None if it is no load."""
+    if word & 0x7F == LOAD:
+        base, offset = word >> 15 & 31, (word >> 20) - (word >> 31 << 12)
+    elif word & 0xE003 == COMPRESSED_LOAD:
+        base, offset = 8 + (word >> 7 & 7), (word >> 5 & 1) << 6 | (word >> 10 & 7) << 3 | (word >> 6 & 1) << 2
+    elif word & 0xE003 == COMPRESSED_STACK_LOAD:
+        base, offset = 2, (word >> 2 & 3) << 6 | (word >> 12 & 1) << 5 | (word >> 4 & 7) << 2
+    else:
+        return None
+    return read_x(base) + offset & 0xFFFF_FFFF
 
 
 def instruction_at(bus: Bus, pc: int) -> int:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from emu.cpu.halt import AccessFault, Halt
+from emu.cpu.protection import Protection
 
 LONGEST_BLOCK = 512
 """Instructions of a block."""
@@ -61,6 +62,9 @@ class HartEngine(Protocol):
 
     def execute_one(self, pc: int) -> Halt:
         """Execute one instruction, whatever the deadline; `Halt.STEP` unless something else happened at it."""
+
+    def protect(self, code: Protection | None, data: Protection | None) -> None:
+        """Restrict instruction fetches, and loads and stores, from the next block on; None allows all of them."""
 
     def request_stop(self) -> None:
         """Make `execute` return `Halt.REQUEST` at the next block; for device callbacks and traps."""

@@ -54,7 +54,7 @@ class Status(Layout):
     MIE = Field(3, 1, "Interrupts are enabled in M-mode; in U-mode they always are.")
     MPIE = Field(7, 1, "MIE before the trap.")
     MPP = Field(11, 2, "Privilege before the trap.", values=Privilege)
-    MPRV = Field(17, 1, "Loads and stores use MPP's privilege; no difference without memory protection.")
+    MPRV = Field(17, 1, "Loads and stores use MPP's privilege.")
     TW = Field(21, 1, "wfi in U-mode is illegal.")
 
 
@@ -82,6 +82,13 @@ class PrivilegedState:
     def handler(self) -> int:
         """Where exceptions go."""
         return self.mtvec & ~3
+
+    @property
+    def data_privilege(self) -> Privilege:
+        """Whose rights loads and stores have."""
+        if Status.MPRV.extract(self.mstatus):
+            return Privilege(Status.MPP.extract(self.mstatus))
+        return self.privilege
 
     @property
     def wakes(self) -> bool:

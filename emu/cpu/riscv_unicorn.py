@@ -7,22 +7,38 @@ from typing import Final
 
 from unicorn import riscv_const
 
+from emu.bus import Bus
 from emu.cpu.encoding import riscv_site, riscv_width
 from emu.cpu.engine import Engine, InstructionSet
 from emu.cpu.halt import AccessFault, Halt
-from emu.cpu.hook_state import NARROW_HOLE, NARROW_HOLE_SIZE, Site, Slot
-from emu.cpu.riscv_decode import WFI, instruction_at
+from emu.cpu.hook_state import NARROW_HOLE, NARROW_HOLE_SIZE, WINDOW_PAGES, Request, Right, Site, Slot
+from emu.cpu.protection import Protection
+from emu.cpu.riscv_decode import WFI, instruction_at, load_address
 from emu.cpu.riscv_engine import Trap
 from emu.cpu.riscv_model import make_unicorn
 from emu.device import Board
+from emu.memory import PAGE
 
 UNICORN_ILLEGAL, UNICORN_CALL = 2, 8
 """Unicorn's numbers of the exceptions that instructions cause."""
 TRAP_WIDTH = 4
 """Unicorn reports a trap this far behind its instruction, also behind compressed ones."""
+WORD_BYTES = 4
 RISCV_INSTRUCTIONS: Final = InstructionSet(
     "riscv_rare_block", riscv_width, riscv_const.UC_RISCV_REG_PC, hole=(NARROW_HOLE, NARROW_HOLE_SIZE)
 )
+
+
+def free_window(bus: Bus, size: int) -> int:
+    """The highest address of ``size`` bytes below `NARROW_HOLE` where nothing is mapped. Raises ValueError."""
+    end = NARROW_HOLE
+    for base, used in sorted(bus.regions, reverse=True):
+        if end - (base + used) >= size:
+            break
+        end = base
+    if end < size:
+        raise ValueError(f"an rv32imc host needs 0x{size:x} free bytes somewhere below 0x{NARROW_HOLE:08x}")
+    return end - size
 
 
 class UnicornHart:
@@ -33,14 +49,13 @@ class UnicornHart:
         on_trap: carries out what Unicorn does not.
 
     Raises:
-        ValueError: something is mapped at `NARROW_HOLE`.
+        ValueError: something is mapped at `NARROW_HOLE`, or there is no room for the window of part pages.
 
     *Inaccuracies*: a block of hundreds of instructions, dozens of them divisions, may end before `LONGEST_BLOCK`.
     A block that runs into a compressed instruction of all zeros (c.addi4spn by 0) does not count it while it executes:
-    devices see the time one cycle early. An instruction fetch that faults in the second half of an
-    instruction is reported at the beginning of its block, without executing that block. A block
-    that overwrites itself and is left early is counted by its new instructions. Code that is overwritten by code of
-    the same size and another number of instructions keeps its count until the next `invalidate`.
+    devices see the time one cycle early. A block that overwrites itself and is left early is counted by its new
+    instructions. Code that is overwritten by code of the same size and another number of instructions keeps its count
+    until the next `invalidate`.
     """
 
     def __init__(self, board: Board, on_trap: Trap) -> None:
@@ -48,7 +63,8 @@ class UnicornHart:
         if taken is not None:
             raise ValueError(f"{taken[1].name}: the page at 0x{NARROW_HOLE:08x} must stay free on an rv32imc host")
         self._bus, self._on_trap = board.bus, on_trap
-        self._engine = Engine(make_unicorn(), board, RISCV_INSTRUCTIONS, self._trap)
+        window = free_window(board.bus, WINDOW_PAGES * PAGE), PAGE
+        self._engine = Engine(make_unicorn(), board, RISCV_INSTRUCTIONS, self._trap, window)
         self._engine.sites = Site.USER_COUNTER | Site.IGNORED
         self._x = [self._engine.batch(riscv_const.UC_RISCV_REG_X0 + number) for number in range(32)]
         self._all_x = self._engine.batch(*(riscv_const.UC_RISCV_REG_X0 + number for number in range(32)))
@@ -57,6 +73,12 @@ class UnicornHart:
             self._engine.charge,
             self._engine.invalidate,
         )
+        self._code: Protection | None = None
+
+    def protect(self, code: Protection | None, data: Protection | None) -> None:
+        """See `HartEngine.protect`."""
+        self._code = code
+        self._engine.protect(code, data)
 
     @property
     def fault(self) -> AccessFault | None:
@@ -93,22 +115,43 @@ class UnicornHart:
     def execute(self, pc: int) -> Halt:
         """See `HartEngine.execute`."""
         halt = self._finish(self._engine.execute(pc))
-        return self._approach_site() if halt is Halt.SITE else halt
+        if halt is Halt.SITE:
+            return self._approach_site()
+        if halt is Halt.FETCH:
+            return self._approach_fetch(self._forbidden(self._engine.pc))
+        fault = self.fault
+        if halt is Halt.FAULT and fault is not None and fault.access is Right.EXECUTE:
+            return self._approach_block(fault.address)
+        return halt
 
     def execute_one(self, pc: int) -> Halt:
         """See `HartEngine.execute_one`. Sites are `Halt.SITE`."""
         if self._is_site(pc):
             self._engine.pc = pc
             return Halt.SITE
+        if self._code is not None and self._forbidden(pc) < pc + self._engine.width_at(pc):
+            self._engine.pc = pc
+            return self._approach_fetch(self._forbidden(pc))
         return self._finish(self._engine.execute_one(pc))
 
     def _finish(self, halt: Halt) -> Halt:
         """Take back the count of what was not executed."""
         if halt in (Halt.SLEEP, Halt.INVALID):
             self._engine.retract(self._engine.pc)
+        elif halt is Halt.FAULT:
+            self._correct_load_address()
         elif halt in (Halt.EXIT, Halt.STEP) and self._ended_with_wfi():
             return Halt.SLEEP
         return halt
+
+    def _correct_load_address(self) -> None:
+        """Unicorn reads from part pages in aligned words, so that a refused one may begin before the load's address."""
+        fault = self.fault
+        if fault is None or fault.access is not Right.READ or not fault.protected:
+            return
+        address = load_address(instruction_at(self._bus, self.pc), self.read_x)
+        if address is not None and fault.address < address < fault.address + WORD_BYTES:
+            self._engine.fault = self._engine.refusal(address, Right.READ)
 
     def _ended_with_wfi(self) -> bool:
         """Whether the newest block ends before the pc with wfi, which Unicorn does not tell before an exit."""
@@ -132,6 +175,34 @@ class UnicornHart:
         while not self._is_site(site):
             site += self._engine.width_at(site)
         return Halt.SITE if site == pc else self._finish(self._engine.execute_to(pc, site))
+
+    def _forbidden(self, pc: int) -> int:
+        """The first address from the pc on that protection does not allow to fetch from."""
+        assert self._code is not None, "only protection forbids fetches from a page with code"
+        return self._code.executable_end(pc)
+
+    def _approach_block(self, address: int) -> Halt:
+        """A block was not translated, because its last instruction runs into a page without code, at ``address``."""
+        if address == self._engine.pc:
+            return Halt.FAULT
+        if self._engine.state[Slot.REQUEST] == Request.STOP:
+            return Halt.REQUEST
+        clock = self._engine.clock
+        return Halt.DEADLINE if clock.now >= clock.deadline else self._approach_fetch(address)
+
+    def _approach_fetch(self, address: int) -> Halt:
+        """Execute the block at the pc up to the instruction that cannot be fetched from ``address``."""
+        pc = last = self._engine.pc
+        while last + self._engine.width_at(last) <= address:
+            if self._is_site(last):
+                return self._approach_site()
+            last += self._engine.width_at(last)
+        if last != pc:
+            halt = self._finish(self._engine.execute_to(pc, last))
+            if halt is not Halt.STEP or self._engine.pc != last:
+                return halt
+        self._engine.fault = self._engine.refusal(address, Right.EXECUTE)
+        return Halt.FAULT
 
     def _trap(self, number: int) -> None:
         """An instruction is not native; the run is not stopped for it, and goes on where this leaves the pc."""

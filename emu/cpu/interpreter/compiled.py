@@ -1,39 +1,73 @@
-"""The interpreter's loop: decoding, integer arithmetic, plain memory, and counting; everything else is left to Python.
+"""The interpreter's loop: integer arithmetic, plain memory, and counting; everything else is left to Python.
 
 The functions are plain Python on integers; numba compiles them, and `emu.cpu.interpreter.plain` loads the same source
 without numba, as the readable definition that the compiled one is tested against. All that the compiled code depends
-on is in this file and `pointers`; numba's cache follows this one only. Importing it imports numba.
+on is in this file, `decoding`, `operations` and `pointers`. Importing it imports numba.
 
 All state is in memory that is referred to by address. The *state* is an array of 64-bit words, see the slots below.
-Three tables have a word for each of the 2^20 pages of the address space. An instruction that was decoded is an
-*entry*, one for each half-word of executable memory:
-
-    bits   5..0    operation, 0: not decoded
-    bits  10..6    destination register, 0: writes none
-    bits  15..11   first source register
-    bits  20..16   second source register
-    bit   21       the instruction has 4 bytes, else 2
-    bits  31..22   instructions of the block that begins here, 0: not known, `BREAKPOINT`: none
-    bits  63..32   immediate, signed
+The tables have a word for each of the 2^20 pages of the address space. For each half-word of executable memory there
+is an entry, see `operations`.
 
 Inaccuracies: one cycle per instruction. A block's cycles are added when it starts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-from numba import njit
-
+from emu.cpu.interpreter.decoding import compiled, decode_compressed, decode_wide, signed
+from emu.cpu.interpreter.operations import (
+    ADD,
+    ADD_PC,
+    BRANCH_LESS,
+    BRANCH_LESS_UNSIGNED,
+    BRANCH_NOT_LESS,
+    BRANCH_NOT_LESS_UNSIGNED,
+    BREAKPOINT,
+    COUNT_MASK,
+    COUNT_SHIFT,
+    DIVIDE_UNSIGNED,
+    EQUAL,
+    FENCE,
+    FETCH_FAULT,
+    FIRST_SHIFT,
+    IMMEDIATE_SHIFT,
+    INSTRUCTION_FENCE,
+    JUMP,
+    JUMP_REGISTER,
+    LESS,
+    LESS_UNSIGNED,
+    LOAD_BYTE,
+    LOAD_BYTE_UNSIGNED,
+    LOAD_HALF,
+    LOAD_HALF_UNSIGNED,
+    LOAD_WORD,
+    LONE_TRAP,
+    MULTIPLY,
+    MULTIPLY_HIGH,
+    MULTIPLY_HIGH_MIXED,
+    MULTIPLY_HIGH_UNSIGNED,
+    NOT_EQUAL,
+    OR,
+    PART,
+    REMAINDER,
+    REMAINDER_UNSIGNED,
+    SECOND_SHIFT,
+    SHIFT_LEFT,
+    SHIFT_RIGHT,
+    SHIFT_RIGHT_SIGNED,
+    STORE_BYTE,
+    STORE_HALF,
+    STORE_WORD,
+    SUBTRACT,
+    TARGET_SHIFT,
+    WFI,
+    WIDE,
+    XOR,
+)
 from emu.cpu.interpreter.pointers import reader, writer
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 PAGE_BITS, PAGE, PAGE_MASK = 12, 4096, 4095
 PAGES = 1 << 20
 WORD = 0xFFFF_FFFF
-SIGN = 0x8000_0000
 LONGEST_BLOCK = 512
 
 # Slots of the state; x0..x31 are 0..31.
@@ -42,14 +76,17 @@ LONGEST_BLOCK = 512
     ENTRY,                          # the instruction that `run` left to Python
     REQUEST, CLOCK, INSTRUCTIONS,   # a request, see below; address of {now, deadline}; instructions retired
     BLOCK_PC, BLOCK_ENTRIES,        # of the newest block; address of the entries of its page
-    LOADS, STORES, CODE,            # addresses of the tables
+    LOADS, STORES, FREE, CODE,      # addresses of the tables, see below
     DIRTY_LOW, DIRTY_HIGH,          # code that was overwritten, forgotten before the next block; high is 0 for none
     EXITS, EXIT_COUNT,              # address and number of the addresses to halt before
-) = range(32, 48)  # fmt: skip
-SLOTS = 48
-# LOADS, STORES: add to an address to get the host's address; 0: Python must do it.
-# CODE: address of the entries of the page; 0: it cannot be executed; bit 0 set: firmware may write to it.
-WRITABLE = 1
+    ALL_LOADS, ALL_CODE,            # addresses of LOADS and CODE without memory protection
+    STORE_TABLES, STORE_TABLE_COUNT,# address of the addresses of all tables STORES, and their number
+    SPANS, SPAN_COUNT,              # address and number of the (low, high) bounds of what can be executed
+) = range(32, 55)  # fmt: skip
+SLOTS = 55
+# LOADS, FREE: add to an address to get the host's address, to load or store; 0: Python must do it. STORES is FREE
+# without the pages that code was decoded on.
+# CODE: address of the entries of the page; 0: it cannot be executed; bit 0 set: not all of it and of the next page can.
 
 # Requests: stop before the next block; execute one instruction; it was executed.
 NOTHING, STOP, STEP_ONE, STEPPED = range(4)
@@ -57,191 +94,54 @@ NOTHING, STOP, STEP_ONE, STEPPED = range(4)
 # Why `run` returns, besides the operations from WFI on that it does not execute.
 GO_ON, AT_DEADLINE, AT_REQUEST, AT_EXIT, AT_FORGET, AT_STEP, AT_FETCH, AT_LOAD, AT_STORE = range(-1, -10, -1)
 
-# Operations. Bits 1..0 of a load or store are log2 of its bytes.
-# An arithmetic one adds the immediate to its second operand: ADD is also addi and, with x0, lui.
-UNKNOWN, ADD_PC, FENCE = range(3)
-STORE_BYTE, STORE_HALF, STORE_WORD = range(4, 7)
-LOAD_BYTE, LOAD_HALF, LOAD_WORD = range(8, 11)
-LOAD_BYTE_UNSIGNED, LOAD_HALF_UNSIGNED = range(12, 14)
-(
-    ADD, SHIFT_LEFT, LESS, LESS_UNSIGNED, XOR, SHIFT_RIGHT, OR, AND, SUBTRACT, SHIFT_RIGHT_SIGNED,
-    MULTIPLY, MULTIPLY_HIGH, MULTIPLY_HIGH_MIXED, MULTIPLY_HIGH_UNSIGNED,
-    DIVIDE, DIVIDE_UNSIGNED, REMAINDER, REMAINDER_UNSIGNED,
-    WFI, TRANSLATION_FENCE,
-    # The following end a block; LONE_TRAP also begins one.
-    JUMP, JUMP_REGISTER, EQUAL, NOT_EQUAL, BRANCH_LESS, BRANCH_NOT_LESS, BRANCH_LESS_UNSIGNED, BRANCH_NOT_LESS_UNSIGNED,
-    INSTRUCTION_FENCE, TRAP, LONE_TRAP, CALL, EBREAK, FETCH_FAULT,
-) = range(16, 50)  # fmt: skip
-TARGET_SHIFT, FIRST_SHIFT, SECOND_SHIFT, WIDE, COUNT_SHIFT, IMMEDIATE_SHIFT = 6, 11, 16, 1 << 21, 22, 32
-COUNT_MASK = 1023
-BREAKPOINT = COUNT_MASK
-
-
-def compiled(function: Function) -> Function:
-    """Decorator: numba compiles the function."""
-    return cast(Function, njit(cache=True, nogil=True, error_model="numpy")(function))
-
-
 read_8, read_16, read_32, read_64 = reader(8), reader(16), reader(32), reader(64)
 write_8, write_16, write_32, write_64 = writer(8), writer(16), writer(32), writer(64)
 
 
 @compiled
-def signed(value: int, bits: int) -> int:
-    """The lowest bits of ``value`` as a two's-complement number."""
-    sign = 1 << (bits - 1)
-    return ((value & ((sign << 1) - 1)) ^ sign) - sign
-
-
-# Decoding
-
-
-@compiled
-def pack(operation: int, target: int, first: int, second: int, immediate: int) -> int:
-    """An entry of a compressed instruction, without a count."""
-    return (
-        operation | target << TARGET_SHIFT | first << FIRST_SHIFT | second << SECOND_SHIFT
-        | immediate << IMMEDIATE_SHIFT
-    )  # fmt: skip
-
-
-@compiled
-def decode_wide(word: int) -> int:
-    """The entry of a 32-bit instruction."""
-    function, high = word >> 12 & 7, word >> 25
-    target, first, second = word >> 7 & 31, word >> 15 & 31, word >> 20 & 31
-    immediate = signed(word >> 20, 12)
-    major = word & 0x7F
-    if major == 0x37:
-        return pack(ADD, target, 0, 0, signed(word & 0xFFFF_F000, 32))
-    if major == 0x17:
-        return pack(ADD_PC, target, 0, 0, signed(word & 0xFFFF_F000, 32))
-    if major == 0x6F:
-        offset = word >> 31 << 20 | (word >> 12 & 0xFF) << 12 | (word >> 20 & 1) << 11 | (word >> 21 & 0x3FF) << 1
-        return pack(JUMP, target, 0, 0, signed(offset, 21))
-    if major == 0x67 and function == 0:
-        return pack(JUMP_REGISTER, target, first, 0, immediate)
-    if major == 0x63 and function not in (2, 3):
-        offset = word >> 31 << 12 | (word >> 7 & 1) << 11 | (word >> 25 & 63) << 5 | (word >> 8 & 15) << 1
-        operation = EQUAL + function if function < 2 else BRANCH_LESS + function - 4
-        return pack(operation, 0, first, second, signed(offset, 13))
-    if major == 0x03 and function in (0, 1, 2, 4, 5):
-        return pack(LOAD_BYTE + function, target, first, 0, immediate)
-    if major == 0x23 and function < 3:
-        return pack(STORE_BYTE + function, 0, first, second, signed(high << 5 | target, 12))
-    if major == 0x13:
-        if function == 5 and high == 0x20:
-            return pack(SHIFT_RIGHT_SIGNED, target, first, 0, second)
-        if function in (1, 5):
-            return pack(ADD + function, target, first, 0, second) if high == 0 else TRAP
-        return pack(ADD + function, target, first, 0, immediate)
-    if major == 0x33:
-        if high == 0:
-            return pack(ADD + function, target, first, second, 0)
-        if high == 1:
-            return pack(MULTIPLY + function, target, first, second, 0)
-        if high == 0x20 and function in (0, 5):
-            return pack(SUBTRACT if function == 0 else SHIFT_RIGHT_SIGNED, target, first, second, 0)
-    if major == 0x0F and function < 2:
-        return FENCE if function == 0 else INSTRUCTION_FENCE
-    if word & 0xFE00_707F == 0x2200_0053:
-        return LONE_TRAP
-    return decode_system(word) if major == 0x73 else TRAP
-
-
-@compiled
-def decode_system(word: int) -> int:
-    """The entry of an instruction with the major opcode SYSTEM."""
-    if word == 0x0000_0073:
-        return CALL
-    if word == 0x0010_0073:
-        return EBREAK
-    if word == 0x1050_0073:
-        return WFI
-    if word & 0xFE00_7FFF == 0x1200_0073:
-        return TRANSLATION_FENCE
-    return LONE_TRAP if word >> 12 & 3 != 0 and 0xC00 <= word >> 20 < 0xCA0 else TRAP
-
-
-@compiled
-def decode_compressed(word: int) -> int:
-    """The entry of a 16-bit instruction."""
-    function, target, second = word >> 13, word >> 7 & 31, word >> 2 & 31
-    low, high = 8 + (word >> 2 & 7), 8 + (word >> 7 & 7)
-    six = signed((word >> 12 & 1) << 5 | second, 6)
-    shift_is_short = word >> 12 & 1 == 0
-    quadrant = word & 3
-    if quadrant == 0:
-        if function == 0:
-            offset = (word >> 7 & 15) << 6 | (word >> 11 & 3) << 4 | (word >> 5 & 1) << 3 | (word >> 6 & 1) << 2
-            return pack(ADD, low, 2, 0, offset) if offset != 0 else TRAP
-        offset = (word >> 5 & 1) << 6 | (word >> 10 & 7) << 3 | (word >> 6 & 1) << 2
-        if function == 2:
-            return pack(LOAD_WORD, low, high, 0, offset)
-        if function == 6:
-            return pack(STORE_WORD, 0, high, low, offset)
-        return TRAP if function in (3, 7) else LONE_TRAP
-    if quadrant == 1:
-        if function == 0:
-            return pack(ADD, target, target, 0, six)
-        if function in (1, 5):
-            offset = (
-                (word >> 12 & 1) << 11 | (word >> 8 & 1) << 10 | (word >> 9 & 3) << 8 | (word >> 6 & 1) << 7
-                | (word >> 7 & 1) << 6 | (word >> 2 & 1) << 5 | (word >> 11 & 1) << 4 | (word >> 3 & 7) << 1
-            )  # fmt: skip
-            return pack(JUMP, 1 if function == 1 else 0, 0, 0, signed(offset, 12))
-        if function == 2:
-            return pack(ADD, target, 0, 0, six)
-        if function == 3 and target == 2:
-            offset = (word >> 12 & 1) << 9 | (word >> 3 & 3) << 7 | (word >> 5 & 1) << 6
-            offset |= (word >> 2 & 1) << 5 | (word >> 6 & 1) << 4
-            return pack(ADD, 2, 2, 0, signed(offset, 10)) if offset != 0 else TRAP
-        if function == 3:
-            return pack(ADD, target, 0, 0, six << 12) if six != 0 else TRAP
-        if function == 4:
-            kind = word >> 10 & 3
-            if kind == 0:
-                return pack(SHIFT_RIGHT, high, high, 0, second) if shift_is_short else LONE_TRAP
-            if kind == 1:
-                return pack(SHIFT_RIGHT_SIGNED, high, high, 0, second) if shift_is_short else LONE_TRAP
-            if kind == 2:
-                return pack(AND, high, high, 0, six)
-            operation = (SUBTRACT, XOR, OR, AND)[word >> 5 & 3]
-            return pack(operation, high, high, low, 0) if word >> 12 & 1 == 0 else LONE_TRAP
-        offset = (word >> 12 & 1) << 8 | (word >> 5 & 3) << 6 | (word >> 2 & 1) << 5
-        offset |= (word >> 10 & 3) << 3 | (word >> 3 & 3) << 1
-        return pack(EQUAL if function == 6 else NOT_EQUAL, 0, high, 0, signed(offset, 9))
-    if function == 0:
-        return pack(SHIFT_LEFT, target, target, 0, second) if shift_is_short else LONE_TRAP
-    if function == 2:
-        offset = (word >> 2 & 3) << 6 | (word >> 12 & 1) << 5 | (word >> 4 & 7) << 2
-        return pack(LOAD_WORD, target, 2, 0, offset) if target != 0 else TRAP
-    if function == 4:
-        links = word >> 12 & 1
-        if second != 0:
-            return pack(ADD, target, target if links else 0, second, 0)
-        if target != 0:
-            return pack(JUMP_REGISTER, links, target, 0, 0)
-        return EBREAK if links else TRAP
-    if function == 6:
-        return pack(STORE_WORD, 0, 2, second, (word >> 7 & 3) << 6 | (word >> 9 & 15) << 2)
-    return LONE_TRAP
-
-
-@compiled
 def decode_at(state: int, pc: int) -> int:
     """The entry of the instruction at ``pc``, whose page can be executed. Stores to its pages take the slow way."""
-    loads, stores = read_64(state + 8 * LOADS), read_64(state + 8 * STORES)
+    memory = read_64(state + 8 * ALL_LOADS)
     page = pc >> PAGE_BITS
-    write_64(stores + 8 * page, 0)
-    half = read_16(read_64(loads + 8 * page) + pc)
+    watch_stores(state, page)
+    half = read_16(read_64(memory + 8 * page) + pc)
     if half & 3 != 3:
         return decode_compressed(half)
     other = (pc + 2 & WORD) >> PAGE_BITS
-    if read_64(read_64(state + 8 * CODE) + 8 * other) == 0:
+    if read_64(read_64(state + 8 * ALL_CODE) + 8 * other) == 0:
         return FETCH_FAULT | WIDE
-    write_64(stores + 8 * other, 0)
-    return decode_wide(half | read_16(read_64(loads + 8 * other) + (pc + 2 & WORD)) << 16) | WIDE
+    watch_stores(state, other)
+    return decode_wide(half | read_16(read_64(memory + 8 * other) + (pc + 2 & WORD)) << 16) | WIDE
+
+
+@compiled
+def watch_stores(state: int, page: int) -> None:
+    """There is decoded code on the page."""
+    tables = read_64(state + 8 * STORE_TABLES)
+    for index in range(read_64(state + 8 * STORE_TABLE_COUNT)):
+        write_64(read_64(tables + 8 * index) + 8 * page, 0)
+
+
+@compiled
+def executable_end(state: int, pc: int) -> int:
+    """The first address from ``pc`` on that cannot be executed."""
+    spans = read_64(state + 8 * SPANS)
+    for index in range(read_64(state + 8 * SPAN_COUNT)):
+        if read_64(spans + 16 * index) <= pc < read_64(spans + 16 * index + 8):
+            return read_64(spans + 16 * index + 8)
+    return pc
+
+
+@compiled
+def instructions_before(pc: int, end: int, entries: int, most: int) -> int:
+    """How many instructions of the block at ``pc`` end at or before ``end``."""
+    count, address = 0, pc
+    while count < most:
+        address += 2 + (read_64(entries + 4 * (address & PAGE_MASK)) >> 20 & 2)
+        if address > end:
+            break
+        count += 1
+    return count
 
 
 @compiled
@@ -285,14 +185,13 @@ def decode_block(state: int, pc: int, entries: int) -> int:
 @compiled
 def store_to_code(state: int, address: int, size: int, value: int) -> bool:
     """A store to pages that code was decoded from; False if it is not one that can be done here."""
-    loads, code = read_64(state + 8 * LOADS), read_64(state + 8 * CODE)
-    page = address >> PAGE_BITS
-    if (address & PAGE_MASK) + size > PAGE or read_64(code + 8 * page) & WRITABLE == 0:
+    host, code = read_64(read_64(state + 8 * FREE) + 8 * (address >> PAGE_BITS)), read_64(state + 8 * ALL_CODE)
+    if (address & PAGE_MASK) + size > PAGE or host == 0:
         return False
-    store(STORE_BYTE + size // 2, read_64(loads + 8 * page) + address, value)
+    store(STORE_BYTE + size // 2, host + address, value)
     half = address - 2 & ~1
     while half < address + size:
-        entries = read_64(code + 8 * ((half & WORD) >> PAGE_BITS)) & ~WRITABLE
+        entries = read_64(code + 8 * ((half & WORD) >> PAGE_BITS))
         if entries != 0 and read_64(entries + 4 * (half & PAGE_MASK)) != 0:
             forget(state, address, address + size)
         half += 2
@@ -414,8 +313,12 @@ def begin_block(state: int, pc: int) -> int:
         return AT_STEP
     if read_64(state + 8 * DIRTY_HIGH) != 0:
         return AT_FORGET
-    entries = read_64(read_64(state + 8 * CODE) + 8 * (pc >> PAGE_BITS)) & ~WRITABLE
-    if entries == 0:
+    entries = read_64(read_64(state + 8 * CODE) + 8 * (pc >> PAGE_BITS))
+    part, end = entries & PART, 0
+    entries ^= part
+    if part:
+        end = executable_end(state, pc)
+    if entries == 0 or (part and end == pc):
         return AT_FETCH
     entry = read_64(entries + 4 * (pc & PAGE_MASK))
     if entry >> COUNT_SHIFT & COUNT_MASK == 0:
@@ -432,6 +335,10 @@ def begin_block(state: int, pc: int) -> int:
         return AT_REQUEST
     elif now >= read_64(clock + 8):
         return AT_DEADLINE
+    if part:
+        count = instructions_before(pc, end, entries, count)
+        if count == 0:
+            return AT_FETCH
     write_64(clock, now + count)
     write_64(state + 8 * INSTRUCTIONS, read_64(state + 8 * INSTRUCTIONS) + count)
     write_64(state + 8 * BLOCK_PC, pc)

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache, partial
+from functools import partial
 from types import ModuleType
+from typing import TypeVar
 
 import numpy as np
 
 from emu.clock import NOW
-from emu.cpu.halt import AccessFault, Halt, why_refused
+from emu.cpu.halt import AccessFault, Halt, refusal
+from emu.cpu.hook_state import PAGE_BITS as SMALL_PAGE_BITS
 from emu.cpu.hook_state import Right
+from emu.cpu.interpreter import operations
+from emu.cpu.interpreter.cache import compiled_loop
+from emu.cpu.interpreter.tables import CodeTable, DataTables
+from emu.cpu.protection import Protection
 from emu.cpu.riscv_engine import Trap
 from emu.device import Board, Device
 from emu.memory import PAGE, Memory
 
 WORD_MASK = 0xFFFF_FFFF
 PAGE_BITS = PAGE.bit_length() - 1
+KEPT_TABLES = 4
+"""Protections whose tables are kept."""
 
 
-@cache
-def _loop() -> ModuleType:
-    """The compiled loop. Importing it imports numba."""
-    from emu.cpu.interpreter import compiled
+Table = TypeVar("Table")
 
-    return compiled
+
+def _newest(tables: dict[Protection, Table]) -> dict[Protection, Table]:
+    """The tables without the oldest ones: firmware may set up its protection anew again and again."""
+    return dict(list(tables.items())[1 - KEPT_TABLES :])
 
 
 class _RefusedError(Exception):
@@ -51,44 +59,74 @@ class Interpreter:
 
     def __init__(self, board: Board, on_trap: Trap, loop: ModuleType | None = None) -> None:
         self._bus, self._clock, self._on_trap = board.bus, board.clock, on_trap
-        self._loop = loop = loop or _loop()
+        self._loop = loop = loop or compiled_loop()
         self.fault: AccessFault | None = None
         self._exits: frozenset[int] = frozenset()
         self._caught: BaseException | None = None
-        self._loads, self._stores, self._code = (np.zeros(loop.PAGES, np.int64) for _ in range(3))
-        self._entries = {m.base: np.zeros(m.size // 2, np.int64) for m in board.bus.memories if m.executable}
+        memories = board.bus.memories
+        self._entries = {m.base: np.zeros(m.size // 2, np.int64) for m in memories if m.executable}
+        self._code, self._data = self._new_code(None), DataTables(memories, None)
+        self._code_tables: dict[Protection, CodeTable] = {}
+        self._data_tables: dict[Protection, DataTables] = {}
+        self._protection: tuple[Protection | None, Protection | None] = None, None
         self._exit_list = np.zeros(1, np.int64)
         self._state = np.zeros(loop.SLOTS, np.int64)
         self._address = self._state.ctypes.data
-        for slot, table in (
-            (loop.CLOCK, board.clock.state),
-            (loop.LOADS, self._loads),
-            (loop.STORES, self._stores),
-            (loop.CODE, self._code),
-        ):
-            self._state[slot] = table.ctypes.data
-        for memory in board.bus.memories:
-            self._map(memory)
+        self._state[loop.CLOCK] = board.clock.state.ctypes.data
+        self._state[loop.ALL_LOADS], self._state[loop.ALL_CODE] = (
+            self._data.loads.ctypes.data,
+            self._code.code.ctypes.data,
+        )
+        self._choose_tables()
+        for memory in memories:
             memory.on_block.append(partial(self._blocked, memory))
 
     # Memory
 
-    def _pages(self, memory: Memory) -> slice:
-        return slice(memory.base >> PAGE_BITS, (memory.base + memory.size) >> PAGE_BITS)
+    def _new_code(self, protection: Protection | None) -> CodeTable:
+        def entries(memory: Memory) -> int | None:
+            found = self._entries.get(memory.base)
+            return None if found is None else found.ctypes.data
 
-    def _map(self, memory: Memory) -> None:
-        """Fill the tables. Stores to pages with decoded code are slow until `_forget`."""
-        pages, free = self._pages(memory), ~memory.blocked
-        self._loads[pages] = np.where(free, memory.data.ctypes.data - memory.base, 0)
-        if memory.writable:
-            self._stores[pages] = self._loads[pages]
-        entries = self._entries.get(memory.base)
-        if entries is not None:
-            first = entries.ctypes.data + np.arange(memory.size // PAGE) * (PAGE // 2 * entries.itemsize)
-            self._code[pages] = np.where(free, first + (self._loop.WRITABLE if memory.writable else 0), 0)
+        return CodeTable(self._bus.memories, entries, protection)
+
+    def protect(self, code: Protection | None, data: Protection | None) -> None:
+        """See `HartEngine.protect`."""
+        if (code, data) == self._protection:
+            return
+        self._protection = code, data
+        if code is not None and code not in self._code_tables:
+            self._code_tables = _newest(self._code_tables) | {code: self._new_code(code)}
+        if data is not None and data not in self._data_tables:
+            self._data_tables = _newest(self._data_tables) | {data: DataTables(self._bus.memories, data)}
+            for memory in self._bus.memories:
+                self._data_tables[data].watch(memory, self._data)
+        self._choose_tables()
+
+    def _choose_tables(self) -> None:
+        """Tell the loop which tables hold."""
+        loop, state = self._loop, self._state
+        code, data = self._protection
+        self._fetches = self._code if code is None else self._code_tables[code]
+        tables = self._data if data is None else self._data_tables[data]
+        self._all_data = [self._data, *self._data_tables.values()]
+        self._store_tables = np.array([table.stores.ctypes.data for table in self._all_data], np.int64)
+        state[loop.STORE_TABLES], state[loop.STORE_TABLE_COUNT] = self._store_tables.ctypes.data, len(self._all_data)
+        for slot, table in (
+            (loop.LOADS, tables.loads),
+            (loop.STORES, tables.stores),
+            (loop.FREE, tables.free),
+            (loop.CODE, self._fetches.code),
+        ):
+            state[slot] = table.ctypes.data
+        if code is not None:
+            state[loop.SPANS], state[loop.SPAN_COUNT] = code.code_slots[1:]
 
     def _blocked(self, memory: Memory) -> None:
-        self._map(memory)
+        for data in self._all_data:
+            data.map(memory)
+        for code in (self._code, *self._code_tables.values()):
+            code.map(memory)
         if memory.executable:
             self._dirty(memory.base, memory.base + memory.size)
 
@@ -111,13 +149,13 @@ class Interpreter:
             if entries is None or low >= high:
                 continue
             entries[(low - memory.base) // 2 : (high - memory.base) // 2] = 0
-            if memory.writable:
-                pages = slice(low >> PAGE_BITS, high >> PAGE_BITS)
-                self._stores[pages] = self._loads[pages]
+            pages = slice(low >> PAGE_BITS, high >> PAGE_BITS)
+            for data in self._all_data:
+                data.stores[pages] = data.free[pages]
 
     def invalidate(self, address: int, count: int) -> None:
         """See `HartEngine.invalidate`."""
-        if self._code[address >> PAGE_BITS : ((address + max(count, 1) - 1) >> PAGE_BITS) + 1].any():
+        if self._code.code[address >> PAGE_BITS : ((address + max(count, 1) - 1) >> PAGE_BITS) + 1].any():
             self._dirty(address, address + max(count, 1))
 
     # Running
@@ -193,17 +231,17 @@ class Interpreter:
         if reason == loop.AT_FORGET:
             self._forget()
             return None
-        if reason in (loop.AT_FETCH, loop.FETCH_FAULT):
+        if reason in (loop.AT_FETCH, operations.FETCH_FAULT):
             self._retract()
-            address = self.pc if reason == loop.AT_FETCH else self.pc + 2 & WORD_MASK
+            address = self.pc + 2 & WORD_MASK if reason == operations.FETCH_FAULT else self._forbidden()
             return self._refused(address, Right.EXECUTE)
-        if reason in (loop.TRAP, loop.LONE_TRAP, loop.TRANSLATION_FENCE, loop.CALL):
+        if reason in (operations.TRAP, operations.LONE_TRAP, operations.TRANSLATION_FENCE, operations.CALL):
             self._retract()
-            self._on_trap(self.pc, reason == loop.CALL)
+            self._on_trap(self.pc, reason == operations.CALL)
             return None
-        if reason in (loop.EBREAK, loop.WFI):
+        if reason in (operations.EBREAK, operations.WFI):
             self._retract()
-            return Halt.INVALID if reason == loop.EBREAK else Halt.SLEEP
+            return Halt.INVALID if reason == operations.EBREAK else Halt.SLEEP
         return {
             loop.AT_DEADLINE: Halt.DEADLINE,
             loop.AT_REQUEST: Halt.REQUEST,
@@ -216,8 +254,16 @@ class Interpreter:
         self.charge(-int(self._state[self._loop.REMAINING]))
         self._state[self._loop.REMAINING] = 0
 
+    def _forbidden(self) -> int:
+        """Address of the half of the instruction at the pc that cannot be fetched."""
+        pc, code = self.pc, self._protection[0]
+        if code is None or self._fetches.code[pc >> PAGE_BITS] == 0 or code.executable_end(pc) != pc + 2:
+            return pc
+        return pc + 2
+
     def _refused(self, address: int, access: Right) -> Halt:
-        self.fault = AccessFault(address, access, why_refused(self._bus, address, access))
+        code, data = self._protection
+        self.fault = refusal(self._bus, code if access is Right.EXECUTE else data, address, access)
         return Halt.FAULT
 
     # Loads and stores that are not plain memory
@@ -227,16 +273,16 @@ class Interpreter:
         loop, state = self._loop, self._state
         entry = int(state[loop.ENTRY])
         operation = entry & 63
-        address = (int(state[entry >> loop.FIRST_SHIFT & 31]) + (entry >> loop.IMMEDIATE_SHIFT)) & WORD_MASK
+        address = (int(state[entry >> operations.FIRST_SHIFT & 31]) + (entry >> operations.IMMEDIATE_SHIFT)) & WORD_MASK
         size = 1 << (operation & 3)
         try:
             if is_load:
                 value = self._load(address, size)
-                if operation in (loop.LOAD_BYTE, loop.LOAD_HALF) and value >> 8 * size - 1:
+                if operation in (operations.LOAD_BYTE, operations.LOAD_HALF) and value >> 8 * size - 1:
                     value |= WORD_MASK & -1 << 8 * size
-                self.write_x(entry >> loop.TARGET_SHIFT & 31, value)
+                self.write_x(entry >> operations.TARGET_SHIFT & 31, value)
             else:
-                self._store(address, size, int(state[entry >> loop.SECOND_SHIFT & 31]))
+                self._store(address, size, int(state[entry >> operations.SECOND_SHIFT & 31]))
         except _RefusedError as refused:
             self._retract()
             return self._refused(refused.address, refused.access)
@@ -248,7 +294,7 @@ class Interpreter:
         """Loads that are not aligned, where they are not plain memory, become two that are."""
         base, region = self._find(address, Right.READ)
         within = address % size
-        if within and (isinstance(region, Device) or address % PAGE + size > PAGE):
+        if within and (isinstance(region, Device) or address % PAGE + size > PAGE or self._in_part(address)):
             low = self._load(address - within, size)
             high = self._load((address - within + size) & WORD_MASK, size)
             return (low | high << 8 * size) >> 8 * within & (1 << 8 * size) - 1
@@ -263,7 +309,7 @@ class Interpreter:
     def _store(self, address: int, size: int, value: int) -> None:
         """Stores that are not aligned, where they are not plain memory, become stores of bytes."""
         base, region = self._find(address, Right.WRITE)
-        if address % size and (isinstance(region, Device) or address % PAGE + size > PAGE):
+        if address % size and (isinstance(region, Device) or address % PAGE + size > PAGE or self._in_part(address)):
             for index in range(size):
                 self._store((address + index) & WORD_MASK, 1, value >> 8 * index)
             return
@@ -287,7 +333,15 @@ class Interpreter:
             region.is_blocked(address - base, 1) or (access is Right.WRITE and not region.writable)
         ):
             raise _RefusedError(address, access)
+        protection = self._protection[1]
+        if protection is not None and not protection.allows(address, 1, access):
+            raise _RefusedError(address, access)
         return base, region
+
+    def _in_part(self, address: int) -> bool:
+        """Whether the address is in a part page, whose accesses are checked in aligned parts."""
+        protection = self._protection[1]
+        return protection is not None and bool(protection.pages[address >> SMALL_PAGE_BITS] & Right.PART)
 
     def _catch(self, error: Exception) -> None:
         """Keep the first exception of a device for the end of the block."""

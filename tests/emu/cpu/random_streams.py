@@ -30,6 +30,7 @@ POINTERS += (2**32 - 4, 0x0200_0000, 0x0200_4000, 0x0200_BFF8, 0x0C00_0000, 0x0C
 VALUES = (0, 1, 2, 5, 31, 0x7F, 0x80, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0x8000_0001, 0xFFFF_FFFE, 0xFFFF_FFFF)
 MAJORS = (0x03, 0x23, 0x13, 0x13, 0x13, 0x33, 0x33, 0x33, 0x33, 0x37, 0x17, 0x63, 0x63, 0x6F, 0x67, 0x0F, 0x73)
 CSRS = (0x300, 0x304, 0x305, 0x340, 0x341, 0x342, 0x343, 0x344, 0xB00, 0xB02, 0xC00, 0xC01, 0xC02, 0xC80, 0x301, 0xF14)
+CSRS += (0x300, 0x3A0, 0x3B0, 0x3B1)
 SPECIAL = (0x73, 0x0010_0073, 0x3020_0073, 0x1050_0073, 0x1200_0073, 0x0000_100F, 0x0FF0_000F)
 # csrrw t6, mscratch; csrr t6, mepc; addi t6, t6, 2; csrw mepc, t6; csrrw t6, mscratch; mret
 HANDLER_CODE = (0x340F_9FF3, 0x3410_2FF3, 0x002F_8F93, 0x341F_9073, 0x340F_9FF3, 0x3020_0073)
@@ -62,6 +63,21 @@ def instruction(source: random.Random) -> bytes:
     return struct.pack("<I", word)
 
 
+def protection(source: random.Random) -> tuple[list[int], list[int]]:
+    """Values of pmpaddr0..3 and pmpcfg0: regions of some bytes or pages around what the streams use."""
+    addresses, configurations = [], 0
+    for index in range(3):
+        place = source.choice((RAM, RAM, RAM, SCRATCH, SCRATCH, DATA, ROM, UART)) + source.randrange(0, 0x180, 4)
+        if source.random() < 0.3:
+            place &= -PAGE
+        addresses.append(place >> 2 | source.choice((0, 0, 1, 3, 7, 31, 0x1FF, 0x3FF)))
+        rights = source.choice((0, 1, 3, 4, 5, 7, 7))
+        matching = source.choice((0, 1, 2, 3, 3))
+        configurations |= (rights | matching << 3 | source.choice((0, 0, 0x80))) << 8 * index
+    # The last entry lets most streams go on behind their first instruction.
+    return [*addresses, 2**32 - 1], [configurations | source.choice((0x18, 0x1B, 0x1D, 0x1F, 0x1F, 0x1F)) << 24]
+
+
 class Streams:
     """Two machines that run one random stream after the other.
 
@@ -85,6 +101,9 @@ class Streams:
         registers = [source.choice((*POINTERS, *VALUES, source.getrandbits(32))) for _ in range(32)]
         registers[2] = SCRATCH
         timer, enable, status = source.choice((2**31, 20, 50, 90)), source.choice((0, 0x888)), source.choice((0, 8))
+        if source.random() < 0.5:
+            status |= source.choice((0, 0x2_0000, 0x2_1800))  # MPRV, and whose rights it takes
+        addresses, configurations = protection(source) if source.random() < 0.5 else ([], [])
         for machine in self.machines:
             for memory in machine.bus.memories:
                 memory.data[:] = 0
@@ -95,6 +114,10 @@ class Streams:
             core = machine.core
             for number, value in enumerate(registers):
                 core.write_register(f"x{number}", value)
+            for number, value in enumerate(addresses):
+                core.write_register(f"pmpaddr{number}", value)
+            for number, value in enumerate(configurations):
+                core.write_register(f"pmpcfg{number}", value)
             core.write_register("mtvec", HANDLER)
             core.write_register("mie", enable)
             core.write_register("mstatus", status)

@@ -114,6 +114,13 @@ PRELUDE = f"""
 8:  .word 0x20026, \\code
 .endm
 
+.macro open_memory              # U-mode may access everything
+    li t0, -1
+    csrw pmpaddr0, t0
+    li t0, 0x1f
+    csrw pmpcfg0, t0
+.endm
+
 .section .text
 .option norelax
 .globl _start

@@ -267,10 +267,7 @@
     csrw mtvec, t0
 
     # U-mode
-    li t0, -1
-    csrw pmpaddr0, t0
-    li t0, 0x1f
-    csrw pmpcfg0, t0
+    open_memory
 .macro user title, instruction:vararg
     name "\title"
     la s11, 7f

@@ -232,6 +232,7 @@ def test_user_counters_follow_mcounteren_and_time_is_mtime(program: Program) -> 
     machine = program("""
         la t0, handler
         csrw mtvec, t0
+        open_memory
         csrwi mcounteren, 2             # time only
         la t0, 1f
         csrw mepc, t0
