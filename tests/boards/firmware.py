@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import ziglang
 
+from emu.cpu import ENGINES
 from emu.machines import machine_map
 from sdk.loader import load_elf
 from sdk.runner import Outcome, Runner
@@ -102,9 +103,9 @@ def build(folder: Path, machine: str, program: str, *defines: str, compiler: str
     return elf
 
 
-def run_here(elf: Path, machine: str, uart_input: bytes = b"") -> tuple[str, int | None]:
+def run_here(elf: Path, machine: str, uart_input: bytes = b"", engine: str = ENGINES[0]) -> tuple[str, int | None]:
     """What the program prints on our machine, and its exit code."""
-    runner = Runner(load_elf(elf), machine_map(machine), uart_input=uart_input)
+    runner = Runner(load_elf(elf), machine_map(machine), uart_input=uart_input, engine=engine)
     result = runner.run(MAX_CYCLES)
     assert result.outcome is Outcome.EXIT, (result.outcome, result.uart, result.faults)
     return result.uart.decode(), result.exit_code

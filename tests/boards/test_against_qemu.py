@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from emu.cpu import ENGINES
 from tests.boards.firmware import build, run_here, run_on_qemu
 
 MPS2 = ("mps2-an385", "mps2-an386", "mps2-an500")
@@ -45,6 +46,15 @@ def test_virt(tmp_path: Path, finish: str, code: int, compiler: str) -> None:
     printed, expected = run_on_qemu(elf, "virt")
     assert expected == code
     assert run_here(elf, "virt") == (printed, expected)
+
+
+@pytest.mark.parametrize("compiler", ["zig", "gcc"])
+def test_memory_protection_on_virt(tmp_path: Path, compiler: str) -> None:
+    elf = build(tmp_path, "virt", "virt_pmp.c", compiler=compiler)
+    printed, code = run_on_qemu(elf, "virt")
+    assert printed.count("\n") > 150
+    for engine in ENGINES:
+        assert run_here(elf, "virt", engine=engine) == (printed, code)
 
 
 def test_received_bytes_interrupt_through_the_plic(tmp_path: Path) -> None:

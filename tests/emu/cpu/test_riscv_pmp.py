@@ -176,6 +176,7 @@ CODE = entry(8, RAM, 0x1000, READ | EXECUTE)
         (CODE, "li a0, RAM + 0x800\n lw a1, 0(a0)", (CALL_FROM_USER, 0)),
         (CODE, "li a0, RAM + 0x800\n sw a1, 0(a0)", (STORE, RAM + 0x800)),
         (CODE, "li a0, RAM + 0x1000\n lw a1, 0(a0)", (LOAD, RAM + 0x1000)),
+        (CODE, "li a0, RAM + 0xffe\n lw a1, 0(a0)", (LOAD, RAM + 0x1000)),
         (CODE, "li a0, UART\n lb a1, 5(a0)", (LOAD, 0x1000_0005)),
         (CODE + entry(1, RAM + 0x808, 8, 0), "li a0, RAM + 0x804\n lw a1, 0(a0)", (CALL_FROM_USER, 0)),
         (CODE + entry(1, RAM + 0x808, 8, 0), "li a0, RAM + 0x808\n lb a1, 7(a0)", (LOAD, RAM + 0x80F)),
