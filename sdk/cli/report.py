@@ -19,6 +19,7 @@ STDOUT = Path("-")
 REPORTS = {
     "chip": Subcommand("sdk.cli.report_chip", "efficiency, density, body bias, always-on camera"),
     "vgg16": Subcommand("sdk.cli.report_network", "a VGG16-style network, layer after layer, from firmware"),
+    "network": Subcommand("sdk.cli.report_any_network", "any network, from its network.toml"),
     "yolo2-tiny": Subcommand("sdk.cli.report_network", "a tiny-YOLO2-style network, likewise"),
 }
 EXAMPLES = """\

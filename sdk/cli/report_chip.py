@@ -69,7 +69,7 @@ def _run_vgg16() -> NetworkFigures:
 
     from sdk import paths
     from sdk.networks.measure import run_network
-    from sdk.networks.network import load_network
+    from sdk.networks.network_file import load_network
     from sdk.networks.plan import plan_network
     from sdk.report.network import network_figures
 

@@ -46,19 +46,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Runs the network; returns 1 if an output is wrong."""
+    from sdk import paths
+
+    return report(args, paths.examples() / FOLDERS[args.report])
+
+
+def report(args: argparse.Namespace, path: Path) -> int:
+    """Runs the network of that file or folder; returns 1 if an output is wrong."""
     from rich.console import Console
 
-    from sdk import paths
     from sdk.networks.measure import run_network
-    from sdk.networks.network import load_network
+    from sdk.networks.network_file import load_network
     from sdk.networks.plan import plan_network
     from sdk.report.network import network_figures
     from sdk.report.network_picture import draw
     from sdk.report.network_table import print_report
 
-    folder = paths.examples() / FOLDERS[args.report]
-    plan = plan_network(load_network(folder), args.clusters)
-    project = args.output / f"{args.report}-{args.clusters}"
+    folder = path if path.is_dir() else path.parent
+    plan = plan_network(load_network(path), args.clusters)
+    project = args.output / f"{plan.network.name}-{args.clusters}"
     messages = Console(stderr=True, highlight=False)
     with messages.status(f"building and running {plan.network.title}"):
         run = run_network(plan, project, args.machine, args.timing)

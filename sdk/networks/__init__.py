@@ -2,12 +2,21 @@
 
 | module | what |
 |---|---|
-| `network` | layers and tensors as data, read from ``network.toml`` |
-| `mapping` | stripes, chain, parallel; kernel rounds; the published rule; the search for the best mapping |
-| `plan` | which cluster does what |
+| `layers` | kinds of layers and their shapes, as data |
+| `workload` | a layer with the shapes that it meets, and the rules for them |
+| `network` | layers in their order, the tensors between them |
+| `network_file` | a network from ``network.toml`` |
+| `lookup` | look-up tables of functions that have a name |
+| `mapping` | how a layer lies on the tiles |
+| `kernel_sizes` | what passes the kernel port, compressed or not |
+| `tasks` | which cluster does what in a layer |
+| `cost` | what a layer takes by the published rule |
+| `search` | the best mapping of a layer |
+| `plan` | a whole network on some clusters |
 | `parameters` | seeded kernels and calibrated activation tables |
 | `reference` | the network in plain 64-bit integers |
-| `program` | accelerator programs as text |
+| `names` | C arrays |
+| `layer_program`, `program` | accelerator programs as text |
 | `firmware` | the project: programs, weights, C main |
 | `measured` | the counters that programs keep |
 | `measure` | build, run, gather the counters, compare the outputs |

@@ -9,20 +9,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from asm.rules import ElementFormat
+from sdk.networks.layer_program import RoundOffsets
+from sdk.networks.lookup import table_bytes
 from sdk.networks.measured import SYMBOL
-from sdk.networks.network import Layer
-from sdk.networks.parameters import Parameters
-from sdk.networks.plan import LayerPlan, Plan
-from sdk.networks.program import (
-    cluster_program,
+from sdk.networks.names import (
     features_symbol,
     input_symbol,
     kernels_symbol,
+    lookup_symbol,
     program_name,
+    psums_symbol,
     table_symbol,
 )
+from sdk.networks.parameters import Parameters
+from sdk.networks.plan import Plan
+from sdk.networks.program import cluster_program
+from sdk.networks.reference import Integers
+from sdk.networks.tasks import LayerPlan
 from sdk.project import FILE_NAME
-from sdk.tensors import pack_kernels, pack_requant, pack_tensor
+from sdk.tensors import compress_kernels, pack_kernels, pack_requant, pack_tensor
 
 MAIN = """\
 /* Runs the {title} on {clusters} cluster{plural}, layer after layer. Written by sdk/networks/firmware.py. */
@@ -88,15 +94,18 @@ def write_firmware(plan: Plan, parameters: Parameters, folder: Path) -> NetworkF
         OSError: a file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    offsets: dict[str, list[int]] = {}
+    offsets: dict[str, RoundOffsets] = {}
     tensors = []
     for layer_plan in plan.layers:
         layer = layer_plan.workload.layer
-        packed, offsets[layer.name] = _pack_rounds(layer_plan, parameters)
-        tensors += [
-            _write_tensor(folder, kernels_symbol(layer), packed),
-            _write_tensor(folder, table_symbol(layer), pack_requant(parameters.tables[layer.name], layer.name)),
-        ]
+        table = pack_requant(parameters.tables[layer.name], layer.name)
+        tensors.append(_write_tensor(folder, table_symbol(layer), table))
+        offsets[layer.name] = []
+        if not layer.kind.elementwise:
+            packed, offsets[layer.name] = _pack_rounds(layer_plan, parameters.kernels[layer.name])
+            tensors.append(_write_tensor(folder, kernels_symbol(layer), packed))
+        if layer.lookup:
+            tensors.append(_write_tensor(folder, lookup_symbol(layer), table_bytes(layer.lookup)))
     programs = []
     for cluster in range(plan.clusters):
         path = folder / f"cluster{cluster}.imn"
@@ -110,14 +119,18 @@ def write_firmware(plan: Plan, parameters: Parameters, folder: Path) -> NetworkF
     return NetworkFirmware(folder, image.tobytes())
 
 
-def _pack_rounds(plan: LayerPlan, parameters: Parameters) -> tuple[bytes, list[int]]:
-    """The kernels of all rounds, one behind the other, and where each begins."""
-    layer: Layer = plan.workload.layer
-    weights = parameters.kernels[layer.name]
-    packed, offsets = b"", []
-    for share in plan.mapping.shares(plan.workload):
-        offsets.append(len(packed))
-        packed += pack_kernels(weights[share.start : share.stop], layer.weights, plan.mapping.chain, layer.name)
+def _pack_rounds(plan: LayerPlan, weights: Integers) -> tuple[bytes, RoundOffsets]:
+    """The kernels of all rounds and parts, one behind the other, and where each begins."""
+    layer, mapping = plan.workload.layer, plan.mapping
+    pack = compress_kernels if mapping.compressed else pack_kernels
+    packed: bytes = b""
+    offsets: RoundOffsets = []
+    for share in mapping.shares(plan.workload):
+        offsets.append([])
+        for channels in mapping.channel_parts(plan.workload):
+            offsets[-1].append(len(packed))
+            part = weights[share.start : share.stop, :, :, channels.start : channels.stop]
+            packed += pack(part, layer.weights, mapping.chain, layer.name)
     return packed, offsets
 
 
@@ -139,6 +152,9 @@ def _main(plan: Plan) -> str:
         f"IMNPU_SYSMEM uint8_t {features_symbol(name)}[{shape.memory_bytes}];"
         for name, shape in network.tensors().items()
     ]
+    for cluster in range(plan.clusters):
+        size = max((_psum_bytes(layer, cluster) for layer in plan.layers), default=0)
+        arrays += [f"IMNPU_SYSMEM uint8_t {psums_symbol(cluster)}[{size}];"] if size else []
     names = [program_name(network, cluster) for cluster in range(plan.clusters)]
     return MAIN.format(
         title=network.title,
@@ -150,3 +166,12 @@ def _main(plan: Plan) -> str:
         programs="\n".join(f"        {{{name}, sizeof {name}}}," for name in names),
         input=input_symbol(),
     )
+
+
+def _psum_bytes(plan: LayerPlan, cluster: int) -> int:
+    """Memory that a cluster needs for the psums between the parts of its kernels."""
+    if plan.mapping.parts == 1:
+        return 0
+    workload, word = plan.workload, ElementFormat.s32.bits // 8
+    sizes = (workload.rows_before_pooling(task.rows) * len(task.kernels) for task in plan.tasks[cluster])
+    return max(sizes, default=0) * workload.width * word

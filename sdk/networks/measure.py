@@ -12,10 +12,10 @@ from sdk.build import BuildOptions, build
 from sdk.loader import load_elf
 from sdk.networks.firmware import write_firmware
 from sdk.networks.measured import SYMBOL, Measured, counted_offset, layer_counters
+from sdk.networks.names import features_symbol
 from sdk.networks.network import INPUT
 from sdk.networks.parameters import Parameters, make_parameters
 from sdk.networks.plan import Plan
-from sdk.networks.program import features_symbol
 from sdk.project import open_project
 from sdk.runner import Runner, RunResult
 from sdk.tensors import unpack_tensor

@@ -15,6 +15,7 @@ class Measured:
 
     load_cycles: int
     work_cycles: int
+    copy_cycles: int
     control_cycles: int
     tile_cycles: int
     kernel_words: int

@@ -13,8 +13,10 @@ import numpy as np
 
 from asm.rules import ElementFormat
 from sdk.networks import reference
-from sdk.networks.network import INPUT, Layer, Network, TensorShape, Workload
+from sdk.networks.layers import Layer, TensorShape
+from sdk.networks.network import INPUT, Network
 from sdk.networks.reference import Integers, Words
+from sdk.networks.workload import Workload
 
 SHIFT = 24
 """Shift of every table entry; multipliers have about as many bits as psums leave them."""
@@ -41,22 +43,46 @@ class Parameters:
     expected: dict[str, Words]
 
 
-def make_parameters(network: Network) -> Parameters:
-    """Kernels, tables and input of a network; depends on its seed and shapes alone."""
+@dataclass(frozen=True)
+class Draw:
+    """The random numbers of a network, before anything is computed with them.
+
+    Attributes:
+        image, kernels: see `Parameters`.
+        percents: by layer, what the multiplier of each kernel is of the calibrated one.
+    """
+
+    image: Integers
+    kernels: dict[str, Integers]
+    percents: dict[str, Integers]
+
+
+def draw(network: Network) -> Draw:
+    """The random numbers of a network; they depend on its seed and shapes alone."""
     generator = np.random.default_rng(network.seed)
-    image = _random_input(network.input, generator)
-    kernels: dict[str, Integers] = {}
-    tables: dict[str, Integers] = {}
-    tensors: dict[str, Words] = {INPUT: image.astype(np.int64)}
+    drawn = Draw(_random_input(network.input, generator), {}, {})
     for workload in network.workloads():
-        layer = workload.layer
-        weights = kernels[layer.name] = _random_kernels(workload, generator)
-        sums = reference.convolve(tensors[layer.source], weights, layer.stride, layer.padding)
-        table = tables[layer.name] = _calibrated(layer, sums, generator)
+        name = workload.layer.name
+        if not workload.layer.kind.elementwise:
+            drawn.kernels[name] = _random_kernels(workload, generator)
+        drawn.percents[name] = generator.integers(*JITTER, workload.kernels, endpoint=True)
+    return drawn
+
+
+def make_parameters(network: Network) -> Parameters:
+    """Kernels, tables and input of a network, and what comes out."""
+    drawn = draw(network)
+    tables: dict[str, Integers] = {}
+    tensors: dict[str, Words] = {INPUT: drawn.image.astype(np.int64)}
+    for layer in network.layers:
+        operand = tensors[layer.operand] if layer.kind.elementwise else None
+        kernels = drawn.kernels.get(layer.name, np.zeros(0, np.int64))
+        sums = reference.psums(layer, tensors[layer.source], operand, kernels)
+        table = tables[layer.name] = _calibrated(layer, sums, drawn.percents[layer.name])
         made = reference.results(layer, sums, table)
         before = tensors.get(layer.tensor)
         tensors[layer.tensor] = made if before is None else np.concatenate([before, made], axis=2)
-    return Parameters(image, kernels, tables, tensors)
+    return Parameters(drawn.image, drawn.kernels, tables, tensors)
 
 
 def _random_input(shape: TensorShape, generator: np.random.Generator) -> Integers:
@@ -79,7 +105,7 @@ def _holds(element: ElementFormat, value: int) -> bool:
 def _random_kernels(workload: Workload, generator: np.random.Generator) -> Integers:
     """Random weights, half of them 0; `s1` has no 0."""
     layer = workload.layer
-    size = (layer.kernels, layer.size, layer.size, workload.input.channels)
+    size = (workload.kernels, *layer.size, workload.kernel_channels)
     weights = _random_elements(layer.weights, size, generator, zero=False)
     if layer.weights is not ElementFormat.s1:
         flat = weights.reshape(-1)
@@ -87,13 +113,17 @@ def _random_kernels(workload: Workload, generator: np.random.Generator) -> Integ
     return weights
 
 
-def _calibrated(layer: Layer, sums: Words, generator: np.random.Generator) -> Integers:
-    """A table that spreads psums, (height, width, kernels), over the output's format, kernel by kernel."""
-    element, flat = layer.output, sums.reshape(-1, layer.kernels)
-    table = np.zeros((layer.kernels, 4), np.int64)
-    percents = generator.integers(*JITTER, layer.kernels, endpoint=True)
+def _calibrated(layer: Layer, sums: Words, percents: Integers) -> Integers:
+    """A table that spreads psums, (height, width, kernels), over the output's format, kernel by kernel.
+
+    With a look-up table they are spread over its indices instead.
+    """
+    element = ElementFormat.s8 if layer.lookup else layer.output
+    kernels = sums.shape[2]
+    flat = sums.reshape(-1, kernels)
+    table = np.zeros((kernels, 4), np.int64)
     span = element.high - max(element.low, 0) if layer.relu else element.high - element.low
-    for kernel in range(layer.kernels):
+    for kernel in range(kernels):
         column = flat[:, kernel]
         mean = int(column.sum()) // len(column)
         deviation = isqrt(int(((column - mean) ** 2).sum()) // len(column)) + 1

@@ -21,16 +21,17 @@ from typing import Any
 
 from emu.npu.energy import ACTIVATION_BYTE_FJ, ARRAY_FJ, KERNEL_WORD_FJ, OVERHEAD_FJ, leakage
 from emu.npu.power import PowerState
-from sdk.networks.mapping import RuleCycles, published_rule
+from sdk.networks.cost import RuleCycles, layer_rule
 from sdk.networks.measure import NetworkRun
 from sdk.networks.measured import Measured
-from sdk.networks.plan import LayerPlan
+from sdk.networks.tasks import LayerPlan
 
 PUBLISHED_FILE = "published.toml"
 FEMTO_PER_NANO, PICO_PER_NANO, NANO = 1e6, 1e3, 1e-9
 TERA = 1e12
 OPERATIONS_PER_MAC = 2
 STRICT = "strict"
+RULE_PARTS = ("load", "work", "copy", "stall", "total")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class LayerTime:
 
     Attributes:
         control: set-up and control instructions, where the timing model counts them.
+        copy: of sums and products.
     """
 
     load: Fraction
@@ -58,6 +60,7 @@ class LayerTime:
     stall_output: Fraction
     stall_port: Fraction
     control: Fraction = Fraction()
+    copy: Fraction = Fraction()
 
     @property
     def stalls(self) -> Fraction:
@@ -67,7 +70,7 @@ class LayerTime:
     @property
     def total(self) -> Fraction:
         """All cycles."""
-        return self.load + self.work + self.stalls + self.control
+        return self.load + self.work + self.copy + self.stalls + self.control
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class LayerFigures:
     @property
     def rule(self) -> RuleCycles:
         """What the published rule says."""
-        return published_rule(self.plan.workload, self.plan.mapping, len(self.plan.tasks))
+        return layer_rule(self.plan)
 
     @property
     def beyond_rule(self) -> LayerTime:
@@ -123,6 +126,7 @@ class LayerFigures:
             time.stall_output,
             time.stall_port,
             time.control,
+            time.copy - rule.copy,
         )
 
     @property
@@ -146,21 +150,23 @@ class LayerFigures:
             "energy_parts_nj": {
                 name: round(getattr(self.energy, name), 3) for name in LayerEnergy.__dataclass_fields__
             },
-            "rule_cycles": {name: float(getattr(self.rule, name)) for name in ("load", "work", "stall", "total")},
+            "rule_cycles": {name: float(getattr(self.rule, name)) for name in RULE_PARTS},
             "beyond_rule_cycles": {
                 **{name: float(getattr(self.beyond_rule, name)) for name in LayerTime.__dataclass_fields__},
                 "total": float(self.beyond_rule.total),
             },
             "load_cycles": rounded(self.time.load),
             "work_cycles": rounded(self.time.work),
+            "copy_cycles": rounded(self.time.copy),
             "stall_input_cycles": rounded(self.time.stall_input),
             "stall_output_cycles": rounded(self.time.stall_output),
             "stall_port_cycles": rounded(self.time.stall_port),
             "control_cycles": rounded(self.slowest.control),
             "slowest_cluster_cycles": self.slowest_without_control,
             "input": [source.channels, source.height, source.width],
-            "kernels": layer.kernels,
-            "kernel_hw": layer.size,
+            "kind": layer.kind.value,
+            "kernels": workload.kernels,
+            "kernel_hw": layer.size[0] if layer.size[0] == layer.size[1] else list(layer.size),
             "weight_bits": layer.weights.bits,
             "feature_bits": source.format.bits,
             "kernel_bits": workload.kernel_bits,
@@ -170,6 +176,10 @@ class LayerFigures:
             "stripes": mapping.stripes,
             "chain": mapping.chain,
             "parallel": mapping.parallel,
+            "parts": mapping.parts,
+            "overlap": mapping.overlap,
+            "compressed": mapping.compressed,
+            "broadcast": mapping.broadcast,
             "kernel_rounds": self.plan.rounds,
             "clusters": self.plan.clusters,
             "wrong_elements": self.wrong,
@@ -282,8 +292,14 @@ def _shared(group: list[Measured]) -> LayerTime:
     def average(name: str) -> Fraction:
         return Fraction(sum(getattr(one, name) for one in group), len(group))
 
-    stalls = (average(f"stall_{cause}_cycles") for cause in ("input", "output", "port"))
-    return LayerTime(_load(group), average("work_cycles"), *stalls)
+    return LayerTime(
+        load=_load(group),
+        work=average("work_cycles"),
+        stall_input=average("stall_input_cycles"),
+        stall_output=average("stall_output_cycles"),
+        stall_port=average("stall_port_cycles"),
+        copy=average("copy_cycles"),
+    )
 
 
 def _slowest(group: list[Measured]) -> LayerTime:
@@ -295,7 +311,8 @@ def _slowest(group: list[Measured]) -> LayerTime:
 def _alone(one: Measured, load: Fraction) -> LayerTime:
     """One cluster; ``load``: of its group's kernels."""
     counted = (one.work_cycles, one.stall_input_cycles, one.stall_output_cycles, one.stall_port_cycles)
-    return LayerTime(load, *(Fraction(cycles) for cycles in (*counted, one.control_cycles)))
+    cycles = (*counted, one.control_cycles, one.copy_cycles)
+    return LayerTime(load, *(Fraction(part) for part in cycles))
 
 
 def _total(time: LayerTime) -> Fraction:

@@ -14,8 +14,11 @@ from emu.npu.energy import Energy, leakage, work_energy
 from emu.npu.power import PowerState
 from emu.npu.timing import Cost
 from sdk import paths
-from sdk.networks.mapping import mapping_of, published_cycles
-from sdk.networks.network import Network, Workload, load_network
+from sdk.networks.cost import published_cycles
+from sdk.networks.network import Network
+from sdk.networks.network_file import load_network
+from sdk.networks.search import mapping_of
+from sdk.networks.workload import Workload
 
 HERTZ_PER_KHZ = 1000
 OPERATIONS_PER_MAC = 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from rich import box
@@ -16,6 +16,12 @@ EXPLANATION = [
     "work beyond the rule: rows of tiles that are filled in part, rows that clusters cannot share evenly;",
     "load: padding of slices; input: tables, and a stream that the rule knows already (negative: work hides it)",
 ]
+
+TECHNIQUES = {
+    "compressed": "compressed kernels",
+    "overlap": "loads that overlap with work",
+    "broadcast": "features broadcast to several clusters",
+}
 
 
 def print_report(figures: NetworkFigures, console: Console) -> None:
@@ -55,8 +61,8 @@ def _mapping_table(figures: NetworkFigures) -> Table:
         table.add_row(
             layer.name,
             f"{source.channels}x{source.height}x{source.width}",
-            str(layer.kernels),
-            f"{layer.size}x{layer.size}",
+            str(workload.kernels),
+            layer.kind.value if layer.kind.elementwise else f"{layer.size[0]}x{layer.size[1]}",
             f"{layer.weights.bits}/{source.format.bits}",
             str(workload.kernel_bits),
             f"{-(-workload.weight_bits // 8)}",
@@ -102,8 +108,13 @@ def _cycles_table(figures: NetworkFigures) -> Table:
 
 def _parts(figures: NetworkFigures) -> tuple[str, ...]:
     """Causes of cycles that make up a layer's time."""
-    parts = ("load", "work", "stalls")
+    parts = ("load", "work", "copy", "stalls") if _copies(figures) else ("load", "work", "stalls")
     return (*parts, "control") if figures.run.timing == STRICT else parts
+
+
+def _copies(figures: NetworkFigures) -> bool:
+    """Whether there are sums or products."""
+    return any(row.plan.workload.layer.kind.elementwise for row in figures.layers)
 
 
 def _sum(parts: Iterable[Fraction]) -> Fraction:
@@ -127,6 +138,7 @@ def _notes(figures: NetworkFigures) -> list[str]:
         f"{figures.tops_per_watt(counted=True):.2f} TOPS/W with the input of every kernel round, as clusters count it",
         "all outputs equal the integer reference" if figures.run.exact else _wrong(figures),
     ]
+    lines += _techniques(figures)
     if figures.run.timing == STRICT:
         lines += EXPLANATION
     uneven = [row for row in figures.layers if row.slowest_without_control > row.cycles + 1]
@@ -137,11 +149,24 @@ def _notes(figures: NetworkFigures) -> list[str]:
     return lines
 
 
+def _techniques(figures: NetworkFigures) -> Iterator[str]:
+    """Which layers use more than the published tables do."""
+    for technique, text in TECHNIQUES.items():
+        names = [row.plan.workload.layer.name for row in figures.layers if getattr(row.plan.mapping, technique)]
+        if names:
+            yield f"{text}: {', '.join(names)}"
+    parts = [row for row in figures.layers if row.plan.mapping.parts > 1]
+    if parts:
+        counts = (f"{row.plan.workload.layer.name} {row.plan.mapping.parts}" for row in parts)
+        yield f"parts of a kernel, one after the other: {', '.join(counts)}"
+
+
 def _difference_table(figures: NetworkFigures) -> Table:
     """Why strict timing takes longer than the published rule, layer by layer and cause by cause."""
-    causes = ("load", "work", "stall_input", "stall_output", "stall_port", "control")
-    titles = ("load", "work", "input\nstall", "output\nstall", "port\nstall", "control")
-    table = _table("beyond the published rule", "rule", *titles, "sum", "cycles")
+    titles = {"load": "load", "work": "work", "copy": "copy"} if _copies(figures) else {"load": "load", "work": "work"}
+    titles |= {f"stall_{cause}": f"{cause}\nstall" for cause in ("input", "output", "port")}
+    causes = (*titles, "control")
+    table = _table("beyond the published rule", "rule", *titles.values(), "control", "sum", "cycles")
     for row in figures.layers:
         more = row.beyond_rule
         table.add_row(

@@ -26,7 +26,7 @@ from sdk import paths
 from sdk.build import BuildOptions, build
 from sdk.loader import load_elf
 from sdk.networks.firmware import write_firmware
-from sdk.networks.network import load_network
+from sdk.networks.network_file import load_network
 from sdk.networks.parameters import make_parameters
 from sdk.networks.plan import plan_network
 from sdk.project import open_project

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sdk import paths
 from sdk.cli.main import USAGE, main
 
 
@@ -22,6 +23,30 @@ def test_a_network_with_json_and_picture(tmp_path: Path, capsys: pytest.CaptureF
     assert f" {figures['total_cycles']} " in text
     assert "(published 4776)" in text
     assert picture.read_text().startswith("<svg")
+
+
+def test_any_network_from_its_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = tmp_path / "residual.json"
+    outputs = ["--output", str(tmp_path / "firmware"), "--json", str(report)]
+    file = paths.examples() / "residual" / "network.toml"
+    assert main(["report", "network", str(file), "--clusters", "3", *outputs]) == 0
+    figures = json.loads(report.read_text())
+    assert figures["exact"] is True
+    kinds = {row["kind"] for row in figures["layers"]}
+    assert kinds == {"convolution", "depthwise", "dense", "sum", "product"}
+    for row in figures["layers"]:
+        if row["kind"] == "sum":
+            assert row["cycles"] == row["copy_cycles"] > 0
+    text = capsys.readouterr().out
+    assert "small residual network: 3 clusters" in text
+    compressed = [row["name"] for row in figures["layers"] if row["compressed"]]
+    assert compressed
+    assert f"compressed kernels: {', '.join(compressed)}\n" in text
+
+
+def test_a_network_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "network", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith(f"imnpu: {tmp_path}/network.toml cannot be read: No such file")
 
 
 def test_json_alone_goes_to_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

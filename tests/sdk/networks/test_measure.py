@@ -9,9 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sdk.networks.mapping import published_cycles
+from sdk.networks.cost import layer_rule
+from sdk.networks.layers import NetworkError
 from sdk.networks.measure import NetworkRun, NetworkRunError, run_network
-from sdk.networks.network import Network, NetworkError, network_of
+from sdk.networks.network import Network
+from sdk.networks.network_file import network_of
 from sdk.networks.plan import plan_network
 from sdk.toolchain import ToolchainError
 
@@ -64,7 +66,7 @@ def check(network: Network, clusters: int, timing: str) -> None:
     assert made.exact, made.wrong
     for layer, counted in zip(made.plan.layers, made.counted, strict=True):
         cycles = counted[0].load_cycles + counted[0].work_cycles + counted[0].stall_cycles
-        rule = published_cycles(layer.workload, layer.mapping, clusters)
+        rule = layer_rule(layer).total
         if timing == "strict":
             slowest = max(one.load_cycles + one.work_cycles + one.stall_cycles for one in counted)
             assert slowest + 1 >= rule
@@ -106,7 +108,7 @@ def test_several_rounds_write_their_channels_side_by_side(tmp_path: Path, cluste
     first = {"name": "A", "kernels": 100, "size": 3, "padding": 1, "pool": 2}
     layers = [first, *halves, {"name": "C", "kernels": 10, "size": 2, "output": "s8", "relu": False}]
     start = {"height": 13, "width": 11, "channels": 20}
-    network = network_of({"name": "rounds", "input": start, "layers": layers}, "rounds")
+    network = network_of({"name": "rounds", "search": "published", "input": start, "layers": layers}, "rounds")
     made = run(network, clusters, tmp_path)
     assert [layer.rounds for layer in made.plan.layers] == [2, 2, 2, 1]
     assert made.exact, made.wrong

@@ -9,7 +9,8 @@ import pytest
 
 from asm.rules import ElementFormat
 from sdk import paths
-from sdk.networks.network import NetworkError, load_network, network_of
+from sdk.networks.layers import NetworkError
+from sdk.networks.network_file import load_network, network_of
 
 
 def table(*layers: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def test_shapes_follow_from_layer_to_layer() -> None:
         ([{**LAYER, "source": "B"}], "small: layer A: no layer before it writes B; known: input"),
         (
             [{**LAYER, "size": 10}],
-            "small: layer A: a kernel of 10 x 10 does not fit into its input of 9 x 7, padding 0",
+            "small: layer A: a kernel of 10 x 10 does not fit into its input of 9 x 7, 9 x 7 with padding",
         ),
         ([{**LAYER, "kernels": 0}], "small: layer A: kernels must be at least 1, not 0"),
         ([{**LAYER, "weights": "s32"}], "small: layer A: weights must be one of "),
@@ -52,6 +53,54 @@ def test_shapes_follow_from_layer_to_layer() -> None:
         ([{**LAYER, "relu": 1}], "file: layers[0]: relu must be of type bool, not 1"),
         ([{"name": "A", "size": 1}], "file: layers[0]: kernels is missing"),
         ([{**LAYER, "output": "s5"}], "file: layers[0]: output must be one of u1, s1, u2"),
+        (
+            [{**LAYER, "kind": "deconvolution"}],
+            "file: layers[0]: kind must be one of convolution, depthwise",
+        ),
+        (
+            [{**LAYER, "kind": "depthwise"}],
+            "file: layers[0]: a depthwise layer has no kernels, leave it out",
+        ),
+        ([{"name": "A", "kind": "sum"}], "file: layers[0]: operand is missing"),
+        ([{**LAYER, "size": [1, 2, 3]}], "file: layers[0]: size must be a whole number, or a list of 2, not [1, 2, 3]"),
+        (
+            [{**LAYER, "padding": [1, 2, 3]}],
+            "file: layers[0]: padding must be a whole number, or a list of 2 or 4",
+        ),
+        ([{**LAYER, "stride": 16}], "small: layer A: stride must be at most 15, not 16"),
+        ([{**LAYER, "size": [1, 300]}], "small: layer A: size must be at most 255, not 300"),
+        ([{**LAYER, "pool": [2, 16]}], "small: layer A: pool must be at most 15, not 16"),
+        ([{**LAYER, "pooling": "median"}], "file: layers[0]: pooling must be one of max, average, not 'median'"),
+        (
+            [{**LAYER, "output": "s1", "pool": 2, "pooling": "average"}],
+            "small: layer A: an average of s1 may be 0, which s1 does not hold; use another output",
+        ),
+        ([{**LAYER, "output": "s32"}], "small: layer A: output must be one of u1, s1, u2"),
+        (
+            [{**LAYER, "lookup": "sine"}],
+            "file: layers[0]: lookup must be one of sigmoid, tanh, hard_swish",
+        ),
+        ([{**LAYER, "lookup": [1, 2]}], "file: layers[0]: lookup must be a whole number, or a list of 256, not [1, 2]"),
+        ([{**LAYER, "lookup": 255 * [0] + [16]}], "file: layers[0]: lookup[255] must be 0..15, as the output, not 16"),
+        ([{**LAYER, "output": "s1", "lookup": "tanh"}], "file: layers[0]: lookup: a look-up table cannot write s1"),
+        (
+            [LAYER, {"name": "B", "kind": "sum", "operand": "input"}],
+            "small: layer B: both inputs of a sum must have one shape; A is 7 x 5 x 8 of u4, input is 9 x 7 x 5 of u4",
+        ),
+        (
+            [LAYER, {"name": "B", "kind": "product", "operand": "C"}],
+            "small: layer B: no layer before it writes C; known: input, A",
+        ),
+        (
+            [{"name": "B", "kind": "sum", "operand": "input", "scales": [1, 40000]}],
+            "file: layers[0]: scales must be -32768..32767, not 40000",
+        ),
+        (
+            [{"name": "A", "kind": "dense", "kernels": 3}],
+            "small: layer A: a dense layer reads its input as one run, but a row of input (9 x 7 x 5 of u4) has "
+            "140 bits, no whole bytes; use a convolution with size = [9, 7]",
+        ),
+        ([{**LAYER, "mapping": {"overlap": 1}}], "file: layers[0]: mapping: overlap must be of type bool, not 1"),
         ([{**LAYER, "name": "A b"}], "file: layers[0]: name must be letters, digits and '_', not 'A b'"),
     ],
 )
@@ -75,6 +124,6 @@ def test_files_that_are_not_networks_are_refused(tmp_path: Path) -> None:
         load_network(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["vgg16", "yolo2_tiny"])
+@pytest.mark.parametrize("name", ["residual", "vgg16", "yolo2_tiny"])
 def test_the_examples_are_networks(name: str) -> None:
     assert load_network(paths.examples() / name).layers

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from asm.rules import ElementFormat
 from sdk.networks import reference
-from sdk.networks.network import network_of
+from sdk.networks.network_file import network_of
 from sdk.networks.parameters import make_parameters
 from tests.reference import integer
 
@@ -36,11 +36,11 @@ def test_a_layer_equals_plain_loops(
     kernels = generator.integers(-8, 8, (5, size, size, 3))
     low, high = np.array([-300, 0, 0, -4]), np.array([300, 1 << 12, 20, 4])
     table = generator.integers(low, high, (5, 4), endpoint=True)
-    sums = reference.convolve(features, kernels, stride, padding)
+    sums = reference.convolve(features, kernels, (stride, stride), (padding,) * 4)
     np.testing.assert_array_equal(sums, integer.conv2d(features, kernels, stride, (padding,) * 4))
     made = reference.requantise(sums, table, relu, output)
     np.testing.assert_array_equal(made, integer.requantise(sums, table, relu, output.low, output.high))
-    pooled = reference.max_pool(made, pool)
+    pooled = reference.pool(made, (pool, pool), (pool, pool), average=False)
     for row in range(pooled.shape[0]):
         for column in range(pooled.shape[1]):
             window = made[row * pool : (row + 1) * pool, column * pool : (column + 1) * pool]

@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from sdk import paths
-from sdk.networks.mapping import published_cycles
+from sdk.networks.cost import published_cycles
 from sdk.networks.measure import run_network
-from sdk.networks.network import load_network
+from sdk.networks.network_file import load_network
 from sdk.networks.plan import plan_network
 from sdk.report.network import NetworkFigures, network_figures
 from sdk.report.network_picture import draw
