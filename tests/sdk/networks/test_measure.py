@@ -137,7 +137,7 @@ def test_a_firmware_that_fails_is_reported(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(program, "_end_of_layer", lambda *_: ["wait 0"])
     layer = {"name": "A", "kernels": 4, "size": 1}
     start = {"height": 4, "width": 4, "channels": 4}
-    with pytest.raises(NetworkRunError, match="clusters wait for each other"):
+    with pytest.raises(NetworkRunError, match="programs wait for what is never going to happen"):
         run(network_of({"name": "broken", "input": start, "layers": [layer]}, "broken"), 1, tmp_path)
 
 
