@@ -3,9 +3,10 @@
 The list of `CsrFile` is the definition: a number that is not in it is an illegal instruction. Registers that
 exist, but do nothing here, read 0; touching them is reported by name.
 
-*Inaccuracies*: no hardware performance counters, no debug triggers: their registers are hard-wired to 0, which the
-specification allows. mcountinhibit cannot stop a counter. time, which small harts leave to a trap handler, reads the
-platform's mtime.
+*Inaccuracies*: no hardware performance counters: mhpmcounter3..31 and mhpmevent3..31 are 0 and mcounteren does not
+enable them, which the specification allows. menvcfg is 0: its only bit orders fences, and all accesses are in order. No
+debug triggers: their registers read 0. time, which small harts leave to a trap handler, reads the platform's mtime. The
+instruction that stops a counter by mcountinhibit is counted, the one that starts it is not.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 from emu.cpu.riscv_pmp import Pmp
 from emu.cpu.riscv_traps import INTERRUPT_BITS, Privilege, PrivilegedState
@@ -22,8 +24,8 @@ WORD_MASK = 0xFFFF_FFFF
 COUNTER_MASK = (1 << 64) - 1
 MISA = 1 << 30 | sum(1 << ord(letter) - ord("A") for letter in "IMCU")
 """RV32 with these extensions; writes do nothing."""
-COUNTERS_ENABLE = 7
-"""mcounteren: cycle, time, instret."""
+CYCLE, TIME, INSTRET = 1, 2, 4
+"""Bits of mcounteren and, but for TIME, of mcountinhibit."""
 SUPERVISOR_NAMES = {0x100: "sstatus", 0x104: "sie", 0x105: "stvec", 0x144: "sip", 0x180: "satp", 0x302: "medeleg"}
 SUPERVISOR_NAMES |= {0x303: "mideleg", 0x001: "fflags", 0x002: "frm", 0x003: "fcsr"}
 """Registers that firmware for bigger harts expects, to be named when it touches them."""
@@ -34,22 +36,37 @@ class CsrError(Exception):
 
 
 class Counter(Saved):
-    """A 64-bit counter that firmware may set, driven by something that only grows."""
+    """A 64-bit counter that firmware may set and stop, driven by something that only grows.
 
-    saved = ("offset",)
+    Attributes:
+        offset: what to add to the source.
+        stopped: the count while it stands still, else None.
+    """
+
+    saved = ("offset", "stopped")
+    saved_types: ClassVar = {"stopped": int | None}
 
     def __init__(self, source: Callable[[], int]) -> None:
         self._source = source
         self.offset = 0
+        self.stopped: int | None = None
 
     def reset(self) -> None:
         """Start at 0."""
-        self.offset = -self._source()
+        self.offset, self.stopped = -self._source(), None
 
     @property
     def value(self) -> int:
         """The count, as the instruction that reads it sees it: without itself."""
-        return (self._source() + self.offset) & COUNTER_MASK
+        return (self._source() + self.offset if self.stopped is None else self.stopped) & COUNTER_MASK
+
+    def inhibit(self, on: bool) -> None:
+        """Stop behind the instruction that does so, or go on."""
+        if on and self.stopped is None:
+            self.stopped = self.value + 1 & COUNTER_MASK
+        elif not on and self.stopped is not None:
+            value, self.stopped = self.stopped, None
+            self._set(value)
 
     def write_low(self, value: int) -> None:
         """Set bits 31..0."""
@@ -61,7 +78,10 @@ class Counter(Saved):
 
     def _set(self, value: int) -> None:
         """The next instruction reads ``value``: the one that writes must not count."""
-        self.offset = value - self._source() - 1
+        if self.stopped is None:
+            self.offset = value - self._source() - 1
+        else:
+            self.stopped = value
 
 
 @dataclass(frozen=True)
@@ -102,9 +122,10 @@ class CsrFile:
         self._define_protection(pmp)
         self._define_counter(0xB00, 0xC00, "cycle", cycles)
         self._define_counter(0xB02, 0xC02, "instret", instructions)
+        self._define_inhibition(cycles, instructions)
         self.registers[0xC01] = Csr("time", lambda: time() & WORD_MASK)
         self.registers[0xC81] = Csr("timeh", lambda: time() >> 32)
-        self._define_missing()
+        self._define_zeros()
         self.by_name = {csr.name: csr for csr in self.registers.values()}
 
     def _define_traps(self) -> None:
@@ -112,7 +133,7 @@ class CsrFile:
             0x300: Csr("mstatus", lambda: self.state.mstatus, self.state.write_mstatus),
             0x304: self._stored("mie", INTERRUPT_BITS),
             0x305: Csr("mtvec", lambda: self.state.mtvec, self.state.write_mtvec),
-            0x306: self._stored("mcounteren", COUNTERS_ENABLE),
+            0x306: self._stored("mcounteren", CYCLE | TIME | INSTRET),
             0x310: Csr("mstatush", lambda: 0),
             0x340: self._stored("mscratch", WORD_MASK),
             0x341: self._stored("mepc", WORD_MASK & ~1),
@@ -154,14 +175,25 @@ class CsrFile:
         self.registers[user] = Csr(name, low)
         self.registers[user + 0x80] = Csr(f"{name}h", high)
 
-    def _define_missing(self) -> None:
-        names = {0x320: "mcountinhibit", 0x30A: "menvcfg", 0x31A: "menvcfgh", 0x7A0: "tselect"}
-        names |= {0x7A0 + index: f"tdata{index}" for index in (1, 2, 3)}
+    def _define_inhibition(self, cycles: Counter, instructions: Counter) -> None:
+        def read() -> int:
+            return CYCLE * (cycles.stopped is not None) | INSTRET * (instructions.stopped is not None)
+
+        def write(value: int) -> None:
+            cycles.inhibit(bool(value & CYCLE))
+            instructions.inhibit(bool(value & INSTRET))
+
+        self.registers[0x320] = Csr("mcountinhibit", read, write)
+
+    def _define_zeros(self) -> None:
+        names = {0x30A: "menvcfg", 0x31A: "menvcfgh"}
         for index in range(3, 32):
             names |= {0x320 + index: f"mhpmevent{index}", 0xB00 + index: f"mhpmcounter{index}"}
             names |= {0xB80 + index: f"mhpmcounter{index}h"}
             names |= {0xC00 + index: f"hpmcounter{index}", 0xC80 + index: f"hpmcounter{index}h"}
-        self.registers |= {number: Csr(name, lambda: 0, modelled=False) for number, name in names.items()}
+        self.registers |= {number: Csr(name, lambda: 0) for number, name in names.items()}
+        triggers = {0x7A0: "tselect"} | {0x7A0 + index: f"tdata{index}" for index in (1, 2, 3)}
+        self.registers |= {number: Csr(name, lambda: 0, modelled=False) for number, name in triggers.items()}
 
     def find(self, number: int, *, write: bool) -> Csr:
         """The register for an access from the present privilege.

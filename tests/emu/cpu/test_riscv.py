@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from emu.cpu import ENGINES
 from emu.machine import Machine, StopReason
 from tests.emu.cpu.riscv_board import MAP, RAM, assemble, core, load, output, run_in_qemu, symbols
 
@@ -226,6 +227,75 @@ def test_counters_have_64_bits(program: Program) -> None:
     """)
     machine.run(1000)
     assert [machine.core.read_register(f"s{index}") for index in range(4)] == [0xFFFF_FFFE, 0, 8, 8]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_mcountinhibit_stops_counters_and_they_go_on_from_there(tmp_path: Path, engine: str) -> None:
+    source = """
+        csrwi minstret, 0
+        csrwi mcountinhibit, 7          # 0
+        nop
+        nop
+        csrr s0, minstret
+        csrwi minstret, 20
+        csrr s1, minstret
+        csrr s2, mcountinhibit          # TM does not exist
+        csrwi mcountinhibit, 1
+        csrr s3, minstret               # 20
+        csrr s4, mcycle
+        nop
+        csrr s5, mcycle
+        csrwi mcountinhibit, 0
+        csrr s6, mcycle
+        csrr s7, minstret               # 20 + 5
+        csrr s8, mcycle
+        exit 0
+    """
+    machine = load(assemble(source, tmp_path), engine=engine)
+    assert machine.run(1000).reason is StopReason.EXIT
+    values = [machine.core.read_register(f"s{index}") for index in range(9)]
+    assert values[:4] == [1, 20, 5, 20]
+    assert values[4] == values[5] == values[6]
+    assert values[7:] == [26, values[6] + 2]
+
+
+def test_counters_that_may_be_missing_read_0_and_users_cannot_have_them(program: Program) -> None:
+    machine = program("""
+        la t0, handler
+        csrw mtvec, t0
+        open_memory
+        li t0, -1
+        csrw mcounteren, t0
+        csrw mhpmcounter3, t0
+        csrw mhpmcounter31h, t0
+        csrw mhpmevent3, t0
+        csrw menvcfg, t0
+        csrw menvcfgh, t0
+        csrr s0, mcounteren
+        csrr s1, mhpmcounter3
+        csrr s2, mhpmcounter31h
+        csrr s3, mhpmevent3
+        csrr s4, menvcfg
+        csrr s5, hpmcounter3
+        la t0, 1f
+        csrw mepc, t0
+        mret
+        .balign 4
+    1:  rdinstret s6
+        csrr s7, hpmcounter3
+        .balign 4
+    handler:
+        csrr s8, mtval
+        exit 0
+    """)
+    assert machine.run(1000).reason is StopReason.EXIT
+    values = [machine.core.read_register(f"s{index}") for index in range(9)]
+    assert values[:6] == [7, 0, 0, 0, 0, 0]
+    assert values[6] > 0
+    assert values[8] == 0xC030_2BF3
+    assert machine.core.last_fault is not None
+    assert machine.core.last_fault.text == "0xc0302bf3: csr hpmcounter3 is not enabled for U-mode in mcounteren"
+    assert machine.log.messages == []
 
 
 def test_user_counters_follow_mcounteren_and_time_is_mtime(program: Program) -> None:
