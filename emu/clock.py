@@ -2,7 +2,8 @@
 
 The clock's state is a small array that the CPU's native block hook shares: it adds to `now` as blocks
 execute and stops the CPU when `now` reaches `deadline`. Python moves the deadline whenever an event is
-scheduled or cancelled, so the CPU always runs to the next event and never further than the end of a block.
+scheduled or cancelled, so the CPU always runs to the next event and never further than the end of a block; of an
+exact clock, never further than the end of an instruction.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import numpy as np
 
 from emu.state import State
 
-NOW, DEADLINE = 0, 1
-"""Indices into `Clock.state`."""
+NOW, HORIZON, DEADLINE = 0, 1, 2
+"""Indices into `Clock.state`. Blocks that begin before the horizon end before the deadline, or may be late."""
+LONGEST_BLOCK = 1 << 14
+"""Cycles: more than any block takes."""
 FOREVER = 1 << 62
 """A time that never comes."""
 
@@ -61,11 +64,13 @@ class Clock:
 
     Args:
         hertz: cycles a second.
+        exact: the CPU stops at the very instruction that reaches a deadline. Otherwise it executes the rest of the
+            block, straight on to the next jump: it is always late by the same amount.
     """
 
-    def __init__(self, hertz: int) -> None:
-        self.hertz = hertz
-        self.state = np.array([0, FOREVER], np.int64)
+    def __init__(self, hertz: int, *, exact: bool = False) -> None:
+        self.hertz, self.exact = hertz, exact
+        self.state = np.array([0, FOREVER, FOREVER], np.int64)
         self.events: dict[str, Event] = {}
         self._heap: list[tuple[int, int, Event]] = []
         self._scheduled = 0
@@ -133,7 +138,9 @@ class Clock:
 
     def refresh(self) -> None:
         """Bring the deadline that the native hook reads up to date."""
-        self.state[DEADLINE] = min(self.next_event, self._limit)
+        deadline = min(self.next_event, self._limit)
+        self.state[DEADLINE] = deadline
+        self.state[HORIZON] = deadline - LONGEST_BLOCK if self.exact else deadline
 
     def advance_to(self, time: int) -> None:
         """Let time pass while nothing executes; never goes back."""

@@ -122,15 +122,22 @@ class Machine:
     Args:
         map: what is where.
         engine: what executes the host's instructions, one of `emu.cpu.ENGINES`.
+        exact: stop, and take events, at the very instruction instead of the end of its block.
 
     Attributes:
         devices: by name.
     """
 
-    def __init__(self, map: MachineMap, engine: str = ENGINES[0]) -> None:  # noqa: A002 - the field's word for it
+    def __init__(
+        self,
+        map: MachineMap,  # noqa: A002 - the field's word for it
+        engine: str = ENGINES[0],
+        *,
+        exact: bool = False,
+    ) -> None:
         self.map = map
         self.log = Log()
-        self.clock = Clock(map.clock_hz)
+        self.clock = Clock(map.clock_hz, exact=exact)
         self.bus = Bus()
         self.board = Board(self.clock, self.bus, self.log)
         for region in map.memories:
@@ -234,7 +241,10 @@ class Machine:
             self.bus.written(memory.base, memory.size)
 
     def run(self, cycles: int | None = None) -> Stop:
-        """Run until firmware ends, a breakpoint, or ``cycles`` from now (late by at most the rest of a block)."""
+        """Run until firmware ends, a breakpoint, or ``cycles`` from now.
+
+        A machine that is not exact stops late, by at most the rest of a block.
+        """
         clock, core = self.clock, self.core
         clock.limit = FOREVER if cycles is None else clock.now + cycles
         while True:

@@ -145,6 +145,7 @@ class Runner:
         stream: bytes that the input stream delivers.
         uart_input: bytes that the serial port receives.
         engine: what executes the host's instructions, one of `emu.cpu.ENGINES`.
+        exact: stop, and take events, at the very instruction instead of the end of its block.
         snapshot: go on from here instead of from reset; ``stream`` and ``uart_input`` come behind what it still holds.
 
     Attributes:
@@ -168,11 +169,12 @@ class Runner:
         stream: bytes = b"",
         uart_input: bytes = b"",
         engine: str = ENGINES[0],
+        exact: bool = False,
         snapshot: Snapshot | None = None,
     ) -> None:
         check_fits(image, machine)
         self.image = image
-        self.machine = Machine(machine, engine)
+        self.machine = Machine(machine, engine, exact=exact)
         load_into(image, self.machine.bus)
         self.uart = bytearray()
         self.commands: list[CommandRecord] = []

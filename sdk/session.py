@@ -229,6 +229,7 @@ def open_session(
     clusters: int = MAX_CLUSTERS,
     stream: bytes = b"",
     engine: str = ENGINES[0],
+    exact: bool = False,
 ) -> Session:
     """A session at the reset of a program.
 
@@ -238,6 +239,7 @@ def open_session(
         clusters: NPU clusters that the machine has.
         stream: what the input stream delivers.
         engine: what executes the host's instructions.
+        exact: stop, and take events, at the very instruction.
 
     Raises:
         ImageError: the file is not firmware for the machine.
@@ -246,5 +248,6 @@ def open_session(
         DebugInfoError: the debug information is damaged.
     """
     image = load_elf(elf)
-    runner = Runner(image, machine_map(machine or machine_for(image), clusters), stream=stream, engine=engine)
+    chosen = machine_map(machine or machine_for(image), clusters)
+    runner = Runner(image, chosen, stream=stream, engine=engine, exact=exact)
     return Session(runner, DebugInfo(elf))

@@ -18,7 +18,7 @@ from typing import Any
 
 from numba import carray, cfunc, njit, types
 
-from emu.clock import DEADLINE, NOW
+from emu.clock import DEADLINE, HORIZON, NOW
 from emu.cpu.encoding import LOAD_EXCLUSIVE, STORE_EXCLUSIVE, riscv_site, riscv_width, thumb_site, thumb_width
 from emu.cpu.hook_state import (
     PAGE_BITS,
@@ -42,7 +42,7 @@ WRITE_FUNCTION, IT_REGISTER, SCRATCH, SITES = map(
     int, (Slot.WRITE_FUNCTION, Slot.IT_REGISTER, Slot.SCRATCH, Slot.SITES)
 )
 RARE_FUNCTION = int(Slot.RARE_FUNCTION)
-WATCH_COUNT, WATCH = int(Slot.WATCH_COUNT), int(Slot.WATCH)
+WATCH_COUNT, WATCH, REST = int(Slot.WATCH_COUNT), int(Slot.WATCH), int(Slot.REST)
 HOLE, HOLE_SIZE, ILLEGAL_PAGE = int(Slot.HOLE), int(Slot.HOLE_SIZE), int(Slot.ILLEGAL_PAGE)
 CODE_MASK, CODE_SPANS, CODE_SPAN_COUNT = int(Slot.CODE_MASK), int(Slot.CODE_SPANS), int(Slot.CODE_SPAN_COUNT)
 DATA_MASK, PARTS, PART_COUNT = int(Slot.DATA_MASK), int(Slot.PARTS), int(Slot.PART_COUNT)
@@ -71,13 +71,13 @@ def block(uc: int, address: int, length: int, user: int) -> None:
     Everything else is a function of its own, called by its address: inlined, it would cost this one saved registers.
     """
     state = carray(words_at(user), (SLOTS,))
-    clock = carray(words_at(state[CLOCK]), (2,))
+    clock = carray(words_at(state[CLOCK]), (3,))
     pc, size = types.int64(address), types.int64(length)
     table = carray(words_at(state[TABLE]), (TABLE_ENTRIES,))
     entry = table[types.uint64((pc >> 1) & (TABLE_ENTRIES - 1))]
     known = entry & TAG_MASK == pc | size << 32
     harmless = (entry >> FLAG_SHIFT) & state[SITES] == 0
-    if known and harmless and state[REQUEST] == REQUEST_NONE and clock[NOW] < clock[DEADLINE]:
+    if known and harmless and state[REQUEST] == REQUEST_NONE and clock[NOW] < clock[HORIZON]:
         count = entry >> COUNT_SHIFT & COUNT_MASK
         state[BLOCK_PC], state[BLOCK_SIZE], state[BLOCK_COUNT] = pc, size, count
         state[INSTRUCTIONS] += count
@@ -135,7 +135,7 @@ def make_rare_block(width_rule: Callable[..., int], site_rule: Callable[..., int
     @cfunc(BLOCK_SIGNATURE)
     def rare_block(uc: int, address: int, length: int, user: int) -> None:
         state = carray(words_at(user), (SLOTS,))
-        clock = carray(words_at(state[CLOCK]), (2,))
+        clock = carray(words_at(state[CLOCK]), (3,))
         request = state[REQUEST]
         pc, size = types.int64(address), types.int64(length)
         part, end = False, pc + size
@@ -172,6 +172,12 @@ def make_rare_block(width_rule: Callable[..., int], site_rule: Callable[..., int
             entry = classify(state, pc, size)
             if not part:
                 table[index] = entry
+        count = entry >> COUNT_SHIFT & COUNT_MASK
+        late = clock[NOW] + count > clock[DEADLINE]
+        if late and clock[HORIZON] != clock[DEADLINE] and request != REQUEST_STEP:
+            state[STOPPED], state[BLOCK_SIZE], state[REST] = AT_DEADLINE, 0, count
+            call_1(state[STOP_FUNCTION], uc)
+            return
         flags = (entry >> FLAG_SHIFT) & state[SITES]
         if flags & EXCLUSIVE == LOAD_EXCLUSIVE:
             state[SITES] &= ~EXCLUSIVE
@@ -180,7 +186,6 @@ def make_rare_block(width_rule: Callable[..., int], site_rule: Callable[..., int
             state[STOPPED], state[BLOCK_PC], state[BLOCK_SIZE] = AT_SITE, pc, 0
             call_1(state[STOP_FUNCTION], uc)
             return
-        count = entry >> COUNT_SHIFT & COUNT_MASK
         state[BLOCK_PC], state[BLOCK_SIZE], state[BLOCK_COUNT] = pc, size, count
         state[INSTRUCTIONS] += count
         clock[NOW] += count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from unicorn import UC_ARCH_ARM, UC_MODE_THUMB, Uc
 from unicorn import arm_const as arm
@@ -196,7 +196,11 @@ class CortexM(Core):
                 watch = bool(self.nvic.pending & self.nvic.enabled) and self.exceptions.held_by_masks()
                 if watch:
                     self.engine.watch(arm.UC_ARM_REG_PRIMASK, arm.UC_ARM_REG_BASEPRI, arm.UC_ARM_REG_FAULTMASK)
-                pause = self._handle(self.engine.execute(start, watch=watch))
+                halt = self.engine.execute(start, watch=watch)
+                if halt is Halt.DEADLINE and self.board.clock.now < self.board.clock.deadline:
+                    pause = self._execute_one(self.registers.start, self.engine.execute_one_exactly)
+                else:
+                    pause = self._handle(halt)
             standing_on = None
             if pause is not None:
                 return pause
@@ -244,10 +248,15 @@ class CortexM(Core):
             return True
         return self.exceptions.pending(ignore_primask=True) is not None
 
-    def _execute_one(self, start: int) -> Pause | None:
-        """Execute one instruction and deal with what comes of it."""
+    def _execute_one(self, start: int, execute: Callable[[int], Halt] | None = None) -> Pause | None:
+        """Execute one instruction and deal with what comes of it.
+
+        Args:
+            execute: what executes it, `Engine.execute_one` or its exact twin.
+        """
         waits = self._half_word(start & ~1) == WFI
-        pause = self._handle(self.engine.execute_one(start))
+        halt = self._special.at_site() if self._special.is_next else (execute or self.engine.execute_one)(start)
+        pause = self._handle(halt)
         if waits:
             self._sleep(for_event=False)
         return pause

@@ -83,7 +83,9 @@ class Slot(IntEnum):
     """How often a page became `Right.EXECUTE` that was `Right.MAY_EXECUTE`."""
     WATCH_COUNT = 33
     """How many registers `Request.WATCH` compares, at most `WATCHED`."""
-    WATCH = 34
+    REST = 34
+    """Cycles of the block that was not begun, because the deadline of an exact clock is inside it."""
+    WATCH = 35
     """Their (Unicorn number, remembered value) pairs."""
 
 

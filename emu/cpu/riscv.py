@@ -210,7 +210,9 @@ class RiscV(Core):
             halt = self._engine.execute(self._pc)
             self._handle(halt)
             if halt is Halt.DEADLINE:
-                return Pause.DEADLINE
+                if self._board.clock.now >= self._board.clock.deadline:
+                    return Pause.DEADLINE
+                self._handle(self._engine.execute_one_exactly(self._pc))
             if halt is Halt.EXIT:
                 return Pause.BREAKPOINT
         return self._ended

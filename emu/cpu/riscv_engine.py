@@ -57,11 +57,18 @@ class HartEngine(Protocol):
     def execute(self, pc: int) -> Halt:
         """Run from ``pc`` until something needs attention; counts are exact when it returns.
 
+        `Halt.DEADLINE`: reached or, of an exact clock, inside the block at `pc`.
         `Halt.SITE`: the instruction at `pc` is not an engine's to execute; the caller has to carry it out.
         """
 
     def execute_one(self, pc: int) -> Halt:
         """Execute one instruction, whatever the deadline; `Halt.STEP` unless something else happened at it."""
+
+    def execute_one_exactly(self, pc: int) -> Halt:
+        """The same after `Halt.DEADLINE` before the deadline, of which the block at ``pc`` would not stop in time.
+
+        Devices see the time of the block's end as they do elsewhere: cutting a block changes nothing.
+        """
 
     def protect(self, code: Protection | None, data: Protection | None) -> None:
         """Restrict instruction fetches, and loads and stores, from the next block on; None allows all of them."""

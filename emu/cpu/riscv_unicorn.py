@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from unicorn import riscv_const
@@ -126,13 +126,20 @@ class UnicornHart:
 
     def execute_one(self, pc: int) -> Halt:
         """See `HartEngine.execute_one`. Sites are `Halt.SITE`."""
+        return self._one(pc, self._engine.execute_one)
+
+    def execute_one_exactly(self, pc: int) -> Halt:
+        """See `HartEngine.execute_one_exactly`."""
+        return self._one(pc, self._engine.execute_one_exactly)
+
+    def _one(self, pc: int, execute: Callable[[int], Halt]) -> Halt:
         if self._is_site(pc):
             self._engine.pc = pc
             return Halt.SITE
         if self._code is not None and self._forbidden(pc) < pc + self._engine.width_at(pc):
             self._engine.pc = pc
             return self._approach_fetch(self._forbidden(pc))
-        return self._finish(self._engine.execute_one(pc))
+        return self._finish(execute(pc))
 
     def _finish(self, halt: Halt) -> Halt:
         """Take back the count of what was not executed."""

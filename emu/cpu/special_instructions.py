@@ -53,6 +53,11 @@ class SpecialInstructions:
             sites |= Site.DIVIDE
         self._engine.sites = sites
 
+    @property
+    def is_next(self) -> bool:
+        """Whether the next instruction is one at which the engine stops."""
+        return bool(self._at(self._registers.start & ~1).site & self._engine.sites)
+
     def at_site(self) -> Halt:
         """The next block holds an instruction that needs attention: go up to it, or deal with it."""
         start = self._registers.start

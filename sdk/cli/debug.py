@@ -44,6 +44,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=ENGINES[0],
         help="what executes the host's instructions; the interpreter is for RV32 hosts (default: %(default)s)",
     )
+    parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="stop, and take interrupts of devices, at the very instruction; otherwise the host first executes the "
+        "rest of the straight line of code that it is in",
+    )
     parser.add_argument("--stream", type=Path, metavar="FILE", help="bytes for the input stream")
     parser.add_argument(
         "--break",
@@ -60,7 +66,7 @@ def main(args: argparse.Namespace) -> int:
     from sdk.session import open_session
 
     stream = args.stream.read_bytes() if args.stream else b""
-    session = open_session(args.elf, args.machine, args.clusters, stream, args.engine)
+    session = open_session(args.elf, args.machine, args.clusters, stream, args.engine, args.exact)
     for where in args.breakpoints:
         session.breakpoints.add(where)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

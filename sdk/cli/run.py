@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emu.cpu import ENGINES
 
@@ -84,6 +84,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=ENGINES[0],
         help="what executes the host's instructions; the interpreter is for RV32 hosts (default: %(default)s)",
     )
+    parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="stop, and take interrupts of devices, at the very instruction; otherwise the host first executes the "
+        "rest of the straight line of code that it is in",
+    )
     parser.add_argument("--max-cycles", type=_cycles, metavar="N", help="stop after N machine cycles")
     parser.add_argument(
         "--load-snapshot",
@@ -136,12 +142,16 @@ def main(args: argparse.Namespace) -> int:
     chosen = find_machine(args.machine, args.clusters, args.timing) if args.machine else None
     image = load_firmware(args.elf, chosen, args.load_address)
     machine = chosen or find_machine(machine_for(image), args.clusters, args.timing)
-    stream = args.stream.read_bytes() if args.stream else b""
-    uart_input = _uart_input(args.uart_input)
+    options = {
+        "stream": args.stream.read_bytes() if args.stream else b"",
+        "uart_input": _uart_input(args.uart_input),
+        "engine": args.engine,
+        "exact": args.exact,
+    }
     if args.load_snapshot:
-        runner = _from_snapshot(args.load_snapshot, image, machine, stream, uart_input, args.engine)
+        runner = _from_snapshot(args.load_snapshot, image, machine, options)
     else:
-        runner = Runner(image, machine, stream=stream, uart_input=uart_input, engine=args.engine)
+        runner = Runner(image, machine, **options)
     runner.port.sinks.append(_print_bytes)
     runner.machine.core.semihosting.console.append(_print_console)
     lines = SourceLines(image)
@@ -163,15 +173,13 @@ def main(args: argparse.Namespace) -> int:
     return _exit_code(result)
 
 
-def _from_snapshot(
-    path: Path, image: Image, machine: MachineMap, stream: bytes, uart_input: bytes, engine: str
-) -> Runner:
+def _from_snapshot(path: Path, image: Image, machine: MachineMap, options: dict[str, Any]) -> Runner:
     from emu.snapshot import Snapshot, SnapshotError
     from sdk.runner import Runner
 
     snapshot = Snapshot.load(path)
     try:
-        return Runner(image, machine, stream=stream, uart_input=uart_input, engine=engine, snapshot=snapshot)
+        return Runner(image, machine, **options, snapshot=snapshot)
     except SnapshotError as error:
         raise SnapshotError(f"{path}: {error}") from None
 

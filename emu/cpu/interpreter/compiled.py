@@ -74,7 +74,7 @@ LONGEST_BLOCK = 512
 (
     PC, FOLLOWING, REMAINING,       # next instruction; the one behind it; instructions of the block still to execute
     ENTRY,                          # the instruction that `run` left to Python
-    REQUEST, CLOCK, INSTRUCTIONS,   # a request, see below; address of {now, deadline}; instructions retired
+    REQUEST, CLOCK, INSTRUCTIONS,   # a request, see below; address of {now, horizon, deadline}; instructions retired
     BLOCK_PC, BLOCK_ENTRIES,        # of the newest block; address of the entries of its page
     LOADS, STORES, FREE, CODE,      # addresses of the tables, see below
     DIRTY_LOW, DIRTY_HIGH,          # code that was overwritten, forgotten before the next block; high is 0 for none
@@ -82,8 +82,9 @@ LONGEST_BLOCK = 512
     ALL_LOADS, ALL_CODE,            # addresses of LOADS and CODE without memory protection
     STORE_TABLES, STORE_TABLE_COUNT,# address of the addresses of all tables STORES, and their number
     SPANS, SPAN_COUNT,              # address and number of the (low, high) bounds of what can be executed
-) = range(32, 55)  # fmt: skip
-SLOTS = 55
+    REST,                           # cycles of the block that was not begun: an exact clock's deadline is inside
+) = range(32, 56)  # fmt: skip
+SLOTS = 56
 # LOADS, FREE: add to an address to get the host's address, to load or store; 0: Python must do it. STORES is FREE
 # without the pages that code was decoded on.
 # CODE: address of the entries of the page; 0: it cannot be executed; bit 0 set: not all of it and of the next page can.
@@ -325,7 +326,7 @@ def begin_block(state: int, pc: int) -> int:
         entry = decode_block(state, pc, entries)
     count = entry >> COUNT_SHIFT & COUNT_MASK
     clock = read_64(state + 8 * CLOCK)
-    now = read_64(clock)
+    now, deadline = read_64(clock), read_64(clock + 16)
     if request == STEP_ONE:
         write_64(state + 8 * REQUEST, STEPPED)
         count = 1
@@ -333,12 +334,15 @@ def begin_block(state: int, pc: int) -> int:
         return AT_EXIT
     elif request == STOP:
         return AT_REQUEST
-    elif now >= read_64(clock + 8):
+    elif now >= deadline:
         return AT_DEADLINE
     if part:
         count = instructions_before(pc, end, entries, count)
         if count == 0:
             return AT_FETCH
+    if now + count > deadline and read_64(clock + 8) != deadline and request != STEP_ONE:
+        write_64(state + 8 * REST, count)
+        return AT_DEADLINE
     write_64(clock, now + count)
     write_64(state + 8 * INSTRUCTIONS, read_64(state + 8 * INSTRUCTIONS) + count)
     write_64(state + 8 * BLOCK_PC, pc)

@@ -211,6 +211,15 @@ class Interpreter:
         halt = self._execute(pc, self._loop.STEP_ONE)
         return Halt.STEP if halt in (Halt.REQUEST, Halt.EXIT) else halt
 
+    def execute_one_exactly(self, pc: int) -> Halt:
+        """See `HartEngine.execute_one_exactly`."""
+        ahead = int(self._state[self._loop.REST]) - 1
+        self._clock.state[NOW] += ahead
+        try:
+            return self.execute_one(pc)
+        finally:
+            self._clock.state[NOW] -= ahead
+
     def _execute(self, pc: int, request: int) -> Halt:
         loop, state = self._loop, self._state
         state[loop.PC], state[loop.REMAINING], state[loop.REQUEST] = pc, 0, request

@@ -102,6 +102,13 @@ def test_the_limit_counts_from_the_snapshot(run: Run, firmware: Path, tmp_path: 
     assert 2000 <= cycles[1] - cycles[0] < 2100
 
 
+def test_exact_runs_stop_at_the_cycle(run: Run, firmware: Path, tmp_path: Path) -> None:
+    for limit in (2001, 2002, 2003):
+        result = run("--exact", "--max-cycles", str(limit), "--json", tmp_path / "report", firmware)
+        assert result.code == 124
+        assert json.loads((tmp_path / "report").read_text())["cycles"] == limit
+
+
 def test_new_input_comes_behind_what_the_snapshot_holds(run: Run, tmp_path: Path) -> None:
     elf = build_firmware(SCENARIOS, "st18", tmp_path / "scenarios.elf")
     saved, frames, scenario = tmp_path / "saved", [tmp_path / "one", tmp_path / "two"], tmp_path / "scenario"
