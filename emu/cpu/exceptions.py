@@ -119,7 +119,7 @@ class Exceptions(Saved):
         try:
             self._frames.store(frame)
         except BusError as error:
-            number = self._stacking_failed(error)
+            number = self._stacking_failed(number, error)
         self._engine.clock.advance_to(self._engine.clock.now + ENTRY_CYCLES + self._float_cycles(frame.exc_return))
         self._begin(number, frame)
 
@@ -127,10 +127,11 @@ class Exceptions(Saved):
     def _float_cycles(exc_return: int) -> int:
         return 0 if exc_return & NO_FLOATS else FLOAT_CYCLES
 
-    def _stacking_failed(self, error: BusError) -> int:
-        """The exception that is taken instead; a pending one stays pending."""
+    def _stacking_failed(self, number: int, error: BusError) -> int:
+        """The more urgent of the exception and of what its stacking caused; the other one stays pending."""
         fault = Fault(Vector.BUS_FAULT, f"stacking of an exception: {error}", FaultStatus.STKERR.mask)
-        return self._choose_vector(fault, derived=True)
+        self._nvic.pend_all(1 << number | 1 << self._choose_vector(fault, derived=True))
+        return self._nvic.most_urgent() or number
 
     def _begin(self, number: int, frame: Frame | None, exc_return: int = 0) -> None:
         """Run the handler of ``number``: after ``frame`` was stored, or chained to one that ended."""
@@ -211,6 +212,7 @@ class Exceptions(Saved):
         self._engine.clock.advance_to(self._engine.clock.now + RETURN_CYCLES + self._float_cycles(exc_return))
         if not matches:
             self.fault(Fault(Vector.USAGE_FAULT, text + OTHER_MODE, FaultStatus.INVPC.mask))
+            self._registers.write("lr", exc_return)
 
     @property
     def _lazy(self) -> bool:

@@ -25,12 +25,17 @@ def run_qemu(elf: Path, machine: str) -> tuple[list[str], int]:
 
 
 MAINLINE = ("mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505")
-PROGRAMS = [*((machine, "exceptions.c") for machine in MAINLINE), ("microbit", "exceptions_baseline.c")]
+PROGRAMS = [
+    *((machine, program) for machine in MAINLINE for program in ("exceptions.c", "exceptions_hard.c")),
+    ("microbit", "exceptions_baseline.c"),
+]
+DEFINES = {"mps2-an500": ("MEMORY_END=0x61000000",), "mps2-an505": ("MEMORY_END=0x81000000", "MARK=0x38010000")}
+"""Where a memory ends with nothing behind it, and memory that no program occupies."""
 
 
 @pytest.mark.parametrize(("machine", "program"), PROGRAMS)
 def test_the_same_lines(tmp_path: Path, machine: str, program: str) -> None:
-    elf = build(tmp_path, machine, program)
+    elf = build(tmp_path, machine, program, *DEFINES.get(machine, ()))
     here = Machine(machine_map(machine))
     printed = bytearray()
     here.core.semihosting.console.append(printed.extend)
