@@ -11,6 +11,7 @@
 | `kernel_sizes` | what passes the kernel port, compressed or not |
 | `tasks` | which cluster does what in a layer |
 | `cost` | what a layer takes by the published rule |
+| `broadcast` | where clusters should share a stream of features |
 | `search` | the best mapping of a layer |
 | `plan` | a whole network on some clusters |
 | `parameters` | seeded kernels and calibrated activation tables |

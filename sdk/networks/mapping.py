@@ -51,6 +51,8 @@ class Mapping:
                 f"{where} parts must be 1..{most}, not {self.parts}: a kernel has {workload.kernel_channels} channels, "
                 f"and a part begins at a multiple of {unit}"
             )
+        if self.broadcast:
+            _check_broadcast(workload, where)
         try:
             check_topology(self.chain, self.parallel, self.stripes)
             for channels in self.channel_parts(workload):
@@ -81,6 +83,15 @@ class Mapping:
     def utilisation(self, workload: Workload) -> float:
         """Share of the cluster's array that is read in a cycle of work, 0..1."""
         return workload.kernel_bits * self.parallel * self.stripes / (self.parts * TILES * ROW_BITS)
+
+
+def _check_broadcast(workload: Workload, where: str) -> None:
+    """Raises `NetworkError` if clusters have no features in common."""
+    reason = "its input is one unshared stream" if workload.layer.unshared else ""
+    if workload.layer.depthwise:
+        reason = "the kernels of each round read channels of their own"
+    if reason:
+        raise NetworkError(f"{where} features cannot be broadcast: {reason}; leave broadcast out of its mapping")
 
 
 def _channel_unit(workload: Workload) -> int:

@@ -8,7 +8,8 @@ two if the kernels allow it, since rounds are what clusters share; then the most
 shared features: the published tables have none.
 
 *best*: the fewest cycles of the slowest cluster, with overlap and compression where they save some; then the fewest
-rounds, then the most stripes. Features are broadcast where streams would wait for the ports of the system memory.
+rounds, then the most stripes. Features are broadcast where that pays:
+`sdk/networks/broadcast.py`.
 """
 
 from __future__ import annotations
@@ -19,16 +20,15 @@ from enum import Enum
 from fractions import Fraction
 
 from asm.rules import KERNEL_ROWS, ROW_BITS, TILES
-from sdk.networks.cost import beats, cluster_cycles, published_cycles
+from sdk.networks.broadcast import broadcast_pays
+from sdk.networks.cost import cluster_cycles, published_cycles
 from sdk.networks.layers import NetworkError
 from sdk.networks.mapping import Mapping
 from sdk.networks.reference import Integers
-from sdk.networks.tasks import LayerPlan, distribute
+from sdk.networks.tasks import distribute
 from sdk.networks.workload import Workload
 
 PREFERRED_ROUNDS = 2
-SYSTEM_PORTS = 4
-"""Streams that the system memory of the machines serves at the same time."""
 
 
 class Search(Enum):
@@ -89,32 +89,10 @@ def search_best(workload: Workload, clusters: int, weights: Integers | None = No
         ),
         key=badness,
     )
+    if workload.layer.unshared or workload.layer.depthwise:
+        return best
     plan = distribute(workload, replace(best, broadcast=True), clusters, weights)
-    return plan.mapping if not workload.layer.unshared and _streams_wait(plan) else best
-
-
-def _streams_wait(plan: LayerPlan) -> bool:
-    """Whether clusters read the same features, and without a broadcast memory ports would be busy beyond the work."""
-    workload, waits = plan.workload, False
-    for place in range(max(len(tasks) for tasks in plan.tasks)):
-        together = [tasks[place] for tasks in plan.tasks if place < len(tasks)]
-        streams, work = 0, Fraction()
-        for task in together:
-            sums = workload.rows_before_pooling(task.rows) * workload.width * len(task.kernels)
-            streams += beats(_rows_read(workload, len(task.rows)) * workload.input.row_bits)
-            streams += beats(sums * workload.layer.output.bits)
-            row_bits = sums * workload.kernel_weights * workload.bits_per_mac
-            work = max(work, Fraction(row_bits, ROW_BITS * plan.mapping.tiles))
-        shared = any(task.listeners for task in together)
-        waits |= shared and streams > SYSTEM_PORTS * work
-    return waits
-
-
-def _rows_read(workload: Workload, pooled_rows: int) -> int:
-    """Rows of the input that so many rows of results need, without those of padding."""
-    rows = workload.rows_before_pooling(range(pooled_rows))
-    needed = (rows - 1) * workload.layer.stride[0] + workload.layer.size[0]
-    return min(needed, workload.input.height) if rows else 0
+    return plan.mapping if broadcast_pays(plan) else best
 
 
 def _topologies(workload: Workload) -> Iterator[Mapping]:

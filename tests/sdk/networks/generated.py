@@ -63,6 +63,7 @@ def tile_layers(draw: st.DrawFn, name: str) -> Table:
         table |= draw(windows()) | {"unshared": draw(st.booleans())}
     if draw(st.booleans()):
         table["mapping"] = draw(mappings())
+        table["mapping"]["broadcast"] &= kind != "depthwise" and not table.get("unshared")
     return table
 
 
