@@ -57,6 +57,8 @@ class Core(Saved, ABC):
         architecture: "arm" or "riscv".
         exit_code: set when firmware ended the run.
         on_fault: called with a `FaultReport` for every synchronous fault that is taken.
+        on_trace: called with port, value and number of bytes of what firmware writes to its trace ports; text goes to
+            the console of `semihosting` instead.
         last_fault: the newest report.
         semihosting: the firmware's debug console, and how it ended the run.
     """
@@ -71,6 +73,7 @@ class Core(Saved, ABC):
         self.exit_code: int | None = None
         self.abnormal_exit = False
         self.on_fault: list[Callable[[FaultReport], None]] = []
+        self.on_trace: list[Callable[[int, int, int], None]] = []
         self.last_fault: FaultReport | None = None
 
     def attach(self, devices: Mapping[str, Device]) -> None:

@@ -11,22 +11,25 @@ from unicorn import arm_const as arm
 from emu.bus import BusError
 from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, IPSR_MASK, SYSTEM_REGISTERS, ArmRegisters
 from emu.cpu.core import Core, FaultReport, Pause
-from emu.cpu.cortex_models import CORTEX_M4F, CortexModel
+from emu.cpu.cortex_models import CORTEX_M4F, Architecture, CortexModel
 from emu.cpu.data_watchpoint import DataWatchpoint
 from emu.cpu.encoding import thumb_width
 from emu.cpu.engine import Engine, InstructionSet
 from emu.cpu.exceptions import Exceptions, Fault
 from emu.cpu.halt import AccessFault, Halt, why_refused
 from emu.cpu.hook_state import EXCLUSIVE, Right, Site
+from emu.cpu.instrumentation import TEXT_PORT, Instrumentation
 from emu.cpu.nvic import Vector
 from emu.cpu.semihosting import Semihosting
 from emu.cpu.special_instructions import SpecialInstructions
 from emu.cpu.system_control import FaultStatus, HardFaultStatus, SleepControl, SystemControl
-from emu.device import Board
+from emu.cpu.trace_port import TracePort
+from emu.device import Board, Device
 from emu.state import State
 
 THUMB_INSTRUCTIONS = InstructionSet("thumb_rare_block", thumb_width, arm.UC_ARM_REG_PC, arm.UC_ARM_REG_EPSR)
 SYSTEM_CONTROL_BASE, WATCHPOINT_BASE = 0xE000_E000, 0xE000_1000
+INSTRUMENTATION_BASE, TRACE_PORT_BASE = 0xE000_0000, 0xE004_0000
 NEVER_EXECUTABLE = ((0x4000_0000, 0x6000_0000), (0xA000_0000, 0x1_0000_0000))
 """Device and system regions of the default memory map."""
 SEMIHOSTING_IMMEDIATE = 0xAB
@@ -80,6 +83,9 @@ class CortexM(Core):
         self.watchpoint = DataWatchpoint(board, self.system_control)
         board.bus.add_device(SYSTEM_CONTROL_BASE, self.system_control)
         board.bus.add_device(WATCHPOINT_BASE, self.watchpoint)
+        self._units: list[Device] = [self.system_control, self.watchpoint]
+        if model.architecture is not Architecture.V6M:
+            self._add_trace()
         uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB)
         uc.ctl_set_cpu_model(model.unicorn)
         self.engine = Engine(uc, board, THUMB_INSTRUCTIONS)
@@ -96,10 +102,26 @@ class CortexM(Core):
         self._stop_requested = self._reset_requested = False
         self.reset()
 
+    def _add_trace(self) -> None:
+        """Give the core the units that firmware prints with."""
+        instrumentation, port = Instrumentation(self.board, self.system_control), TracePort(self.board)
+        self.board.bus.add_device(INSTRUMENTATION_BASE, instrumentation)
+        self.board.bus.add_device(TRACE_PORT_BASE, port)
+        self._units += [instrumentation, port]
+        instrumentation.on_stimulus.append(self._stimulated)
+
+    def _stimulated(self, port: int, value: int, size: int) -> None:
+        """Firmware has written to a stimulus port: text goes where semihosting's does."""
+        if port == TEXT_PORT:
+            self.semihosting.print(value.to_bytes(size, "little"))
+        else:
+            for listener in self.on_trace:
+                listener(port, value, size)
+
     def reset(self) -> None:
         """Power-up state: stack pointer and PC from the vector table."""
-        self.system_control.reset()
-        self.watchpoint.reset()
+        for unit in self._units:
+            unit.reset()
         self.exceptions.reset()
         self.semihosting.reset()
         self.exit_code, self.abnormal_exit, self.last_fault = None, False, None

@@ -156,7 +156,8 @@ class Semihosting(Saved):
 
     # Console
 
-    def _print(self, data: bytes) -> None:
+    def print(self, data: bytes) -> None:
+        """Show bytes on the console."""
         for listener in self.console:
             listener(data)
 
@@ -171,11 +172,11 @@ class Semihosting(Saved):
         return FAILED
 
     def _write_character(self, parameter: int) -> int:
-        self._print(self._board.bus.read(parameter, 1))
+        self.print(self._board.bus.read(parameter, 1))
         return 0
 
     def _write_string(self, parameter: int) -> int:
-        self._print(self._string(parameter))
+        self.print(self._string(parameter))
         return 0
 
     def _write(self, parameter: int) -> int:
@@ -185,7 +186,7 @@ class Semihosting(Saved):
             self._error = ENOSYS
             self._warn(f"semihosting SYS_WRITE to handle {handle} is refused: it is not the console")
             return length
-        self._print(self._board.bus.read(address, length))
+        self.print(self._board.bus.read(address, length))
         return 0
 
     def _read(self, parameter: int) -> int:

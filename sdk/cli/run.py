@@ -53,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.description = (
         "Run firmware on an emulated machine. What it sends to its UART, and nothing else, goes to stdout;\n"
-        "semihosting output, messages and a summary go to stderr. The firmware's exit code is the command's."
+        "semihosting and ITM output, messages and a summary go to stderr. The firmware's exit code is the command's."
     )
     parser.epilog = EXAMPLES
     parser.add_argument("elf", type=Path, metavar="FW", help="the firmware: ELF, Intel HEX, UF2 or raw bytes")
@@ -156,6 +156,7 @@ def main(args: argparse.Namespace) -> int:
     runner.machine.core.semihosting.console.append(_print_console)
     lines = SourceLines(image)
     if not args.quiet:
+        runner.machine.core.on_trace.append(_print_trace)
         runner.machine.log.listeners.append(partial(_print_message, lines))
     with _stop_on_interrupt(runner.machine.core):
         result = runner.run(args.max_cycles)
@@ -198,6 +199,10 @@ def _print_bytes(data: bytes) -> None:
 def _print_console(data: bytes) -> None:
     sys.stderr.buffer.write(data)
     sys.stderr.buffer.flush()
+
+
+def _print_trace(port: int, value: int, size: int) -> None:
+    print(f"imnpu: ITM port {port}: 0x{value:0{2 * size}x}", file=sys.stderr)
 
 
 def _print_message(lines: SourceLines, message: Message) -> None:

@@ -60,6 +60,18 @@ def test_semihosting_goes_to_stderr(run: Run) -> None:
     assert (result.stdout, result.stderr) == (b"to the UART\n", b"to the console\n")
 
 
+def test_stimulus_ports_are_shown(run: Run, firmware: Path) -> None:
+    """Text as it is, other ports in a line each."""
+    result = run(b"i")
+    shown = (
+        b"HTI\nimnpu: ITM port 1: 0x002a\nimnpu: st18: exit code 0, "
+        if firmware.stem == "st18"
+        else b"imnpu: st18-rv32"
+    )
+    assert result.stderr.startswith(shown)
+    assert run(b"i", "--quiet").stderr == (b"HTI\n" if firmware.stem == "st18" else b"")
+
+
 @pytest.mark.parametrize(("scenario", "code"), [(b"x", 7), (b"X", 1), (b"m", 255), (b"?", 99)])
 def test_the_exit_code_is_the_firmwares(run: Run, scenario: bytes, code: int) -> None:
     assert run(scenario).returncode == code
