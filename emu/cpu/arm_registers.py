@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from unicorn import arm_const as arm
 
 from emu.cpu.engine import Engine
+from emu.cpu.exception_state import Batch
+from emu.cpu.register_batch import RegisterBatch
 
 CORE_REGISTERS = {
     **{f"r{index}": getattr(arm, f"UC_ARM_REG_R{index}") for index in range(13)},
@@ -61,6 +63,11 @@ class ArmRegisters:
             arm.UC_ARM_REG_XPSR_NZCVQG, arm.UC_ARM_REG_EPSR, arm.UC_ARM_REG_PC, arm.UC_ARM_REG_APSR_NZCV
         )
         self._everything = engine.batch(*NUMBERS.values())
+
+    @property
+    def exception_batches(self) -> dict[Batch, RegisterBatch]:
+        """The lists of registers that native exceptions need besides those of frames."""
+        return {Batch.MASKS: self._masks, Batch.IPSR: self._ipsr, Batch.FAULTMASK: self._one["faultmask"]}
 
     def _unprivileged(self) -> bool:
         ipsr, control = self._mode.read()

@@ -1,4 +1,4 @@
-"""The native hooks of the engine, written in numba: block counting, TLB fill, traps, memory faults.
+"""The native hooks of the engine, written in numba: block counting, TLB fill, memory faults.
 
 `emu.cpu.native` compiles this file once and keeps the machine code; with a warm cache it is not imported.
 The functions never raise, allocate nothing and refer to no Python object.
@@ -20,6 +20,7 @@ from numba import carray, cfunc, njit, types
 
 from emu.clock import DEADLINE, HORIZON, NOW
 from emu.cpu.encoding import LOAD_EXCLUSIVE, STORE_EXCLUSIVE, riscv_site, riscv_width, thumb_site, thumb_width
+from emu.cpu.exception_state import EXCEPTION_SLOTS, ExceptionSlot, Taken
 from emu.cpu.hook_state import (
     PAGE_BITS,
     PAGES_OF_MEMORY,
@@ -31,11 +32,11 @@ from emu.cpu.hook_state import (
     Slot,
     Stopped,
 )
-from emu.cpu.native_calls import bytes_at, call_1, call_3, call_4, words_at
+from emu.cpu.native_calls import bytes_at, call_1, call_2, call_3, call_4, words_at
 
 CLOCK, INSTRUCTIONS, REQUEST, STOPPED = map(int, (Slot.CLOCK, Slot.INSTRUCTIONS, Slot.REQUEST, Slot.STOPPED))
 BLOCK_PC, BLOCK_SIZE, BLOCK_COUNT = map(int, (Slot.BLOCK_PC, Slot.BLOCK_SIZE, Slot.BLOCK_COUNT))
-TRAP, FAULT_ACCESS, FAULT_ADDRESS = map(int, (Slot.TRAP, Slot.FAULT_ACCESS, Slot.FAULT_ADDRESS))
+FAULT_ACCESS, FAULT_ADDRESS = int(Slot.FAULT_ACCESS), int(Slot.FAULT_ADDRESS)
 TABLE, REGIONS, REGION_COUNT, PAGES = map(int, (Slot.TABLE, Slot.REGIONS, Slot.REGION_COUNT, Slot.PAGES))
 STOP_FUNCTION, READ_FUNCTION = int(Slot.STOP_FUNCTION), int(Slot.READ_FUNCTION)
 WRITE_FUNCTION, IT_REGISTER, SCRATCH, SITES = map(
@@ -47,12 +48,14 @@ HOLE, HOLE_SIZE, ILLEGAL_PAGE = int(Slot.HOLE), int(Slot.HOLE_SIZE), int(Slot.IL
 CODE_MASK, CODE_SPANS, CODE_SPAN_COUNT = int(Slot.CODE_MASK), int(Slot.CODE_SPANS), int(Slot.CODE_SPAN_COUNT)
 DATA_MASK, PARTS, PART_COUNT = int(Slot.DATA_MASK), int(Slot.PARTS), int(Slot.PART_COUNT)
 WINDOW, WINDOW_PAGE, PROMOTIONS = int(Slot.WINDOW), int(Slot.WINDOW_PAGE), int(Slot.PROMOTIONS)
-REQUEST_NONE, REQUEST_STOP, REQUEST_STEP, REQUEST_WATCH = map(
-    int, (Request.NONE, Request.STOP, Request.STEP, Request.WATCH)
+REQUEST_NONE, REQUEST_STOP, REQUEST_STEP, REQUEST_WATCH, REQUEST_CHECK = map(
+    int, (Request.NONE, Request.STOP, Request.STEP, Request.WATCH, Request.CHECK)
 )
 AT_DEADLINE, AT_REQUEST, AT_SITE, AT_WATCH, AT_FETCH = map(
     int, (Stopped.DEADLINE, Stopped.REQUEST, Stopped.SITE, Stopped.WATCH, Stopped.FETCH)
 )
+AT_EXCEPTION, EXCEPTIONS = int(Stopped.EXCEPTION), int(Slot.EXCEPTIONS)
+TAKE_FUNCTION, NOTHING_TAKEN, LEFT_OVER = map(int, (ExceptionSlot.TAKE_FUNCTION, Taken.NONE, Taken.LEFT_OVER))
 EXECUTE, MAY_EXECUTE, RIGHTS, DATA_RIGHTS, PART = int(Right.EXECUTE), int(Right.MAY_EXECUTE), 7, 3, int(Right.PART)
 UC_MEM_READ = 16
 TAG_MASK = (1 << 44) - 1
@@ -139,25 +142,32 @@ def make_rare_block(width_rule: Callable[..., int], site_rule: Callable[..., int
         request = state[REQUEST]
         pc, size = types.int64(address), types.int64(length)
         part, end = False, pc + size
-        if request != REQUEST_STEP and in_part(state, pc, size):
+        if request & REQUEST_STEP == 0 and in_part(state, pc, size):
             part, end = True, executable_end(state, pc)
         if part and end < pc + 2:
             # Like a fetch from a page without any right, whatever else is to be done now.
             state[STOPPED], state[BLOCK_SIZE] = AT_FETCH, 0
             call_1(state[STOP_FUNCTION], uc)
             return
-        if request != REQUEST_NONE:
-            if request == REQUEST_STEP:
-                state[REQUEST] = REQUEST_STOP
-            elif request == REQUEST_STOP:
-                state[STOPPED], state[BLOCK_SIZE] = AT_REQUEST, 0
+        if request & REQUEST_STOP:
+            state[STOPPED], state[BLOCK_SIZE] = AT_REQUEST, 0
+            call_1(state[STOP_FUNCTION], uc)
+            return
+        if request & REQUEST_STEP:
+            state[REQUEST] = REQUEST_STOP
+        if request & REQUEST_WATCH and watched_changed(state, uc, user):
+            state[STOPPED], state[BLOCK_SIZE] = AT_WATCH, 0
+            call_1(state[STOP_FUNCTION], uc)
+            return
+        if request & REQUEST_CHECK:
+            exceptions = carray(words_at(state[EXCEPTIONS]), (EXCEPTION_SLOTS,))
+            taken = call_2(exceptions[TAKE_FUNCTION], uc, user)
+            if taken == LEFT_OVER:
+                state[STOPPED], state[BLOCK_SIZE] = AT_EXCEPTION, 0
                 call_1(state[STOP_FUNCTION], uc)
+            if taken != NOTHING_TAKEN:
                 return
-            elif watched_changed(state, uc, user):
-                state[STOPPED], state[BLOCK_SIZE] = AT_WATCH, 0
-                call_1(state[STOP_FUNCTION], uc)
-                return
-        if clock[NOW] >= clock[DEADLINE] and request != REQUEST_STEP:
+        if clock[NOW] >= clock[DEADLINE] and request & REQUEST_STEP == 0:
             state[STOPPED], state[BLOCK_SIZE] = AT_DEADLINE, 0
             call_1(state[STOP_FUNCTION], uc)
             return
@@ -174,7 +184,7 @@ def make_rare_block(width_rule: Callable[..., int], site_rule: Callable[..., int
                 table[index] = entry
         count = entry >> COUNT_SHIFT & COUNT_MASK
         late = clock[NOW] + count > clock[DEADLINE]
-        if late and clock[HORIZON] != clock[DEADLINE] and request != REQUEST_STEP:
+        if late and clock[HORIZON] != clock[DEADLINE] and request & REQUEST_STEP == 0:
             state[STOPPED], state[BLOCK_SIZE], state[REST] = AT_DEADLINE, 0, count
             call_1(state[STOP_FUNCTION], uc)
             return
@@ -254,14 +264,6 @@ def fill(uc: int, address: int, access: int, result: Any, user: int) -> int:
     return 1
 
 
-@cfunc(types.void(types.intp, types.uint32, WORDS))
-def trap(uc: int, number: int, user: Any) -> None:
-    """UC_HOOK_INTR: note the number and stop."""
-    state = carray(user, (SLOTS,))
-    state[TRAP] = number
-    call_1(state[STOP_FUNCTION], uc)
-
-
 @cfunc(types.uint8(types.intp, types.int32, types.uint64, types.int32, types.int64, WORDS))
 def fault(uc: int, access: int, address: int, size: int, value: int, user: Any) -> int:
     """UC_HOOK_MEM_UNMAPPED: note the first address; 0 ends the run before the instruction."""
@@ -277,7 +279,6 @@ HOOKS = {
     "thumb_rare_block": make_rare_block(thumb_width, thumb_site),
     "riscv_rare_block": make_rare_block(riscv_width, riscv_site),
     "fill": fill,
-    "trap": trap,
     "fault": fault,
 }
 """The callbacks by the names that `emu.cpu.native` gives them."""

@@ -17,7 +17,7 @@ from emu.cpu.encoding import thumb_width
 from emu.cpu.engine import Engine, InstructionSet
 from emu.cpu.exceptions import Exceptions, Fault
 from emu.cpu.halt import AccessFault, Halt, why_refused
-from emu.cpu.hook_state import EXCLUSIVE, Right, Site
+from emu.cpu.hook_state import EXCLUSIVE, Request, Right, Site
 from emu.cpu.instrumentation import TEXT_PORT, Instrumentation
 from emu.cpu.nvic import Vector
 from emu.cpu.semihosting import Semihosting
@@ -133,7 +133,7 @@ class CortexM(Core):
         stack, target = struct.unpack("<2I", self._read_code(self.reset_address, 8))
         self.registers.write("msp", stack & ~3)
         self.registers.jump(target)
-        self._special.choose_sites()
+        self._take_over_settings()
 
     def get_state(self) -> dict[str, State]:
         """Registers, the count of instructions, and what is under way; the NVIC belongs to `SystemControl`.
@@ -155,7 +155,7 @@ class CortexM(Core):
         self.engine.instructions = state["instructions"]
         self._stop_requested, self._standing_on, self._slept_through = False, None, None
         self.engine.sites = Site(state["exclusive"])
-        self._special.choose_sites()
+        self._take_over_settings()
 
     def _read_code(self, address: int, count: int) -> bytes:
         try:
@@ -166,11 +166,25 @@ class CortexM(Core):
     # Requests from devices
 
     def _changed(self) -> None:
+        """A register of the system control space has changed."""
+        self._take_over_settings()
+        self._look_again()
+
+    def _take_over_settings(self) -> None:
+        """Tell native code what system control registers say."""
         self._special.choose_sites()
-        self.engine.request_stop()
+        self.exceptions.native.configure(self.system_control)
+
+    def _look_again(self) -> None:
+        """An exception may have become one that preempts what runs."""
+        if self.exceptions.native.possible:
+            self.engine.request_check()
+        else:
+            self.engine.request_stop()
 
     def _request_reset(self) -> None:
         self._reset_requested = True
+        self.engine.request_stop()
 
     def request_stop(self) -> None:
         """Make `run` return `Pause.REQUEST` at the next block boundary."""
@@ -184,7 +198,7 @@ class CortexM(Core):
         pending = self.nvic.pending
         self.nvic.set_level(number, level)
         if self.nvic.pending != pending:
-            self.engine.request_stop()
+            self._look_again()
 
     def _pended(self) -> None:
         """An exception has become pending."""
@@ -195,7 +209,7 @@ class CortexM(Core):
         """Drive NMI; it becomes pending when the level rises."""
         if level:
             self.nvic.pend(Vector.NMI)
-            self.engine.request_stop()
+            self._look_again()
 
     # Running
 
@@ -203,29 +217,54 @@ class CortexM(Core):
         """Execute until the deadline or until something else stops the core; see `Core.run`."""
         if self._sleeping and self._slept_through == self._alarms:
             return Pause.SLEEP
-        standing_on, self._standing_on = self._standing_on, None
+        clock, standing_on = self.board.clock, self._standing_on
+        self._standing_on = None
+        native = self._begins_natively(standing_on)
         while True:
-            pause = self._before()
+            pause = self._before(native=native)
             if pause is not None:
                 self._slept_through = self._alarms
                 return pause
-            if self.board.clock.now >= self.board.clock.deadline:
+            if clock.now >= clock.deadline:
                 return Pause.DEADLINE
             start = self.registers.start
+            left_over = False
             if start & ~1 == standing_on:
                 pause = self._execute_one(start)
             else:
-                watch = bool(self.nvic.pending & self.nvic.enabled) and self.exceptions.held_by_masks()
-                if watch:
-                    self.engine.watch(arm.UC_ARM_REG_PRIMASK, arm.UC_ARM_REG_BASEPRI, arm.UC_ARM_REG_FAULTMASK)
-                halt = self.engine.execute(start, watch=watch)
-                if halt is Halt.DEADLINE and self.board.clock.now < self.board.clock.deadline:
+                halt = self.engine.execute(start, self._request())
+                left_over = halt is Halt.EXCEPTION
+                if halt is Halt.DEADLINE and clock.now < clock.deadline:
                     pause = self._execute_one(self.registers.start, self.engine.execute_one_exactly)
                 else:
                     pause = self._handle(halt)
-            standing_on = None
             if pause is not None:
                 return pause
+            standing_on = None
+            native = not left_over and self._begins_natively(None)
+
+    def _begins_natively(self, standing_on: int | None) -> bool:
+        """Whether a pending exception may be left to the first block hook of the next run of the engine."""
+        clock = self.board.clock
+        return (
+            self.exceptions.native.possible
+            and not self._sleeping
+            # A breakpoint at the next instruction would come first, and so would an event.
+            and standing_on is None
+            and not self._breakpoints
+            and clock.now < clock.deadline
+        )
+
+    def _request(self) -> Request:
+        """What the block hook shall do about pending exceptions."""
+        if not self.nvic.pending & self.nvic.enabled:
+            return Request.NONE
+        if self.exceptions.native.possible:
+            return Request.CHECK
+        if not self.exceptions.held_by_masks():
+            return Request.NONE
+        self.engine.watch(arm.UC_ARM_REG_PRIMASK, arm.UC_ARM_REG_BASEPRI, arm.UC_ARM_REG_FAULTMASK)
+        return Request.WATCH
 
     @property
     def _alarms(self) -> tuple[object, ...]:
@@ -242,8 +281,8 @@ class CortexM(Core):
         self._standing_on = self.pc
         return pause or Pause.STEP
 
-    def _before(self) -> Pause | None:
-        """What comes before the next instruction: stops, exceptions, sleep."""
+    def _before(self, *, native: bool = False) -> Pause | None:
+        """What comes before the next instruction: stops, exceptions unless these are left to native code, sleep."""
         if self.exit_code is not None:
             return Pause.EXIT
         if self.exceptions.locked_up:
@@ -253,6 +292,8 @@ class CortexM(Core):
         if self._stop_requested:
             self._stop_requested = False
             return Pause.REQUEST
+        if native:
+            return None
         number = self.exceptions.pending()
         if number is not None:
             self._sleeping = False

@@ -82,6 +82,7 @@ HALT_OF_STOPPED = {
     Stopped.SITE: Halt.SITE,
     Stopped.WATCH: Halt.WATCH,
     Stopped.FETCH: Halt.FETCH,
+    Stopped.EXCEPTION: Halt.EXCEPTION,
 }
 
 
@@ -94,7 +95,8 @@ class Engine:
         instruction_set: what differs between the hosts.
         window: (first address, bytes of a page) of `WINDOW_PAGES` free pages, for a core with memory protection.
         on_trap: called inside the run with the number of an exception of the instruction set; the run goes on at
-            `pc`, which it may set. Without it, `execute` halts with `Halt.TRAP`.
+            `pc`, which it may set. Without it, `execute` halts with `Halt.TRAP` unless the native exceptions of a
+            Cortex-M see to it, see `emu.cpu.exception_hook`.
 
     Attributes:
         trap: number that came with `Halt.TRAP`.
@@ -159,24 +161,23 @@ class Engine:
         return state
 
     def _add_hooks(self, on_trap: Callable[[int], None] | None) -> None:
-        addresses = dict(hook_addresses())
-        if on_trap is not None:
-            addresses["trap"] = self._trap_callback(on_trap)
+        addresses = hook_addresses()
+        on_interrupt = addresses["trap"] if on_trap is None else self._trap_callback(on_trap)
         hole_base, hole_size = self.instruction_set.hole
         everywhere, hole = (1, 0), (hole_base, hole_base + hole_size - 1)
-        for kind, name, (low, high) in (
-            (unicorn_const.UC_HOOK_BLOCK, "block", everywhere),
-            (unicorn_const.UC_HOOK_TLB_FILL, "fill", everywhere),
-            (unicorn_const.UC_HOOK_INTR, "trap", everywhere),
+        for kind, address, (low, high) in (
+            (unicorn_const.UC_HOOK_BLOCK, addresses["block"], everywhere),
+            (unicorn_const.UC_HOOK_TLB_FILL, addresses["fill"], everywhere),
+            (unicorn_const.UC_HOOK_INTR, on_interrupt, everywhere),
             # A memory hook that covers RAM would take RAM off Unicorn's fast path.
-            (unicorn_const.UC_HOOK_MEM_UNMAPPED, "fault", hole),
+            (unicorn_const.UC_HOOK_MEM_UNMAPPED, addresses["fault"], hole),
         ):
             hook = ctypes.c_size_t()
             status = uclib.uc_hook_add(
                 self._handle,
                 ctypes.byref(hook),
                 kind,
-                ctypes.c_void_p(addresses[name]),
+                ctypes.c_void_p(address),
                 ctypes.c_void_p(self.state.ctypes.data),
                 ctypes.c_uint64(low),
                 ctypes.c_uint64(high),
@@ -295,15 +296,16 @@ class Engine:
 
     # Running
 
-    def execute(self, pc: int, *, watch: bool = False) -> Halt:
+    def execute(self, pc: int, request: Request = Request.NONE) -> Halt:
         """Run from ``pc`` (with the mode bit, where the instruction set has one) until something needs attention.
 
-        With ``watch``, a change of a register of `watch` is such a thing; it costs time at every block.
+        With `Request.WATCH`, a change of a register of `watch` is such a thing; with `Request.CHECK`, an exception
+        that has to be taken, if native code cannot do it. Both cost time at every block.
 
         Raises:
             Exception: whatever a device raised during an access.
         """
-        return self._execute(pc, Request.WATCH if watch else Request.NONE)
+        return self._execute(pc, request)
 
     def execute_one(self, pc: int) -> Halt:
         """Execute one instruction, whatever the deadline; `Halt.STEP` unless something else happened at it."""
@@ -379,7 +381,11 @@ class Engine:
 
     def request_stop(self) -> None:
         """Make `execute` return `Halt.REQUEST` at the next block; for device callbacks during `execute`."""
-        self.state[Slot.REQUEST] = Request.STOP
+        self.state[Slot.REQUEST] |= Request.STOP
+
+    def request_check(self) -> None:
+        """Take a pending exception at the next block, natively; for device callbacks during `execute`."""
+        self.state[Slot.REQUEST] |= Request.CHECK
 
     def retract(self, pc: int) -> None:
         """The running block was left before the instruction at ``pc``: un-count the rest of it."""
@@ -432,7 +438,7 @@ class Engine:
         self.state[Slot.SITES] = sites
 
     def watch(self, *numbers: int) -> None:
-        """Remember the present values of up to `hook_state.WATCHED` registers for ``execute(watch=True)``."""
+        """Remember the present values of up to `hook_state.WATCHED` registers for `Request.WATCH`."""
         if numbers not in self._watched:
             self._watched[numbers] = RegisterBatch(self.uc, numbers)
         values = self._watched[numbers].read()

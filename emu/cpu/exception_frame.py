@@ -10,8 +10,12 @@ from unicorn import arm_const as arm
 
 from emu.cpu.arm_registers import EPSR_BITS, FPCA, IPSR_MASK, NPRIV, SFPA, SPSEL, THUMB
 from emu.cpu.engine import Engine
+from emu.cpu.exception_state import Batch
+from emu.cpu.register_batch import RegisterBatch
 from emu.cpu.system_control import FaultStatus
 
+ENTRY_CYCLES, RETURN_CYCLES, CHAIN_CYCLES, FLOAT_CYCLES = 12, 10, 6, 17
+"""Of the Cortex-M4 on zero-wait memory; FLOAT_CYCLES more for moving S0..S15 and FPSCR."""
 BASIC_WORDS, EXTENDED_WORDS = 8, 26
 """Words of a frame without and with S0..S15, FPSCR and a reserved word."""
 ALIGNED = 1 << 9
@@ -92,6 +96,22 @@ class ExceptionFrames:
             arm.UC_ARM_REG_APSR_NZCV,
         )
         self._control, self._process = engine.batch(control), engine.batch(arm.UC_ARM_REG_PSP)
+
+    @property
+    def batches(self) -> dict[Batch, RegisterBatch]:
+        """The lists of registers that native code reads and writes too, as the methods below do."""
+        return {
+            Batch.CONTEXT: self._context,
+            Batch.FLOATS: self._floats,
+            Batch.FROM_THREAD: self._from_thread,
+            Batch.FROM_HANDLER: self._from_handler,
+            Batch.NEXT_HANDLER: self._next_handler,
+            Batch.STACKS: self._stacks,
+            Batch.TO_THREAD: self._to_thread,
+            Batch.TO_HANDLER: self._to_handler,
+            Batch.RESTORE: self._restore,
+            Batch.CONTROL: self._control,
+        }
 
     def capture(self, *, align: bool) -> Frame:
         """The frame that an exception taken now pushes; ``align``: CCR.STKALIGN."""

@@ -11,28 +11,29 @@ from emu.cpu.arm_registers import ArmRegisters
 from emu.cpu.cortex_models import Architecture
 from emu.cpu.engine import Engine
 from emu.cpu.exception_frame import (
+    CHAIN_CYCLES,
+    ENTRY_CYCLES,
+    FLOAT_CYCLES,
     NO_FLOATS,
     OTHER_MODE,
     PROCESS_STACK,
+    RETURN_CYCLES,
     THREAD,
     ExceptionFrames,
     Frame,
     RefusedFrameError,
 )
 from emu.cpu.hook_state import EXCLUSIVE
+from emu.cpu.native_exceptions import NativeExceptions
 from emu.cpu.nvic import IDLE, Nvic, Vector
 from emu.cpu.system_control import (
     Configuration,
-    CoprocessorAccess,
     FaultStatus,
     HardFaultStatus,
-    LazyContext,
     SystemControl,
 )
 from emu.state import Saved
 
-ENTRY_CYCLES, RETURN_CYCLES, CHAIN_CYCLES, FLOAT_CYCLES = 12, 10, 6, 17
-"""Of the Cortex-M4 on zero-wait memory; FLOAT_CYCLES more for moving S0..S15 and FPSCR."""
 LEGAL_RETURNS = (0x1, 0x9, 0xD)
 """Last digits of EXC_RETURN in ARMv6-M and ARMv7-M; those above may be anything, says no rule but the emulators."""
 FAULT_NAMES = {
@@ -71,7 +72,7 @@ class Exceptions(Saved):
 
     Attributes:
         locked_up: a fault happened where no fault can be taken.
-        event: the event register of WFE.
+        native: does the same in native code where it can, without leaving the run.
     """
 
     saved = ("locked_up", "event")
@@ -90,12 +91,22 @@ class Exceptions(Saved):
         self._report = report
         self._exc_return = control.model.exc_return(secure=secure)
         self._frames = ExceptionFrames(engine, self._exc_return, secure=secure)
+        self.native = NativeExceptions(engine, nvic, self._frames, registers, secure=secure)
         self.locked_up = False
         self.event = False
 
     def reset(self) -> None:
         """No lockup, no event."""
         self.locked_up = self.event = False
+
+    @property
+    def event(self) -> bool:
+        """The event register of WFE."""
+        return self.native.event
+
+    @event.setter
+    def event(self, event: bool) -> None:
+        self.native.event = event
 
     # Taking
 
@@ -201,7 +212,7 @@ class Exceptions(Saved):
             matches = self._frames.resume(
                 exc_return,
                 checked=control.model.architecture is Architecture.V8M,
-                floats_enabled=bool(CoprocessorAccess.CP10.extract(control.CPACR)) or self._lazy,
+                floats_enabled=control.unstacks_floats,
             )
         except RefusedFrameError as error:
             self._chain_fault(Fault(Vector.USAGE_FAULT, f"{text}{error}", error.status), exc_return)
@@ -213,11 +224,6 @@ class Exceptions(Saved):
         if not matches:
             self.fault(Fault(Vector.USAGE_FAULT, text + OTHER_MODE, FaultStatus.INVPC.mask))
             self._registers.write("lr", exc_return)
-
-    @property
-    def _lazy(self) -> bool:
-        """Lazy stacking is chosen: handlers that use no floating-point instruction leave the frame empty."""
-        return bool(LazyContext.LSPEN.extract(self._control.FPCCR))
 
     def _illegal_return(self, exc_return: int) -> str:
         """Why the value is illegal here, or nothing."""

@@ -20,6 +20,7 @@ class Halt(Enum):
     REQUEST = "`request_stop` was called"
     SITE = "the next block contains an instruction of `sites`"
     WATCH = "a register of `watch` has changed"
+    EXCEPTION = "a pending exception has to be taken"
     TRAP = "an exception of the instruction set, number in `trap`"
     FETCH = "the next block has an instruction that memory protection does not allow to fetch"
     FAULT = "a memory access that the bus refuses, see `fault`"

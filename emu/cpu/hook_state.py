@@ -87,10 +87,12 @@ class Slot(IntEnum):
     """Cycles of the block that was not begun, because the deadline of an exact clock is inside it."""
     WATCH = 35
     """Their (Unicorn number, remembered value) pairs."""
+    EXCEPTIONS = WATCH + 2 * 3
+    """Address of what Cortex-M exceptions need, see `emu.cpu.exception_state`."""
 
 
 WATCHED = 3
-SLOTS = Slot.WATCH + 2 * WATCHED
+SLOTS = Slot.EXCEPTIONS + 1
 NO_TRAP = -1
 TABLE_ENTRIES = 1 << 16
 PAGE_BITS = 10
@@ -107,15 +109,17 @@ NARROW_HOLE, NARROW_HOLE_SIZE = 0xFFFF_F000, 0x1000
 """RV32's physical addresses have 32 bits in Unicorn: one page must do, and nothing may be mapped there."""
 
 
-class Request(IntEnum):
+class Request(IntFlag):
     """What the block hook shall do besides counting."""
 
     NONE = 0
     STOP = 1
     STEP = 2
     """Let one block pass, then stop."""
-    WATCH = 3
+    WATCH = 4
     """Stop when a watched register has changed: an interrupt is pending and firmware may unmask it."""
+    CHECK = 8
+    """Take a pending Cortex-M exception as soon as it preempts what runs."""
 
 
 class Stopped(IntEnum):
@@ -127,6 +131,7 @@ class Stopped(IntEnum):
     SITE = 3
     WATCH = 4
     FETCH = 5
+    EXCEPTION = 6
 
 
 class Right(IntFlag):

@@ -19,9 +19,12 @@ from typing import Any
 
 SOURCES = [
     Path(__file__).with_name(name)
-    for name in ("block_hook.py", "encoding.py", "hook_state.py", "native.py", "native_calls.py")
+    for name in (
+        *("block_hook.py", "encoding.py", "exception_hook.py", "exception_state.py"),
+        *("hook_state.py", "native.py", "native_calls.py", "nvic_state.py"),
+    )
 ]
-NAMES = ("block", "thumb_rare_block", "riscv_rare_block", "fill", "trap", "fault")
+NAMES = ("block", "thumb_rare_block", "riscv_rare_block", "fill", "trap", "fault", "take_pending")
 _alive: list[Any] = []
 """Engines and modules own the machine code; the process keeps them."""
 
@@ -37,14 +40,15 @@ def hook_addresses() -> dict[str, int]:
     try:
         code = path.read_bytes()
     except OSError:
-        from emu.cpu.block_hook import HOOKS
+        from emu.cpu import block_hook, exception_hook
 
+        hooks = block_hook.HOOKS | exception_hook.HOOKS
         try:
-            code = _compile(llvm, HOOKS)
+            code = _compile(llvm, hooks)
         except RuntimeError:
             # This version of LLVM does not take the module apart as expected: slower, but right.
-            _alive.append(HOOKS)
-            return {name: hook.address for name, hook in HOOKS.items()}
+            _alive.append(hooks)
+            return {name: hook.address for name, hook in hooks.items()}
         _store(path, code)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target(llvm))
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))

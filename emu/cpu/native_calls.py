@@ -21,6 +21,22 @@ def words_at(context: Any, address: Any) -> Any:
     return _pointer(types.int64, address)
 
 
+@intrinsic
+def unsigned_at(context: Any, address: Any) -> Any:
+    """The address as a pointer to unsigned 32-bit integers."""
+    return _pointer(types.uint32, address)
+
+
+@intrinsic
+def trailing_zeros(context: Any, word: Any) -> Any:
+    """How many of the lowest bits of a 64-bit word, which is not 0, are 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), generate
+
+
 def _pointer(element: Any, address: Any) -> Any:
     signature = types.CPointer(element)(address)
 
@@ -34,6 +50,18 @@ def _pointer(element: Any, address: Any) -> Any:
 def call_1(context: Any, function: Any, first: Any) -> Any:
     """Call the C function at an address with a pointer."""
     return types.int32(types.int64, types.intp), _generate_call
+
+
+@intrinsic
+def call_2(context: Any, function: Any, first: Any, second: Any) -> Any:
+    """Call the function at an address with two addresses."""
+    return types.int32(types.int64, types.intp, types.intp), _generate_call
+
+
+@intrinsic
+def call_batch(context: Any, function: Any, first: Any, second: Any, third: Any, fourth: Any) -> Any:
+    """Call the C function at an address with three pointers and an int."""
+    return types.int32(types.int64, types.intp, types.intp, types.intp, types.int32), _generate_call
 
 
 @intrinsic

@@ -31,6 +31,12 @@ class RegisterBatch:
         self._unpack = struct.Struct("=" + "I4x" * self._count).unpack
         self._pack_into = struct.Struct(f"={self._count}Q").pack_into
 
+    @property
+    def places(self) -> tuple[int, int, int, int]:
+        """For native code: addresses of the registers' numbers, of pointers to their values, of these; their count."""
+        address = ctypes.addressof
+        return address(self._numbers), address(self._places), address(self._values), self._count
+
     def read(self) -> tuple[int, ...]:
         """The registers' values as unsigned integers."""
         _read_batch(self._handle, self._numbers, self._places, self._count)

@@ -278,6 +278,14 @@ class SystemControl(CoreIdentity):
         """Make the core look at pending exceptions and trap conditions."""
         self._on_change()
 
+    @property
+    def unstacks_floats(self) -> bool:
+        """Whether a frame with floating-point registers may be unstacked.
+
+        With lazy stacking, handlers that use no floating-point instruction leave that part of the frame empty.
+        """
+        return bool(CoprocessorAccess.CP10.extract(self.CPACR) or LazyContext.LSPEN.extract(self.FPCCR))
+
     def record(self, status: int) -> None:
         """Set bits of CFSR."""
         self.CFSR |= status
@@ -307,6 +315,14 @@ class SystemControl(CoreIdentity):
         ):
             if field.extract(value):
                 (self.nvic.pend if pend else self.nvic.unpend)(vector)
+        self.changed()
+
+    @VTOR.on_write
+    def _write_vector_table(self, value: int) -> None:
+        self.changed()
+
+    @SCR.on_write
+    def _write_sleep_control(self, value: int) -> None:
         self.changed()
 
     @AIRCR.on_write

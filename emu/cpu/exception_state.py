@@ -1,0 +1,85 @@
+"""Layout of the array that tells native exception entry and return what they need to know.
+
+One array of 64-bit integers a core, whose address is in `emu.cpu.hook_state.Slot.EXCEPTIONS`. All of it but the event
+register is derived from elsewhere: `emu.cpu.exceptions.Exceptions.configure` fills it in.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Batch(IntEnum):
+    """Lists of registers that are read or written together; `emu.cpu.exception_frame` says what is in them."""
+
+    CONTEXT = 0
+    FLOATS = 1
+    FROM_THREAD = 2
+    FROM_HANDLER = 3
+    NEXT_HANDLER = 4
+    STACKS = 5
+    TO_THREAD = 6
+    TO_HANDLER = 7
+    RESTORE = 8
+    CONTROL = 9
+    MASKS = 10
+    IPSR = 11
+    FAULTMASK = 12
+
+
+class ExceptionSlot(IntEnum):
+    """What is where in the array."""
+
+    NATIVE = 0
+    """1: entry and return are native where they can be, 0: Python carries out all of them."""
+    NVIC = 1
+    """Address of the NVIC's array, see `emu.cpu.nvic_state`."""
+    EVENT = 2
+    """The event register of WFE."""
+    VECTOR_TABLE = 3
+    """VTOR."""
+    ALIGN = 4
+    """CCR.STKALIGN."""
+    NON_BASE_THREAD = 5
+    """CCR.NONBASETHRDENA."""
+    HAS_FPU = 6
+    """1: the core has a floating-point unit."""
+    ENTRY_CYCLES = 7
+    """Time of an exception's entry,"""
+    RETURN_CYCLES = 8
+    """of a return,"""
+    CHAIN_CYCLES = 9
+    """of a return to another handler,"""
+    FLOAT_CYCLES = 10
+    """and in addition for a frame with floating-point registers."""
+    TAKE_FUNCTION = 11
+    """Address of `exception_hook.take_pending`."""
+    READ_FUNCTION = 12
+    """Address of uc_reg_read_batch."""
+    WRITE_FUNCTION = 13
+    """Address of uc_reg_write_batch."""
+    SLEEP_ON_EXIT = 14
+    """SCR.SLEEPONEXIT."""
+    EXC_RETURN = 15
+    """The constant bits of EXC_RETURN."""
+    UNSTACKS_FLOATS = 16
+    """1: frames with floating-point registers may be unstacked."""
+    MASK_BY_PRIORITY = 17
+    """ARMv8-M: FAULTMASK stays at the end of any handler of negative priority, else only at that of NMI."""
+    BATCHES = 18
+    """For each `Batch`: addresses of register numbers, of pointers to values, of the values; their count."""
+
+
+BATCH_SLOTS = 4
+EXCEPTION_SLOTS = ExceptionSlot.BATCHES + BATCH_SLOTS * len(Batch)
+
+
+class Taken(IntEnum):
+    """What became of pending exceptions."""
+
+    NONE = 0
+    """None preempts what runs."""
+    ENTERED = 1
+    """The handler of one begins."""
+    LEFT_OVER = 2
+    """One preempts, and Python has to take it."""

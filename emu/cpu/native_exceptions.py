@@ -1,0 +1,85 @@
+"""What Python tells the native exception entry and return of a Cortex-M, and what they share."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+from unicorn.unicorn_py3.unicorn import uclib
+
+from emu.cpu.arm_registers import ArmRegisters
+from emu.cpu.cortex_models import Architecture
+from emu.cpu.engine import Engine
+from emu.cpu.exception_frame import CHAIN_CYCLES, ENTRY_CYCLES, FLOAT_CYCLES, RETURN_CYCLES, ExceptionFrames
+from emu.cpu.exception_state import BATCH_SLOTS, EXCEPTION_SLOTS, Batch, ExceptionSlot
+from emu.cpu.hook_state import Slot
+from emu.cpu.native import hook_addresses
+from emu.cpu.nvic import Nvic
+from emu.cpu.system_control import Configuration, SleepControl, SystemControl
+
+
+class NativeExceptions:
+    """The array of `emu.cpu.exception_state`, and when native code may act.
+
+    Args:
+        engine: gets the array's address.
+        secure: the core is in Secure state, whose frames native code does not know.
+
+    Attributes:
+        wanted: whether exceptions are to be native where they can be; after a change call `configure`.
+    """
+
+    def __init__(
+        self, engine: Engine, nvic: Nvic, frames: ExceptionFrames, registers: ArmRegisters, *, secure: bool
+    ) -> None:
+        self.wanted = True
+        self._secure = secure
+        self._nvic = nvic.state
+        self._state = state = np.zeros(EXCEPTION_SLOTS, np.int64)
+        engine.state[Slot.EXCEPTIONS] = state.ctypes.data
+        state[ExceptionSlot.NVIC] = self._nvic.ctypes.data
+        state[ExceptionSlot.TAKE_FUNCTION] = hook_addresses()["take_pending"]
+        for slot, function in (
+            (ExceptionSlot.READ_FUNCTION, uclib.uc_reg_read_batch),
+            (ExceptionSlot.WRITE_FUNCTION, uclib.uc_reg_write_batch),
+        ):
+            state[slot] = ctypes.cast(function, ctypes.c_void_p).value or 0
+        for slot, cycles in (
+            (ExceptionSlot.ENTRY_CYCLES, ENTRY_CYCLES),
+            (ExceptionSlot.RETURN_CYCLES, RETURN_CYCLES),
+            (ExceptionSlot.CHAIN_CYCLES, CHAIN_CYCLES),
+            (ExceptionSlot.FLOAT_CYCLES, FLOAT_CYCLES),
+        ):
+            state[slot] = cycles
+        for batch, registers_of_batch in (frames.batches | registers.exception_batches).items():
+            first = ExceptionSlot.BATCHES + BATCH_SLOTS * batch
+            state[first : first + BATCH_SLOTS] = registers_of_batch.places
+        assert len(frames.batches | registers.exception_batches) == len(Batch)
+
+    def configure(self, control: SystemControl) -> None:
+        """Take over what the system control registers say, after a change of them or of `wanted`."""
+        state = self._state
+        model = control.model
+        state[ExceptionSlot.NATIVE] = self.wanted and not self._secure
+        state[ExceptionSlot.VECTOR_TABLE] = control.VTOR
+        state[ExceptionSlot.ALIGN] = Configuration.STKALIGN.extract(control.CCR)
+        state[ExceptionSlot.NON_BASE_THREAD] = Configuration.NONBASETHRDENA.extract(control.CCR)
+        state[ExceptionSlot.SLEEP_ON_EXIT] = SleepControl.SLEEPONEXIT.extract(control.SCR)
+        state[ExceptionSlot.HAS_FPU] = model.has_fpu
+        state[ExceptionSlot.UNSTACKS_FLOATS] = control.unstacks_floats
+        state[ExceptionSlot.EXC_RETURN] = model.exc_return(secure=self._secure)
+        state[ExceptionSlot.MASK_BY_PRIORITY] = model.architecture is Architecture.V8M
+
+    @property
+    def possible(self) -> bool:
+        """Whether native code takes exceptions."""
+        return bool(self._state[ExceptionSlot.NATIVE])
+
+    @property
+    def event(self) -> bool:
+        """The event register of WFE."""
+        return bool(self._state[ExceptionSlot.EVENT])
+
+    @event.setter
+    def event(self, event: bool) -> None:
+        self._state[ExceptionSlot.EVENT] = event
