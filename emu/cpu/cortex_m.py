@@ -165,6 +165,16 @@ class CortexM(Core):
 
     # Requests from devices
 
+    @property
+    def native_exceptions(self) -> bool:
+        """Whether native code enters and leaves exceptions where it can; the states are the same without it."""
+        return self.exceptions.native.wanted
+
+    @native_exceptions.setter
+    def native_exceptions(self, wanted: bool) -> None:
+        self.exceptions.native.wanted = wanted
+        self._take_over_settings()
+
     def _changed(self) -> None:
         """A register of the system control space has changed."""
         self._take_over_settings()

@@ -381,6 +381,10 @@ class SystemControl(CoreIdentity):
             self.CPACR = 0
         self.changed()
 
+    @FPCCR.on_write
+    def _write_lazy_context(self, value: int) -> None:
+        self.changed()
+
     @DEMCR.on_write
     def _write_monitor(self, value: int) -> None:
         if self.on_trace_change is not None:
