@@ -18,6 +18,7 @@
 | `reference` | the network in plain 64-bit integers |
 | `names` | C arrays |
 | `layer_program`, `program` | accelerator programs as text |
+| `memory` | whether all that fits the machine |
 | `firmware` | the project: programs, weights, C main |
 | `measured` | the counters that programs keep |
 | `measure` | build, run, gather the counters, compare the outputs |

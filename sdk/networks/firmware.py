@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from asm.rules import ElementFormat
 from sdk.networks.layer_program import RoundOffsets
 from sdk.networks.lookup import table_bytes
 from sdk.networks.measured import SYMBOL
+from sdk.networks.memory import psum_bytes
 from sdk.networks.names import (
     features_symbol,
     input_symbol,
@@ -153,7 +153,7 @@ def _main(plan: Plan) -> str:
         for name, shape in network.tensors().items()
     ]
     for cluster in range(plan.clusters):
-        size = max((_psum_bytes(layer, cluster) for layer in plan.layers), default=0)
+        size = psum_bytes(plan, cluster)
         arrays += [f"IMNPU_SYSMEM uint8_t {psums_symbol(cluster)}[{size}];"] if size else []
     names = [program_name(network, cluster) for cluster in range(plan.clusters)]
     return MAIN.format(
@@ -166,12 +166,3 @@ def _main(plan: Plan) -> str:
         programs="\n".join(f"        {{{name}, sizeof {name}}}," for name in names),
         input=input_symbol(),
     )
-
-
-def _psum_bytes(plan: LayerPlan, cluster: int) -> int:
-    """Memory that a cluster needs for the psums between the parts of its kernels."""
-    if plan.mapping.parts == 1:
-        return 0
-    workload, word = plan.workload, ElementFormat.s32.bits // 8
-    sizes = (workload.rows_before_pooling(task.rows) * len(task.kernels) for task in plan.tasks[cluster])
-    return max(sizes, default=0) * workload.width * word

@@ -12,6 +12,7 @@ from sdk.build import BuildOptions, build
 from sdk.loader import load_elf
 from sdk.networks.firmware import write_firmware
 from sdk.networks.measured import SYMBOL, Measured, counted_offset, layer_counters
+from sdk.networks.memory import check_memory
 from sdk.networks.names import features_symbol
 from sdk.networks.network import INPUT
 from sdk.networks.parameters import Parameters, make_parameters
@@ -56,13 +57,16 @@ def run_network(plan: Plan, folder: Path, machine: str = "st18", timing: str = "
         timing: how long commands take, ``published`` or ``strict``.
 
     Raises:
+        NetworkError: it does not fit the machine's memories.
         NetworkRunError: the firmware ended with an error.
         ToolchainError, OSError: see `sdk.build.build`.
     """
+    chip = machine_map(machine, timing=timing)
+    check_memory(plan, chip)
     parameters = make_parameters(plan.network)
     firmware = write_firmware(plan, parameters, folder)
     elf = build(open_project(firmware.folder), BuildOptions(machine)).elf
-    runner = Runner(load_elf(elf), machine_map(machine, timing=timing), stream=firmware.stream)
+    runner = Runner(load_elf(elf), chip, stream=firmware.stream)
     result = runner.run()
     if result.exit_code != 0:
         raise NetworkRunError(

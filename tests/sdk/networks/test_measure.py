@@ -141,6 +141,20 @@ def test_a_firmware_that_fails_is_reported(tmp_path: Path, monkeypatch: pytest.M
         run(network_of({"name": "broken", "input": start, "layers": [layer]}, "broken"), 1, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("size", "kernels", "text"),
+    [
+        (224, 64, r"big: its tensors take 3612672 bytes, sysmem has 2097152 \(largest: A 3211264, input 401408\); use"),
+        (2, 45000, r"big: its kernels take 3240000 bytes, flash has 2097152 \(largest: A 3240000\); use fewer bits"),
+    ],
+)
+def test_what_does_not_fit_the_memories_is_refused(size: int, kernels: int, text: str, tmp_path: Path) -> None:
+    layer = {"name": "A", "kernels": kernels, "size": 3, "padding": 1, "output": "u8", "mapping": {}}
+    start = {"height": size, "width": size, "channels": 16}
+    with pytest.raises(NetworkError, match=text):
+        run(network_of({"name": "big", "input": start, "layers": [layer]}, "big"), 1, tmp_path)
+
+
 def test_both_hosts_count_the_same(tmp_path: Path) -> None:
     layer = {"name": "A", "kernels": 40, "size": 3, "padding": 1, "pool": 2}
     start = {"height": 12, "width": 12, "channels": 8}
