@@ -64,7 +64,8 @@ class LayerProgram:
             yield from self._elementwise(tasks[0])
             return
         mapping = self.plan.mapping
-        yield f"topology chain={mapping.chain}, parallel={mapping.parallel}, stripes={mapping.stripes}"
+        topology = f"topology chain={mapping.chain}, parallel={mapping.parallel}, stripes={mapping.stripes}"
+        yield topology + (", interleave" if mapping.interleave else "")
         if mapping.parts > 1:
             yield from self._tasks_in_parts()
             return

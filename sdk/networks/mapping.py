@@ -20,6 +20,7 @@ class Mapping:
 
     Attributes:
         parts: parts of the channels of a kernel.
+        interleave: each stripe works on every n-th row instead of consecutive ones (striding).
         overlap: kernels are loaded while the tiles work on the convolution before.
         compressed: kernels are compressed in memory, and decompressed on their way to the tiles.
         broadcast: clusters that read the same features take them from one stream.
@@ -29,6 +30,7 @@ class Mapping:
     chain: int = 1
     parallel: int = 1
     parts: int = 1
+    interleave: bool = False
     overlap: bool = False
     compressed: bool = False
     broadcast: bool = False

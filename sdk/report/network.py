@@ -177,6 +177,7 @@ class LayerFigures:
             "chain": mapping.chain,
             "parallel": mapping.parallel,
             "parts": mapping.parts,
+            "interleave": mapping.interleave,
             "overlap": mapping.overlap,
             "compressed": mapping.compressed,
             "broadcast": mapping.broadcast,

@@ -20,7 +20,7 @@ Table = dict[str, Any]
 def mappings(draw: st.DrawFn) -> Table:
     """Any topology, any technique."""
     table: Table = dict(zip(("stripes", "chain", "parallel"), draw(st.sampled_from(TOPOLOGIES)), strict=True))
-    for name in ("overlap", "compressed", "broadcast"):
+    for name in ("interleave", "overlap", "compressed", "broadcast"):
         table[name] = draw(st.booleans())
     table["parts"] = draw(st.sampled_from([1, 1, 2, 3]))
     return table
