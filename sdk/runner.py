@@ -182,6 +182,10 @@ class Runner:
         self._wall_seconds = 0.0
         self.port.sinks.append(self.uart.extend)
         self.machine.reset()
+        if image.architecture == "riscv" and "tohost" in image.symbols:
+            from sdk.host_interface import HostInterface
+
+            HostInterface(self.machine, image.symbols["tohost"], image.symbols.get("fromhost"), self._print)
         if snapshot is not None:
             self.machine.restore(snapshot)
             check_is_in(image, self.machine.bus)
@@ -209,6 +213,11 @@ class Runner:
         stream = self.machine.devices["stream0"]
         assert isinstance(stream, InputStream)
         return stream
+
+    def _print(self, data: bytes) -> None:
+        """Firmware's output that does not come through the serial port."""
+        for sink in self.port.sinks:
+            sink(data)
 
     def _keep_fault(self, fault: FaultReport) -> None:
         self.faults = [*self.faults, fault][-FAULTS_KEPT:]

@@ -203,7 +203,7 @@ class RiscV(Core):
             if self._stop_requested:
                 self._stop_requested = False
                 return Pause.REQUEST
-            if self._waiting and not self.state.wakes:
+            if self.sleeping:
                 return Pause.SLEEP
             self._waiting = False
             self._take_interrupt()
@@ -222,7 +222,7 @@ class RiscV(Core):
         self._leave_breakpoint = True
         if self._ended is not None:
             return self._ended
-        if self._waiting and not self.state.wakes:
+        if self.sleeping:
             return Pause.SLEEP
         self._waiting = False
         if not self._take_interrupt():
@@ -366,6 +366,11 @@ class RiscV(Core):
     def instructions(self) -> int:
         """Instructions retired since reset; exact between runs."""
         return self._engine.instructions
+
+    @property
+    def sleeping(self) -> bool:
+        """Whether wfi was executed and no interrupt has ended it."""
+        return self._waiting and not self.state.wakes
 
     @property
     def pc(self) -> int:
