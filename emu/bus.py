@@ -83,13 +83,16 @@ class Bus:
             if (
                 0 <= count <= region.size - offset
                 and (region.writable or not write)
-                and not region.is_blocked(offset, count)
+                and not (region.any_blocked and region.is_blocked(offset, count))
             ):
                 return region.data[offset : offset + count]
         raise BusError(address, count, "write" if write else "read", _why_refused(region, address, count, write))
 
     def written(self, address: int, count: int) -> None:
         """Tell the CPUs that bytes changed behind their back (they may hold translated code)."""
+        found = self.find(address)
+        if found is not None and isinstance(found[1], Memory) and not found[1].executable:
+            return
         for listener in self.on_write:
             listener(address, count)
 

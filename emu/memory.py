@@ -44,6 +44,7 @@ class Memory:
     Attributes:
         writable: whether firmware and DMA may write.
         executable: whether firmware may execute from here.
+        any_blocked: whether any page is blocked.
         port_free: machine cycles at which each of its ports is free again.
     """
 
@@ -58,7 +59,7 @@ class Memory:
         self.timing = timing or MemoryTiming()
         self.port_free = [0] * (self.timing.ports or 0)
         self.blocked = np.zeros(size // PAGE, bool)
-        self._any_blocked = False
+        self.any_blocked = False
         self.block_reason = ""
         self.on_block: list[Callable[[], None]] = []
 
@@ -83,7 +84,7 @@ class Memory:
         self._blocked_changed()
 
     def _blocked_changed(self) -> None:
-        self._any_blocked = bool(self.blocked.any())
+        self.any_blocked = bool(self.blocked.any())
         for listener in self.on_block:
             listener()
 
@@ -119,4 +120,4 @@ class Memory:
 
     def is_blocked(self, offset: int, count: int) -> bool:
         """Whether any byte of ``offset .. offset + count - 1`` lies in a blocked page."""
-        return self._any_blocked and bool(self.blocked[offset // PAGE : (offset + max(count, 1) - 1) // PAGE + 1].any())
+        return bool(self.blocked[offset // PAGE : (offset + max(count, 1) - 1) // PAGE + 1].any())

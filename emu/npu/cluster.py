@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from asm import isa
 from asm.bits import Field
@@ -13,41 +12,23 @@ from emu.bus import BusError
 from emu.device import Board
 from emu.npu import energy, layouts
 from emu.npu.cluster_time import ClusterTime, Passed
-from emu.npu.commands import Command, command_class
+from emu.npu.commands import command_class
 from emu.npu.counters import CounterRegisters
-from emu.npu.energy import Energy
 from emu.npu.kernels import KernelReader
 from emu.npu.power import PowerState
 from emu.npu.prepared import Preparation
 from emu.npu.record import CommandRecord
+from emu.npu.running import Running
 from emu.npu.sequencer import Sequencer
 from emu.npu.synchronisation import end_waits
 from emu.npu.tile import TileArray
-from emu.npu.timing import Cost, Cycles, TimingModel
+from emu.npu.timing import Cost, TimingModel
 from emu.npu.topology import Topology
 from emu.registers import Access, Register, RegisterArray, Word
-from emu.state import State, plain, rebuilt
+from emu.state import State
 
 COPY_LOOP_STRIDE = 12
 """Bytes between two elements of COPY_COUNT, COPY_SOURCE_STRIDE and COPY_DESTINATION_STRIDE."""
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A command whose time is passing.
-
-    Attributes:
-        pc: address of its instruction, None if the host started it.
-        start: machine cycles since reset.
-        cycles: what it takes, in cycles of the cluster.
-        other_total: what it would take by the other timing model.
-    """
-
-    command: Command
-    pc: int | None
-    start: int
-    cycles: Cycles
-    other_total: int
 
 
 class Cluster(CounterRegisters):
@@ -190,18 +171,13 @@ class Cluster(CounterRegisters):
     def get_state(self) -> dict[str, State]:
         """Registers, tiles, sequencer, time, counters, and the command that is running."""
         running = self.running
-        state = None if running is None else {**plain(running), "kind": running.command.kind.value}
-        return {**super().get_state(), "running": state}
+        return {**super().get_state(), "running": None if running is None else running.get_state()}
 
     def set_state(self, state: Mapping[str, State]) -> None:
         """Take back what `get_state` gave."""
         super().set_state(state)
-        self.running = None
-        if state["running"] is not None:
-            rest = dict(state["running"])
-            command = rebuilt(command_class(rest.pop("kind")), rest.pop("command"))
-            cycles = rebuilt(Cycles, rest.pop("cycles"))
-            self.running = Running(command=command, cycles=cycles, **rest)
+        running = state["running"]
+        self.running = None if running is None else Running.of_state(running)
 
     @property
     def peers(self) -> list[Cluster]:
@@ -233,14 +209,14 @@ class Cluster(CounterRegisters):
         except (RuleError, BusError):
             self._forget_kernels(code)
             raise
-        cost = prepared.cost
+        demand = prepared.demand
         if code is CommandCode.load:
-            for number in cost.clusters:
+            for number in demand.cost.clusters:
                 peer = self.peer(number)
                 if peer is not None:
                     peer.time.load_begins()
-        cycles, other_total = self.time.take(cost, prepared.streams, time)
-        self.running = Running(prepared.command, pc, time, cycles, other_total)
+        cycles, other_total = self.time.take(demand, time)
+        self.running = Running(prepared.command, demand, pc, time, cycles, other_total)
         self._end.at(time + self.time.ticks(cycles.total))
 
     def _restart_time(self) -> None:
@@ -276,9 +252,10 @@ class Cluster(CounterRegisters):
 
     def _count(self, running: Running, cost: Cost) -> None:
         """Add a command to the counters and tell the observers; ``cost`` is what it really took."""
-        cycles = running.cycles
-        spent = energy.work_energy(cost, self.power) + self._leakage(cycles.total)
-        self.counted.add(cycles, cost, spent)
+        cycles, demand = running.cycles, running.demand
+        spent = demand.energy(self.power) if cost is demand.cost else energy.work_energy(cost, self.power)
+        leaked = self._leakage(cycles.total)
+        self.counted.add(cycles, cost, spent, leaked)
         passed, self._passed = self._passed, Passed()
         if not self.on_command:
             return
@@ -286,14 +263,14 @@ class Cluster(CounterRegisters):
         published, strict = totals if self.timing is TimingModel.PUBLISHED else reversed(totals)
         record = CommandRecord(
             self.index, running.command.kind, running.pc, running.start, self._end.due, cycles, published, strict,
-            passed.control, passed.wait, cost, spent + passed.energy,
+            passed.control, passed.wait, cost, spent.leaking(leaked + passed.leakage),
         )  # fmt: skip
         for observer in self.on_command:
             observer(record)
 
-    def _leakage(self, cycles: int) -> Energy:
-        """What the cluster leaks in that many of its cycles."""
-        return Energy(leakage=energy.leakage(cycles, 1000 * self.power.clock_khz, self.power))
+    def _leakage(self, cycles: int) -> int:
+        """Femtojoules that the cluster leaks in that many of its cycles."""
+        return energy.leakage(cycles, 1000 * self.power.clock_khz, self.power)
 
     # ---- what the sequencer asks for
 
@@ -316,8 +293,8 @@ class Cluster(CounterRegisters):
 
     def _pass(self, cycles: int) -> int:
         leaked = self._leakage(cycles)
-        self.counted.energy += leaked
-        self._passed.energy += leaked
+        self.counted.leakage += leaked
+        self._passed.leakage += leaked
         self.time.pass_cycles(cycles)
         return self.time.ticks(cycles)
 

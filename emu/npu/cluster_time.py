@@ -5,23 +5,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from emu.npu.energy import Energy
+from emu.npu.demand import Demand
 from emu.npu.ports import Stream, take_port
 from emu.npu.power import REFERENCE_KHZ
 from emu.npu.timeline import Timeline
-from emu.npu.timing import Cost, Cycles, TimingModel
+from emu.npu.timing import Cycles, TimingModel
 from emu.state import Saved
 
 
 @dataclass(slots=True)
 class Passed:
-    """What passed between two commands: cycles of instructions and of waiting, the energy of that time."""
+    """What passed between two commands: cycles of instructions and of waiting, femtojoules of leakage in that time."""
 
     control: int = 0
     wait: int = 0
-    energy: Energy = field(default_factory=Energy)
+    leakage: int = 0
 
 
 class ClusterTime(Saved):
@@ -74,13 +74,12 @@ class ClusterTime(Saved):
         self._own.pass_cycles(cycles)
         self._other.pass_cycles(cycles)
 
-    def take(self, cost: Cost, streams: tuple[Stream, ...], time: int) -> tuple[Cycles, int]:
+    def take(self, demand: Demand, time: int) -> tuple[Cycles, int]:
         """What a command takes that begins at machine cycle ``time``, and its total by the other model."""
-        nothing = (0,) * len(streams)
-        waits = nothing
+        waits = None
         if self.model is TimingModel.STRICT:
-            waits = tuple(self._port_wait(stream, time) for stream in streams)
-        return self._own.take(cost, streams, waits), self._other.take(cost, streams, nothing).total
+            waits = tuple(self._port_wait(stream, time) for stream in demand.streams)
+        return self._own.take(demand, waits), self._other.take(demand).total
 
     def _port_wait(self, stream: Stream, time: int) -> int:
         """Cycles that a stream waits for a port of its memory, which it takes."""

@@ -31,7 +31,8 @@ class Counters:
         kernel_port_bytes, input_port_bytes, operand_port_bytes, output_port_bytes: bytes over each port.
         activation_bytes: bytes of tensors streamed in and out.
         commands: commands that ended without error.
-        energy: femtojoules by component, leakage included.
+        work_energy: femtojoules by component, without leakage.
+        leakage: femtojoules.
     """
 
     load_cycles: int = 0
@@ -50,7 +51,8 @@ class Counters:
     output_port_bytes: int = 0
     activation_bytes: int = 0
     commands: int = 0
-    energy: Energy = field(default_factory=Energy)
+    work_energy: Energy = field(default_factory=Energy)
+    leakage: int = 0
 
     def __add__(self, other: Counters) -> Counters:
         names = [item.name for item in fields(self)]
@@ -77,6 +79,11 @@ class Counters:
         return self.kernel_bits // KERNEL_PORT_BITS
 
     @property
+    def energy(self) -> Energy:
+        """Femtojoules by component, leakage included."""
+        return self.work_energy.leaking(self.leakage)
+
+    @property
     def energy_fj(self) -> int:
         """Energy in femtojoules."""
         return self.energy.total
@@ -86,8 +93,8 @@ class Counters:
         """Energy in picojoules."""
         return self.energy_fj // FEMTO_PER_PICO
 
-    def add(self, cycles: Cycles, cost: Cost, spent: Energy) -> None:
-        """A command has ended."""
+    def add(self, cycles: Cycles, cost: Cost, spent: Energy, leakage: int) -> None:
+        """A command has ended that took ``spent`` for its work and leaked ``leakage`` femtojoules."""
         self.load_cycles += cycles.load
         self.work_cycles += cycles.work
         self.copy_cycles += cycles.copy
@@ -102,7 +109,8 @@ class Counters:
         self.output_port_bytes += cost.output_bytes
         self.activation_bytes += cost.activation_bytes
         self.commands += 1
-        self.energy += spent
+        self.work_energy += spent
+        self.leakage += leakage
 
 
 KEPT = (

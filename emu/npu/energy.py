@@ -63,6 +63,10 @@ class Energy:
         """The sum of all components."""
         return self.array + self.overhead + self.kernels + self.activations + self.leakage
 
+    def leaking(self, femtojoules: int) -> Energy:
+        """The same with more leakage."""
+        return Energy(self.array, self.overhead, self.kernels, self.activations, self.leakage + femtojoules)
+
     def __add__(self, other: Energy) -> Energy:
         return Energy(
             self.array + other.array,

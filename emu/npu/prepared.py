@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from asm.isa import CommandCode
 from emu.npu.commands import Command, command_class
-from emu.npu.ports import Stream, streams_of
-from emu.npu.timing import Cost
+from emu.npu.demand import Demand
+from emu.npu.ports import streams_of
 
 if TYPE_CHECKING:
     from emu.npu.cluster import Cluster
@@ -26,11 +26,10 @@ KEPT = 1024
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A command that may begin, and what its time depends on."""
+    """A command that may begin, and what its time and energy depend on."""
 
     command: Command
-    cost: Cost
-    streams: tuple[Stream, ...]
+    demand: Demand
 
 
 class Preparation:
@@ -59,6 +58,6 @@ class Preparation:
         command.check_machine(cluster)
         if len(self._kept) >= KEPT:
             self._kept.clear()
-        prepared = Prepared(command, command.cost, streams_of(cluster, code, command.cost))
+        prepared = Prepared(command, Demand(command.cost, streams_of(cluster, code, command.cost)))
         self._kept[key] = prepared
         return prepared

@@ -15,7 +15,7 @@ between. Compressed tensors take the time of their largest size.
 
 from __future__ import annotations
 
-from emu.npu.ports import Stream
+from emu.npu.demand import Demand
 from emu.npu.timing import Cost, Cycles, TimingModel, beats, whole_cycles
 from emu.state import Saved
 
@@ -47,28 +47,35 @@ class Timeline(Saved):
         """Time without a command."""
         self._since_load += cycles
 
-    def take(self, cost: Cost, streams: tuple[Stream, ...], waits: tuple[int, ...]) -> Cycles:
+    def take(self, demand: Demand, waits: tuple[int, ...] | None = None) -> Cycles:
         """The cycles of a command that begins now.
 
         Args:
-            streams: what it streams.
-            waits: cycles that each of them waits for a port.
+            waits: cycles that each of its streams waits for a port; None if none does.
         """
+        cost = demand.cost
         load, work = self._own(cost)
         if cost.load_units:
             self.load_begins()
-        own = load + work + cost.copy_cycles
-        stall_input, stall_output, stall_port = self._stalls(own, cost, streams, waits)
+        if waits is None and demand.alone:
+            cycles = demand.steady(self.strict, load, work)
+        else:
+            cycles = self._behind_others(demand, load, work, demand.no_waits if waits is None else waits)
+        self._since_load += cycles.total
+        if cost.macs:
+            self._hiding = work
+        return cycles
+
+    def _behind_others(self, demand: Demand, load: int, work: int, waits: tuple[int, ...]) -> Cycles:
+        """The cycles of a command whose stalls depend on what was before."""
+        cost = demand.cost
+        stall_input, stall_output, stall_port = demand.stalls(self.strict, load + work + cost.copy_cycles, waits)
         if cost.overlap:
             load, stall_input, stall_port = self._hidden(load, stall_input, stall_port)
         if cost.unshared_bytes:
             total = load + work + cost.copy_cycles + stall_input + stall_output + stall_port
             stall_input += max(beats(cost.unshared_bytes) - self._since_load - total, 0)
-        cycles = Cycles(load, work, cost.copy_cycles, stall_input, stall_output, stall_port)
-        self._since_load += cycles.total
-        if cost.macs:
-            self._hiding = work
-        return cycles
+        return Cycles(load, work, cost.copy_cycles, stall_input, stall_output, stall_port)
 
     def _own(self, cost: Cost) -> tuple[int, int]:
         """Load and work without stalls."""
@@ -77,21 +84,6 @@ class Timeline(Saved):
         load, self._carried = whole_cycles(cost.load_units, self._carried)
         work, self._carried = whole_cycles(cost.work_units, self._carried)
         return load, work
-
-    def _stalls(
-        self, own: int, cost: Cost, streams: tuple[Stream, ...], waits: tuple[int, ...]
-    ) -> tuple[int, int, int]:
-        """What input, output and ports take longer than the command's ``own`` cycles."""
-        fed = drained = queued = own
-        for stream, wait in zip(streams, waits, strict=True):
-            end = stream.cycles if self.strict or stream.slow else 0
-            if not stream.output:
-                fed = max(fed, end)
-            drained = max(drained, end)
-            queued = max(queued, end + wait)
-        drained = max(drained, fed)
-        tables = beats(cost.table_bytes) if self.strict else 0
-        return tables + fed - own, drained - fed, max(queued - drained, 0)
 
     def _hidden(self, *parts: int) -> list[int]:
         """What is left of the parts of a load behind the work before it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -134,7 +135,7 @@ class Runs:
         return places % self.wrap
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CopyTensor(Command):
     """Runs of contiguous bytes from one place to another; all are read before the first is written."""
 
@@ -153,7 +154,7 @@ class CopyTensor(Command):
     def is_current(self, bus: Bus) -> bool:
         return True
 
-    @property
+    @cached_property
     def cost(self) -> Cost:
         moved = self.destination.moved
         return Cost(copy_cycles=self.destination.beats, input_bytes=moved, output_bytes=moved)
@@ -170,7 +171,7 @@ class CopyTensor(Command):
         return self.cost
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FillTensor(Command):
     """One byte into all runs; the source's address is the byte, its strides and its wrapping do not matter."""
 
@@ -186,7 +187,7 @@ class FillTensor(Command):
     def is_current(self, bus: Bus) -> bool:
         return True
 
-    @property
+    @cached_property
     def cost(self) -> Cost:
         return Cost(copy_cycles=self.destination.beats, output_bytes=self.destination.moved)
 

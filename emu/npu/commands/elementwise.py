@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 SCALE_BITS = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Elementwise(Command):
     """Psums from two tensors of one shape, through the output stage into the output. No tile takes part.
 
@@ -68,7 +69,7 @@ class Elementwise(Command):
         """Rows of the inputs that this command needs."""
         return self.output.rows(self.first.height)
 
-    @property
+    @cached_property
     def cost(self) -> Cost:
         output, rows = self.output, self.rows
         inputs = [tensor.bytes_of_rows(rows) for tensor in (self.first, self.second)]

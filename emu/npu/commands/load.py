@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from asm import isa
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from emu.npu.cluster import Cluster
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoadKernels(Command):
     """From memory into the rows of the tiles, in any mode: the kernel port is not the bus.
 
@@ -57,7 +58,7 @@ class LoadKernels(Command):
     def is_current(self, bus: Bus) -> bool:
         return not self.compressed
 
-    @property
+    @cached_property
     def cost(self) -> Cost:
         return Cost(
             kernel_bits=self.compressed * BYTE_BITS or self.kernels.weight_bits,

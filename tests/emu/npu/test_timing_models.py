@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from asm import isa
 from asm.isa import CommandCode, Instruction
+from emu.npu.demand import Demand
 from emu.npu.record import CommandRecord
 from emu.npu.timeline import Timeline
 from emu.npu.timing import Cost, TimingModel
@@ -165,26 +166,26 @@ def test_the_unshared_layer_of_the_published_table() -> None:
 def test_time_between_counts_for_an_unshared_stream() -> None:
     """The stream began with the load; what passes between load and convolution is not waited for again."""
     timeline = Timeline(PUBLISHED)
-    load, work = Cost(kernel_bits=64 * 10), Cost(macs=1024 * 20, unshared_bytes=8 * 100)
-    timeline.take(load, (), ())
+    load, work = Demand(Cost(kernel_bits=64 * 10)), Demand(Cost(macs=1024 * 20, unshared_bytes=8 * 100))
+    timeline.take(load)
     timeline.pass_cycles(30)
-    assert timeline.take(work, (), ()).stall_input == 100 - 10 - 30 - 20
-    assert timeline.take(work, (), ()).stall_input == 0
-    timeline.take(load, (), ())
-    assert timeline.take(work, (), ()).stall_input == 70
+    assert timeline.take(work).stall_input == 100 - 10 - 30 - 20
+    assert timeline.take(work).stall_input == 0
+    timeline.take(load)
+    assert timeline.take(work).stall_input == 70
 
 
 @BOTH
 def test_overlapped_loads(model: TimingModel) -> None:
     """A load that overlaps costs what is longer than the work before it; that work hides nothing twice."""
     timeline = Timeline(model)
-    work = Cost(macs=1024 * 25, rows=25, columns=1, kernels=1, slice_bits=1024)
-    load = Cost(kernel_bits=64 * 10, load_bytes=80, overlap=True)
-    assert timeline.take(load, (), ()).total == 10
-    timeline.take(work, (), ())
-    assert [timeline.take(load, (), ()).load for _ in range(4)] == [0, 0, 5, 10]
-    timeline.take(work, (), ())
-    assert timeline.take(replace(load, overlap=False), (), ()).load == 10
+    work = Demand(Cost(macs=1024 * 25, rows=25, columns=1, kernels=1, slice_bits=1024))
+    load = Demand(Cost(kernel_bits=64 * 10, load_bytes=80, overlap=True))
+    assert timeline.take(load).total == 10
+    timeline.take(work)
+    assert [timeline.take(load).load for _ in range(4)] == [0, 0, 5, 10]
+    timeline.take(work)
+    assert timeline.take(Demand(replace(load.cost, overlap=False))).load == 10
 
 
 @BOTH
