@@ -111,9 +111,13 @@ class Clock:
     def schedule(self, event: Event, time: int) -> None:
         """Put the event into the heap; a time in the past means: as soon as possible."""
         self._scheduled += 1
+        moved = event.scheduled
         event.due, event._order = time, self._scheduled
         heapq.heappush(self._heap, (time, self._scheduled, event))
-        self.refresh()
+        if moved:
+            self.refresh()
+        elif time < self.state[DEADLINE]:
+            self.state[DEADLINE] = time
 
     @property
     def next_event(self) -> int:

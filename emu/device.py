@@ -93,6 +93,7 @@ class Device(Saved):
     size: ClassVar[int] = 0x1000
     registers: ClassVar[list[Register]] = []
     _by_offset: ClassVar[dict[int, tuple[Register, int]]] = {}
+    _reset_values: ClassVar[dict[int, int]] = {}
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -106,6 +107,7 @@ class Device(Saved):
                 if offset + 4 > cls.size:
                     raise ValueError(f"{cls.__name__}.{register.name} at 0x{offset:x} is outside the window")
                 cls._by_offset[offset] = (register, index)
+        cls._reset_values = {offset: register.reset for offset, (register, _) in cls._by_offset.items()}
 
     def __init__(self, name: str, board: Board) -> None:
         self.name, self.board = name, board
@@ -115,7 +117,7 @@ class Device(Saved):
         self._reset_words()
 
     def _reset_words(self) -> None:
-        self.words.update({offset: register.reset for offset, (register, _) in self._by_offset.items()})
+        self.words.update(self._reset_values)
 
     def reset(self) -> None:
         """Back to the state after power-up. A subclass that keeps more state extends this."""

@@ -279,8 +279,7 @@ class CortexM(Core):
     @property
     def _alarms(self) -> tuple[object, ...]:
         """What must change before a sleeping core does anything."""
-        nvic = self.nvic
-        return nvic.pending, nvic.enabled, self.exceptions.event, self._stop_requested, self._reset_requested
+        return self.nvic.state.tobytes(), self.exceptions.event, self._stop_requested, self._reset_requested
 
     def step(self) -> Pause:
         """Execute exactly one instruction, or take one pending exception."""

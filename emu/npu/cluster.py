@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 from asm import isa
 from asm.bits import Field
@@ -150,7 +151,6 @@ class Cluster(CounterRegisters):
         self._preparation = Preparation(self, type(self).TILE_MODE.offset, type(self).OPERAND_SCALE.offset)
         self._end = self.event("command", self._finish)
         self._passed = Passed()
-        self._setup: dict[type[isa.Instruction], list[Register]] = {}
 
     @property
     def topology(self) -> Topology:
@@ -300,16 +300,10 @@ class Cluster(CounterRegisters):
 
     def write_setup(self, kind: type[isa.Instruction], values: Sequence[int]) -> None:
         """Write an instruction's values to its registers as the host would; no reserved bit is set."""
-        registers = self._setup.get(kind)
-        if registers is None:
-            first = getattr(type(self), kind.register).offset
-            registers = self._setup[kind] = [self._by_offset[first + 4 * place][0] for place in range(len(values))]
-        offset, words = registers[0].offset, self.words
-        for register, value in zip(registers, values, strict=True):
-            words[offset] = value & register.write_mask
-            offset += 4
-            if register.writer is not None:
-                register.writer(self, value)
+        offsets, writers = _setup_of(kind.mnemonic)
+        self.words.update(zip(offsets, values, strict=True))
+        for place, writer in writers:
+            writer(self, values[place])
 
     def halted(self) -> None:
         """The program has ended."""
@@ -467,3 +461,13 @@ class Cluster(CounterRegisters):
     @EVENT_SET.on_write
     def _event_set(self, value: int) -> None:
         self.set_events(value, self.clock.now)
+
+
+@cache
+def _setup_of(mnemonic: str) -> tuple[tuple[int, ...], tuple[tuple[int, Callable[..., None]], ...]]:
+    """Offsets of the registers that an instruction writes, and what else a write does: place in it, function."""
+    kind = isa.MNEMONICS[mnemonic]
+    first = getattr(Cluster, kind.register).offset
+    offsets = tuple(first + 4 * place for place in range(len(kind.payload)))
+    writers = ((place, Cluster._by_offset[offset][0].writer) for place, offset in enumerate(offsets))
+    return offsets, tuple((place, writer) for place, writer in writers if writer is not None)

@@ -11,7 +11,7 @@ from emu.npu.timing import Cycles
 from emu.state import State, plain, rebuilt
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Running:
     """A command whose time is passing.
 

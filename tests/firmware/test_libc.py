@@ -147,7 +147,7 @@ SHOW("%s", (char *)0);"""
 
 def test_memory_functions_at_every_alignment(run: Callable[..., list[str]]) -> None:
     pattern = bytes(range(65, 65 + 26))
-    moves = [(to, start, count) for to in range(5) for start in range(5) for count in (0, 1, 3, 4, 5, 8, 11, 20)]
+    moves = [(to, start, count) for to in range(5) for start in range(5) for count in (0, 1, 3, 4, 5, 8, 11, 16, 20)]
     table = ", ".join(f"{{{to}, {start}, {count}}}" for to, start, count in moves)
     body = f"""\
 static const unsigned char moves[][3] = {{{table}}};

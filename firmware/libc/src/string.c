@@ -5,6 +5,9 @@
 /* A word that may alias any object: copies go through it when both sides are aligned. */
 typedef uint32_t __attribute__((may_alias)) any_word;
 
+/* Words that a loop moves at once: start-up clears and copies whole memories. */
+#define WORDS 4
+
 static int both_aligned(const void *first, const void *second)
 {
     return (((uintptr_t)first | (uintptr_t)second) & (sizeof(any_word) - 1)) == 0;
@@ -15,6 +18,17 @@ void *memcpy(void *restrict destination, const void *restrict source, size_t byt
     unsigned char *to = destination;
     const unsigned char *from = source;
     if (both_aligned(to, from)) {
+        for (; bytes >= WORDS * sizeof(any_word); bytes -= WORDS * sizeof(any_word)) {
+            const any_word *const read = (const any_word *)(const void *)from;
+            any_word *const written = (any_word *)(void *)to;
+            const any_word first = read[0], second = read[1], third = read[2], fourth = read[3];
+            written[0] = first;
+            written[1] = second;
+            written[2] = third;
+            written[3] = fourth;
+            to += WORDS * sizeof(any_word);
+            from += WORDS * sizeof(any_word);
+        }
         for (; bytes >= sizeof(any_word); bytes -= sizeof(any_word)) {
             *(any_word *)(void *)to = *(const any_word *)(const void *)from;
             to += sizeof(any_word);
@@ -45,6 +59,14 @@ void *memset(void *destination, int value, size_t bytes)
     unsigned char *to = destination;
     if (both_aligned(to, to)) {
         const any_word word = (unsigned char)value * 0x01010101UL;
+        for (; bytes >= WORDS * sizeof(any_word); bytes -= WORDS * sizeof(any_word)) {
+            any_word *const written = (any_word *)(void *)to;
+            written[0] = word;
+            written[1] = word;
+            written[2] = word;
+            written[3] = word;
+            to += WORDS * sizeof(any_word);
+        }
         for (; bytes >= sizeof(any_word); bytes -= sizeof(any_word)) {
             *(any_word *)(void *)to = word;
             to += sizeof(any_word);

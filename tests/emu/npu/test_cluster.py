@@ -452,8 +452,9 @@ def test_the_same_bits_in_another_format() -> None:
 
 
 def test_writes_are_announced() -> None:
-    """CPUs may hold translated code of memory that a cluster writes."""
+    """CPUs may hold translated code of executable memory that a cluster writes, and only of that."""
     machine = SmallMachine()
+    machine.bus.memory("system").executable = True
     written: list[tuple[int, int]] = []
     machine.bus.on_write.append(lambda address, count: written.append((address, count)))
     ready(machine)
@@ -463,6 +464,8 @@ def test_writes_are_announced() -> None:
     machine.set("COPY_SOURCE", SYSTEM, OUTPUT + 64, 8)
     machine.set("COPY_COUNT", 3, 1, 1, 1)
     machine.set("COPY_DESTINATION_STRIDE", -16)
+    machine.command(CommandCode.copy)
+    machine.bus.memory("system").executable = False
     machine.command(CommandCode.copy)
     assert written == [(OUTPUT, 400), (OUTPUT + 32, 40)]
 
