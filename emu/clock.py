@@ -117,7 +117,7 @@ class Clock:
         if moved:
             self.refresh()
         elif time < self.state[DEADLINE]:
-            self.state[DEADLINE] = time
+            self._set_deadline(time)
 
     @property
     def next_event(self) -> int:
@@ -142,7 +142,9 @@ class Clock:
 
     def refresh(self) -> None:
         """Bring the deadline that the native hook reads up to date."""
-        deadline = min(self.next_event, self._limit)
+        self._set_deadline(min(self.next_event, self._limit))
+
+    def _set_deadline(self, deadline: int) -> None:
         self.state[DEADLINE] = deadline
         self.state[HORIZON] = deadline - LONGEST_BLOCK if self.exact else deadline
 
