@@ -17,8 +17,8 @@ from emu.state import State
 
 NOW, HORIZON, DEADLINE = 0, 1, 2
 """Indices into `Clock.state`. Blocks that begin before the horizon end before the deadline, or may be late."""
-LONGEST_BLOCK = 1 << 14
-"""Cycles: more than any block takes."""
+LONGEST_BLOCK = 1 << 10
+"""Cycles: more than any block takes whose instructions take one each."""
 FOREVER = 1 << 62
 """A time that never comes."""
 
@@ -66,10 +66,12 @@ class Clock:
         hertz: cycles a second.
         exact: the CPU stops at the very instruction that reaches a deadline. Otherwise it executes the rest of the
             block, straight on to the next jump: it is always late by the same amount.
+        longest_block: cycles; no block takes more.
     """
 
-    def __init__(self, hertz: int, *, exact: bool = False) -> None:
+    def __init__(self, hertz: int, *, exact: bool = False, longest_block: int = LONGEST_BLOCK) -> None:
         self.hertz, self.exact = hertz, exact
+        self._longest_block = longest_block
         self.state = np.array([0, FOREVER, FOREVER], np.int64)
         self.events: dict[str, Event] = {}
         self._heap: list[tuple[int, int, Event]] = []
@@ -146,7 +148,7 @@ class Clock:
 
     def _set_deadline(self, deadline: int) -> None:
         self.state[DEADLINE] = deadline
-        self.state[HORIZON] = deadline - LONGEST_BLOCK if self.exact else deadline
+        self.state[HORIZON] = deadline - self._longest_block if self.exact else deadline
 
     def advance_to(self, time: int) -> None:
         """Let time pass while nothing executes; never goes back."""

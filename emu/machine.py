@@ -12,6 +12,7 @@ from emu.bus import Bus
 from emu.clock import FOREVER, Clock
 from emu.cpu import ENGINES, make_core
 from emu.cpu.core import Core, Pause
+from emu.cpu.timing.costs import CpuTiming
 from emu.device import Board, Device, Line
 from emu.log import Log
 from emu.memory import Memory, MemoryTiming
@@ -66,6 +67,7 @@ class MachineMap:
         clusters: NPU clusters.
         timing: timing model of the clusters, `published` or `strict`.
         host_options: how the host CPU is built: keyword arguments of its class.
+        cpu_timing: how long the host's instructions take.
     """
 
     name: str
@@ -79,6 +81,7 @@ class MachineMap:
     doc: str = ""
     timing: str = "published"
     host_options: Mapping[str, Any] = field(default_factory=dict)
+    cpu_timing: CpuTiming = field(default_factory=CpuTiming)
 
 
 class StopReason(Enum):
@@ -137,7 +140,7 @@ class Machine:
     ) -> None:
         self.map = map
         self.log = Log()
-        self.clock = Clock(map.clock_hz, exact=exact)
+        self.clock = Clock(map.clock_hz, exact=exact, longest_block=map.cpu_timing.longest_block)
         self.bus = Bus()
         self.board = Board(self.clock, self.bus, self.log)
         for region in map.memories:
@@ -153,7 +156,7 @@ class Machine:
             if item.also_at is not None:
                 self.bus.add_device(item.also_at, device)
             self.devices[item.name] = device
-        self.core: Core = make_core(map.host, self.board, map.reset_address, engine, map.host_options)
+        self.core: Core = make_core(map.host, self.board, map.reset_address, engine, map.host_options, map.cpu_timing)
         self.core.attach(self.devices)
         self._inputs: dict[int, list[Line]] = {}
         for item in map.peripherals:
@@ -204,6 +207,7 @@ class Machine:
             "clock": self.map.clock_hz,
             "number of clusters": self.map.clusters,
             "timing": self.map.timing,
+            "CPU timing": plain(self.map.cpu_timing),
             "memory map": [[memory.name, memory.base, memory.size] for memory in self.bus.memories],
             "device map": [[device.name, type(device).__name__, base] for base, device in self.bus.devices],
         }

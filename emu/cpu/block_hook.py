@@ -3,12 +3,15 @@
 `emu.cpu.native` compiles this file once and keeps the machine code; with a warm cache it is not imported.
 The functions never raise, allocate nothing and refer to no Python object.
 
-A word of the block table is ``pc | size << 32 | flags << 44 | instructions << 54``: a direct-mapped cache from
-a block to its number of instructions, tagged by address and size. ``flags`` are the `Site` kinds in the block.
+The block table is a direct-mapped cache from a block, tagged by address and size, to what it counts. It has two words
+a block, in two halves: ``pc | size << 32 | flags << 44 | instructions << 54``, where ``flags`` are the `Site` kinds in
+the block, and ``cycles | taken << 20 | arrival << 40``. ``taken`` is added when another block follows than the one
+behind it, ``arrival`` when another one came before it than the one in front of it. Of a core whose instructions all
+take one cycle, only the first half is read.
 
 Inaccuracies: code that firmware overwrites in RAM by other code, of which a block happens to have the same
-address and size, keeps the old count of instructions until the table is cleared. Every instruction costs one
-cycle. A block's cycles are added when it starts: devices see the time of the block's end.
+address and size, keeps the old counts until the table is cleared. A block's cycles are added when it starts: devices
+see the time of the block's end, without the cycles of a jump that ends it.
 """
 
 from __future__ import annotations
@@ -19,7 +22,16 @@ from typing import Any
 from numba import carray, cfunc, njit, types
 
 from emu.clock import DEADLINE, HORIZON, NOW
-from emu.cpu.encoding import LOAD_EXCLUSIVE, STORE_EXCLUSIVE, riscv_site, riscv_width, thumb_site, thumb_width
+from emu.cpu.encoding import (
+    LOAD_EXCLUSIVE,
+    STORE_EXCLUSIVE,
+    riscv_site,
+    riscv_width,
+    riscv_word,
+    thumb_site,
+    thumb_width,
+    thumb_word,
+)
 from emu.cpu.exception_state import EXCEPTION_SLOTS, ExceptionSlot, Taken
 from emu.cpu.hook_state import (
     PAGE_BITS,
@@ -33,6 +45,7 @@ from emu.cpu.hook_state import (
     Stopped,
 )
 from emu.cpu.native_calls import bytes_at, call_1, call_2, call_3, call_4, words_at
+from emu.cpu.timing import lookup
 
 CLOCK, INSTRUCTIONS, REQUEST, STOPPED = map(int, (Slot.CLOCK, Slot.INSTRUCTIONS, Slot.REQUEST, Slot.STOPPED))
 BLOCK_PC, BLOCK_SIZE, BLOCK_COUNT = map(int, (Slot.BLOCK_PC, Slot.BLOCK_SIZE, Slot.BLOCK_COUNT))
@@ -44,6 +57,7 @@ WRITE_FUNCTION, IT_REGISTER, SCRATCH, SITES = map(
 )
 RARE_FUNCTION = int(Slot.RARE_FUNCTION)
 WATCH_COUNT, WATCH, REST = int(Slot.WATCH_COUNT), int(Slot.WATCH), int(Slot.REST)
+COSTS, NEXT, TAKEN = int(Slot.COSTS), int(Slot.NEXT), int(Slot.TAKEN)
 HOLE, HOLE_SIZE, ILLEGAL_PAGE = int(Slot.HOLE), int(Slot.HOLE_SIZE), int(Slot.ILLEGAL_PAGE)
 CODE_MASK, CODE_SPANS, CODE_SPAN_COUNT = int(Slot.CODE_MASK), int(Slot.CODE_SPANS), int(Slot.CODE_SPAN_COUNT)
 DATA_MASK, PARTS, PART_COUNT = int(Slot.DATA_MASK), int(Slot.PARTS), int(Slot.PART_COUNT)
@@ -60,57 +74,111 @@ EXECUTE, MAY_EXECUTE, RIGHTS, DATA_RIGHTS, PART = int(Right.EXECUTE), int(Right.
 UC_MEM_READ = 16
 TAG_MASK = (1 << 44) - 1
 FLAG_SHIFT, COUNT_SHIFT, COUNT_MASK = 44, 54, 0x3FF
+TAKEN_SHIFT, ARRIVAL_SHIFT, CYCLES_MASK = lookup.TAKEN_SHIFT, 40, lookup.CYCLES_MASK
 EXCLUSIVE = LOAD_EXCLUSIVE | STORE_EXCLUSIVE
+CODE_PAGE = 4096
+"""An instruction is looked at together with the next one only where both are on the same page of this size."""
 IT_BITS = 0x0600_FC00
 THUMB_BIT = 0x0100_0000
 WORDS = types.CPointer(types.int64)
 BLOCK_SIGNATURE = types.void(types.intp, types.uint64, types.uint32, types.int64)
 
 
-@cfunc(BLOCK_SIGNATURE)
-def block(uc: int, address: int, length: int, user: int) -> None:
-    """UC_HOOK_BLOCK: count a known block while nothing else is to be done.
+def make_block(timed: bool) -> Any:
+    """UC_HOOK_BLOCK: count a known block while nothing else is to be done; ``timed`` if `COSTS` is not 0.
 
     Everything else is a function of its own, called by its address: inlined, it would cost this one saved registers.
     """
-    state = carray(words_at(user), (SLOTS,))
-    clock = carray(words_at(state[CLOCK]), (3,))
-    pc, size = types.int64(address), types.int64(length)
-    table = carray(words_at(state[TABLE]), (TABLE_ENTRIES,))
-    entry = table[types.uint64((pc >> 1) & (TABLE_ENTRIES - 1))]
-    known = entry & TAG_MASK == pc | size << 32
-    harmless = (entry >> FLAG_SHIFT) & state[SITES] == 0
-    if known and harmless and state[REQUEST] == REQUEST_NONE and clock[NOW] < clock[HORIZON]:
-        count = entry >> COUNT_SHIFT & COUNT_MASK
-        state[BLOCK_PC], state[BLOCK_SIZE], state[BLOCK_COUNT] = pc, size, count
-        state[INSTRUCTIONS] += count
-        clock[NOW] += count
-        return
-    call_4(state[RARE_FUNCTION], uc, address, length, user)
+
+    @cfunc(BLOCK_SIGNATURE)
+    def block(uc: int, address: int, length: int, user: int) -> None:
+        state = carray(words_at(user), (SLOTS,))
+        clock = carray(words_at(state[CLOCK]), (3,))
+        pc, size = types.int64(address), types.int64(length)
+        table = carray(words_at(state[TABLE]), (2 * TABLE_ENTRIES,))
+        index = types.uint64((pc >> 1) & (TABLE_ENTRIES - 1))
+        entry = table[index]
+        known = entry & TAG_MASK == pc | size << 32
+        harmless = (entry >> FLAG_SHIFT) & state[SITES] == 0
+        now = clock[NOW]
+        if timed and pc != state[NEXT]:
+            now += state[TAKEN]
+        if known and harmless and state[REQUEST] == REQUEST_NONE and now < clock[HORIZON]:
+            count = entry >> COUNT_SHIFT & COUNT_MASK
+            state[BLOCK_PC], state[BLOCK_SIZE], state[BLOCK_COUNT] = pc, size, count
+            state[INSTRUCTIONS] += count
+            if timed:
+                costs = table[index + types.uint64(TABLE_ENTRIES)]
+                if pc != state[NEXT]:
+                    now += costs >> ARRIVAL_SHIFT
+                clock[NOW] = now + (costs & CYCLES_MASK)
+                state[NEXT], state[TAKEN] = pc + size, costs >> TAKEN_SHIFT & CYCLES_MASK
+            else:
+                clock[NOW] += count
+            return
+        call_4(state[RARE_FUNCTION], uc, address, length, user)
+
+    return block
 
 
-def make_rare_block(width_rule: Callable[..., int], site_rule: Callable[..., int]) -> Any:
+compiled = njit(error_model="numpy")
+instruction_costs, arrival_cycles = compiled(lookup.instruction_costs), compiled(lookup.arrival_cycles)
+
+
+def make_rare_block(
+    width_rule: Callable[..., int], site_rule: Callable[..., int], word_rule: Callable[..., int]
+) -> Any:
     """What `block` leaves over: requests, the deadline, unknown blocks, sites; for one instruction set."""
-    width, site = njit(inline="always")(width_rule), njit(inline="always")(site_rule)
+    width, site, word = (njit(inline="always")(rule) for rule in (width_rule, site_rule, word_rule))
 
-    @njit
-    def classify(state: Any, pc: int, size: int) -> int:
+    @compiled
+    def word_at(code: Any, offset: int) -> Any:
+        first, second = types.int64(code[offset]), types.int64(code[offset + 1])
+        if width(first, second) == 2:
+            return word(first, second, 0, 0)
+        return word(first, second, types.int64(code[offset + 2]), types.int64(code[offset + 3]))
+
+    @compiled
+    def costs_at(state: Any, code: Any, pc: int, offset: int) -> Any:
+        """Packed cost of the instruction at ``pc + offset``."""
+        if state[COSTS] == 0:
+            return 1
+        bytes_ = width(code[offset], code[offset + 1])
+        end = offset + bytes_
+        room = CODE_PAGE - (pc + end) % CODE_PAGE
+        following = 0
+        if room < CODE_PAGE and room >= width(code[end], code[end + 1]):
+            following = word_at(code, end)
+        table = carray(words_at(state[COSTS]), (1 << 16,))
+        return instruction_costs(table, pc + offset, bytes_, word_at(code, offset), following)
+
+    @compiled
+    def classify(state: Any, table: Any, index: int, pc: int, size: int) -> None:
+        """Write the block's entry."""
+        costs_index = index + types.uint64(TABLE_ENTRIES)
+        table[index], table[costs_index] = pc | size << 32, 0
         regions = carray(words_at(state[REGIONS]), (3 * 64,))
-        for index in range(state[REGION_COUNT]):
-            base = regions[3 * index]
-            if base <= pc < base + regions[3 * index + 1]:
-                code = carray(bytes_at(regions[3 * index + 2] + (pc - base)), (1 << 16,))
-                offset = count = flags = 0
+        for region in range(state[REGION_COUNT]):
+            base = regions[3 * region]
+            if base <= pc < base + regions[3 * region + 1]:
+                code = carray(bytes_at(regions[3 * region + 2] + (pc - base)), (1 << 16,))
+                offset = count = flags = cycles = taken = arrival = 0
                 while offset < size:
+                    costs = costs_at(state, code, pc, offset)
+                    cycles += costs & CYCLES_MASK
+                    taken = costs >> TAKEN_SHIFT
                     kind = site(code[offset], code[offset + 1], code[offset + 2], code[offset + 3])
                     if kind != STORE_EXCLUSIVE or flags & LOAD_EXCLUSIVE == 0:
                         flags |= kind
                     offset += width(code[offset], code[offset + 1])
                     count += 1
-                return pc | size << 32 | flags << FLAG_SHIFT | count << COUNT_SHIFT
-        return pc | size << 32
+                if state[COSTS] != 0:
+                    arrival = arrival_cycles(carray(words_at(state[COSTS]), (1 << 16,)), pc)
+                table[index] |= flags << FLAG_SHIFT | count << COUNT_SHIFT
+                table[costs_index] = cycles | taken << TAKEN_SHIFT | arrival << ARRIVAL_SHIFT
+                return
 
-    @njit
+    @compiled
     def watched_changed(state: Any, uc: int, user: int) -> bool:
         for index in range(min(state[WATCH_COUNT], WATCHED)):
             state[SCRATCH] = 0
@@ -141,6 +209,10 @@ def make_rare_block(width_rule: Callable[..., int], site_rule: Callable[..., int
         clock = carray(words_at(state[CLOCK]), (3,))
         request = state[REQUEST]
         pc, size = types.int64(address), types.int64(length)
+        jumped = pc != state[NEXT]
+        if jumped:
+            clock[NOW] += state[TAKEN]
+        state[TAKEN] = 0
         part, end = False, pc + size
         if request & REQUEST_STEP == 0 and in_part(state, pc, size):
             part, end = True, executable_end(state, pc)
@@ -175,17 +247,19 @@ def make_rare_block(width_rule: Callable[..., int], site_rule: Callable[..., int
             state[STOPPED], state[BLOCK_SIZE] = AT_FETCH, 0
             call_1(state[STOP_FUNCTION], uc)
             return
-        table = carray(words_at(state[TABLE]), (TABLE_ENTRIES,))
+        table = carray(words_at(state[TABLE]), (2 * TABLE_ENTRIES,))
         index = types.uint64((pc >> 1) & (TABLE_ENTRIES - 1))
-        entry = table[index]
-        if entry & TAG_MASK != pc | size << 32:
-            entry = classify(state, pc, size)
-            if not part:
-                table[index] = entry
-        count = entry >> COUNT_SHIFT & COUNT_MASK
-        late = clock[NOW] + count > clock[DEADLINE]
+        if table[index] & TAG_MASK != pc | size << 32:
+            classify(state, table, index, pc, size)
+        entry, costs = table[index], table[index + types.uint64(TABLE_ENTRIES)]
+        if part:
+            table[index] = 0
+        cycles, arrival = costs & CYCLES_MASK, 0
+        if jumped:
+            arrival = costs >> ARRIVAL_SHIFT
+        late = clock[NOW] + arrival + cycles > clock[DEADLINE]
         if late and clock[HORIZON] != clock[DEADLINE] and request & REQUEST_STEP == 0:
-            state[STOPPED], state[BLOCK_SIZE], state[REST] = AT_DEADLINE, 0, count
+            state[STOPPED], state[BLOCK_SIZE], state[REST] = AT_DEADLINE, 0, cycles
             call_1(state[STOP_FUNCTION], uc)
             return
         flags = (entry >> FLAG_SHIFT) & state[SITES]
@@ -196,9 +270,11 @@ def make_rare_block(width_rule: Callable[..., int], site_rule: Callable[..., int
             state[STOPPED], state[BLOCK_PC], state[BLOCK_SIZE] = AT_SITE, pc, 0
             call_1(state[STOP_FUNCTION], uc)
             return
+        count = entry >> COUNT_SHIFT & COUNT_MASK
         state[BLOCK_PC], state[BLOCK_SIZE], state[BLOCK_COUNT] = pc, size, count
+        state[NEXT], state[TAKEN] = pc + size, costs >> TAKEN_SHIFT & CYCLES_MASK
         state[INSTRUCTIONS] += count
-        clock[NOW] += count
+        clock[NOW] += arrival + cycles
 
     return rare_block
 
@@ -275,9 +351,10 @@ def fault(uc: int, access: int, address: int, size: int, value: int, user: Any) 
 
 
 HOOKS = {
-    "block": block,
-    "thumb_rare_block": make_rare_block(thumb_width, thumb_site),
-    "riscv_rare_block": make_rare_block(riscv_width, riscv_site),
+    "block": make_block(timed=False),
+    "timed_block": make_block(timed=True),
+    "thumb_rare_block": make_rare_block(thumb_width, thumb_site, thumb_word),
+    "riscv_rare_block": make_rare_block(riscv_width, riscv_site, riscv_word),
     "fill": fill,
     "fault": fault,
 }

@@ -23,6 +23,7 @@ from emu.cpu.nvic import Vector
 from emu.cpu.semihosting import Semihosting
 from emu.cpu.special_instructions import SpecialInstructions
 from emu.cpu.system_control import FaultStatus, HardFaultStatus, SleepControl, SystemControl
+from emu.cpu.timing.costs import CpuTiming, make_costs
 from emu.cpu.trace_port import TracePort
 from emu.device import Board, Device
 from emu.state import State
@@ -49,11 +50,13 @@ class CortexM(Core):
         interrupts: external interrupt inputs.
         priority_bits: implemented bits of a priority; by default 4, or what the core has if that is fewer.
         secure: only of an ARMv8-M core: it has TrustZone and stays in Secure state; by default it has no TrustZone.
+        timing: how long instructions take.
 
     Raises:
+        UnknownTimingError: the core has no such timing.
         ValueError: the core cannot be built with that many interrupts or priority bits, or it has no TrustZone.
 
-    Inaccuracies: one cycle per instruction, 12 for exception entry, 10 for return, 6 for tail-chaining; no MPU; no
+    Inaccuracies: 12 cycles for exception entry, 10 for return, 6 for tail-chaining; no MPU; no
     lazy floating-point stacking; unaligned accesses never trap, except where Unicorn says so; unprivileged code may use
     the system control space. Exceptions are taken between blocks of instructions. Breakpoints and steps cut blocks:
     counts stay exact, but a device access inside such a block sees an earlier time.
@@ -73,6 +76,7 @@ class CortexM(Core):
         interrupts: int = 32,
         priority_bits: int | None = None,
         secure: bool = False,
+        timing: CpuTiming = CpuTiming(),  # noqa: B008 - it is frozen
     ) -> None:
         super().__init__()
         self.name = model.name
@@ -88,7 +92,8 @@ class CortexM(Core):
             self._add_trace()
         uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB)
         uc.ctl_set_cpu_model(model.unicorn)
-        self.engine = Engine(uc, board, THUMB_INSTRUCTIONS)
+        costs = make_costs(timing, model.name, board.bus, reset_address)
+        self.engine = Engine(uc, board, THUMB_INSTRUCTIONS, costs=costs)
         self.registers = ArmRegisters(self.engine)
         self.exceptions = Exceptions(
             self.engine, self.registers, self.nvic, self.system_control, self._report, secure=secure
@@ -146,6 +151,7 @@ class CortexM(Core):
             "registers": self.registers.all(),
             "instructions": self.instructions,
             "exclusive": int(self.engine.sites & EXCLUSIVE),
+            "follows": self.engine.follows(self.pc),
         }
 
     def set_state(self, state: Mapping[str, State]) -> None:
@@ -153,6 +159,8 @@ class CortexM(Core):
         super().set_state(state)
         self.registers.set_all(state["registers"])
         self.engine.instructions = state["instructions"]
+        if state["follows"]:
+            self.engine.continue_at(self.pc)
         self._stop_requested, self._standing_on, self._slept_through = False, None, None
         self.engine.sites = Site(state["exclusive"])
         self._take_over_settings()
@@ -364,6 +372,7 @@ class CortexM(Core):
         if number == TRAP_SVC:
             self.exceptions.supervisor_call()
         elif number == TRAP_EXC_RETURN:
+            self.engine.settle(pc)
             if self.registers.read("xpsr") & IPSR_MASK:
                 self._leave(self.registers.start)
             else:

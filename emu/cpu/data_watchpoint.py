@@ -22,7 +22,7 @@ class WatchpointControl(Layout):
 class DataWatchpoint(Device):
     """The data watchpoint and trace unit: cycle counter only, as its control register says.
 
-    Inaccuracies: the counter counts emulated cycles, of which every instruction takes one.
+    Inaccuracies: the counter is read at the end of the block of instructions that reads it, see `emu.cpu.engine`.
     """
 
     saved = ("_running", "_zero_at")

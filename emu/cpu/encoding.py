@@ -13,6 +13,12 @@ def thumb_width(first: int, second: int) -> int:
     return 4 if second >= 0xE8 else 2
 
 
+def thumb_word(first: int, second: int, third: int, fourth: int) -> int:
+    """A Thumb instruction as a number: its half-words one behind the other as it is written in manuals."""
+    half = first | second << 8
+    return half << 16 | third | fourth << 8 if second >= 0xE8 else half
+
+
 def thumb_site(first: int, second: int, third: int, fourth: int) -> int:
     """Kind of a Thumb instruction by its bytes: one of those that `emu.cpu.hook_state.Site` names, or 0."""
     if second & 0xEC == 0xEC and fourth & 0x0E == 0x0A:
@@ -33,6 +39,12 @@ def thumb_site(first: int, second: int, third: int, fourth: int) -> int:
 def riscv_width(first: int, second: int) -> int:
     """Bytes of a RISC-V instruction: 4 if its two lowest bits are set."""
     return 4 if first & 3 == 3 else 2
+
+
+def riscv_word(first: int, second: int, third: int, fourth: int) -> int:
+    """A RISC-V instruction as a number."""
+    half = first | second << 8
+    return half | third << 16 | fourth << 24 if first & 3 == 3 else half
 
 
 def riscv_site(first: int, second: int, third: int, fourth: int) -> int:

@@ -3,9 +3,9 @@
 A core owns an `Engine`. It calls `Engine.execute`, which runs natively until something needs attention and
 says what in a `Halt`; the core then does what its architecture asks for and goes on.
 
-Inaccuracies: one cycle per instruction; a block of instructions is counted when it starts, so that a device sees
-the time of the block's end, and deadlines are met late by at most one block. Counts are exact whenever
-`execute` has returned. A store into a page that code was executed from is slower than other stores.
+Inaccuracies: a block of instructions is counted when it starts, so that a device sees the time of the block's end,
+and deadlines are met late by at most one block. Counts are exact whenever `execute` has returned. A store into a page
+that code was executed from is slower than other stores.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from emu.cpu.hook_state import (
     EXCLUSIVE,
     HOLE,
     NO_TRAP,
+    NOWHERE,
     PAGE_BITS,
     SLOTS,
     TABLE_ENTRIES,
@@ -38,6 +39,7 @@ from emu.cpu.hook_state import (
 from emu.cpu.native import hook_addresses
 from emu.cpu.protection import Protection
 from emu.cpu.register_batch import RegisterBatch
+from emu.cpu.timing.costs import InstructionCosts
 from emu.cpu.window import MMIO_READ, MMIO_WRITE, PartWindow, map_callbacks
 from emu.device import Board, Device
 from emu.memory import PAGE, Memory
@@ -97,6 +99,7 @@ class Engine:
         on_trap: called inside the run with the number of an exception of the instruction set; the run goes on at
             `pc`, which it may set. Without it, `execute` halts with `Halt.TRAP` unless the native exceptions of a
             Cortex-M see to it, see `emu.cpu.exception_hook`.
+        costs: cycles of the instructions; None for one each.
 
     Attributes:
         trap: number that came with `Halt.TRAP`.
@@ -110,9 +113,10 @@ class Engine:
         instruction_set: InstructionSet,
         on_trap: Callable[[int], None] | None = None,
         window: tuple[int, int] | None = None,
+        costs: InstructionCosts | None = None,
     ) -> None:
         self.uc, self.bus, self.clock = uc, board.bus, board.clock
-        self.instruction_set = instruction_set
+        self.instruction_set, self._costs = instruction_set, costs
         self.trap = NO_TRAP
         self.fault: AccessFault | None = None
         self._handle = uc._uch
@@ -123,7 +127,7 @@ class Engine:
         self._callbacks: list[Any] = []
         self._pc = RegisterBatch(uc, [instruction_set.pc])
         self._watched: dict[tuple[int, ...], RegisterBatch] = {}
-        self._table = np.zeros(TABLE_ENTRIES, np.int64)
+        self._table = np.zeros(2 * TABLE_ENTRIES, np.int64)
         self._pages = np.zeros(ADDRESS_SPACE >> PAGE_BITS, np.uint8)
         self._regions = np.array([(m.base, m.size, m.data.ctypes.data) for m in self.bus.memories], np.int64)
         self.state = self._make_state()
@@ -144,13 +148,14 @@ class Engine:
     def _make_state(self) -> npt.NDArray[np.int64]:
         state = np.zeros(SLOTS, np.int64)
         state[Slot.CLOCK] = self.clock.state.ctypes.data
-        state[Slot.TRAP] = NO_TRAP
+        state[Slot.TRAP], state[Slot.NEXT] = NO_TRAP, NOWHERE
         state[Slot.TABLE] = self._table.ctypes.data
         state[Slot.REGIONS] = self._regions.ctypes.data
         state[Slot.REGION_COUNT] = len(self._regions)
         state[Slot.PAGES] = self._pages.ctypes.data
         state[Slot.IT_REGISTER] = self.instruction_set.it_register
         state[Slot.RARE_FUNCTION] = hook_addresses()[self.instruction_set.rare_block]
+        state[Slot.COSTS] = 0 if self._costs is None else self._costs.table.ctypes.data
         state[Slot.HOLE], state[Slot.HOLE_SIZE] = self.instruction_set.hole
         for slot, function in (
             (Slot.STOP_FUNCTION, uclib.uc_emu_stop),
@@ -162,11 +167,12 @@ class Engine:
 
     def _add_hooks(self, on_trap: Callable[[int], None] | None) -> None:
         addresses = hook_addresses()
+        on_block = addresses["block" if self._costs is None else "timed_block"]
         on_interrupt = addresses["trap"] if on_trap is None else self._trap_callback(on_trap)
         hole_base, hole_size = self.instruction_set.hole
         everywhere, hole = (1, 0), (hole_base, hole_base + hole_size - 1)
         for kind, address, (low, high) in (
-            (unicorn_const.UC_HOOK_BLOCK, addresses["block"], everywhere),
+            (unicorn_const.UC_HOOK_BLOCK, on_block, everywhere),
             (unicorn_const.UC_HOOK_TLB_FILL, addresses["fill"], everywhere),
             (unicorn_const.UC_HOOK_INTR, on_interrupt, everywhere),
             # A memory hook that covers RAM would take RAM off Unicorn's fast path.
@@ -316,7 +322,7 @@ class Engine:
 
         Devices see the time of the block's end as they do elsewhere: cutting a block changes nothing.
         """
-        ahead = int(self.state[Slot.REST]) - 1
+        ahead = int(self.state[Slot.REST]) - (1 if self._costs is None else self._costs.line(pc & ~1, 1).cycles)
         self.clock.state[NOW] += ahead
         try:
             return self.execute_one(pc)
@@ -366,7 +372,10 @@ class Engine:
         if stopped:
             return HALT_OF_STOPPED[Stopped(stopped)]
         pc = self.pc
-        return Halt.EXIT if pc in self._exits or pc == self._end else Halt.SLEEP
+        if pc not in self._exits and pc != self._end:
+            return Halt.SLEEP  # inside a block, whose end was not reached
+        self.settle(pc)
+        return Halt.EXIT
 
     def _take_fault(self) -> None:
         address = int(self.state[Slot.FAULT_ADDRESS])
@@ -392,27 +401,51 @@ class Engine:
         state = self.state
         start, size = int(state[Slot.BLOCK_PC]), int(state[Slot.BLOCK_SIZE])
         if not start <= pc < start + size:
+            self.settle(pc)
             return
         address, done = start, 0
         while address < pc:
             address += self.width_at(address)
             done += 1
-        self.charge(done - int(state[Slot.BLOCK_COUNT]))
+        left = int(state[Slot.BLOCK_COUNT]) - done
+        state[Slot.INSTRUCTIONS] -= left
+        self.clock.state[NOW] -= left if self._costs is None else self._costs.line(pc, left).cycles
         state[Slot.BLOCK_SIZE] = 0
+        self.continue_at(pc)
 
-    def charge(self, instructions: int) -> None:
-        """Count instructions that the block hook does not see (or, negative, did not run)."""
-        self.state[Slot.INSTRUCTIONS] += instructions
-        self.clock.state[NOW] += instructions
+    def settle(self, pc: int) -> None:
+        """The CPU goes on at ``pc``: add what the newest block costs on top if that is a jump."""
+        state = self.state
+        if pc != state[Slot.NEXT]:
+            self.clock.state[NOW] += state[Slot.TAKEN]
+        state[Slot.TAKEN] = 0
+
+    def charge(self, address: int, times: int = 1) -> None:
+        """Count the instruction at ``address``, which the block hook does not see (or, -1, which did not run)."""
+        self.state[Slot.INSTRUCTIONS] += times
+        if self._costs is None:
+            self.clock.state[NOW] += times
+        else:
+            self.clock.state[NOW] += times * self._costs.line(address, 1).cycles
+            self.continue_at(address + self.width_at(address))
+
+    def follows(self, pc: int) -> bool:
+        """Whether ``pc`` is behind the newest instruction; always false where every instruction takes one cycle."""
+        return self._costs is not None and bool(self.state[Slot.NEXT] == pc)
+
+    def continue_at(self, pc: int) -> None:
+        """The newest instruction ends before ``pc``, and what it costs is counted."""
+        self.state[Slot.NEXT], self.state[Slot.TAKEN] = pc, 0
 
     @property
     def instructions(self) -> int:
-        """Instructions retired since construction or since it was set."""
+        """Instructions retired since construction or since it was set, which also forgets the newest block."""
         return int(self.state[Slot.INSTRUCTIONS])
 
     @instructions.setter
     def instructions(self, count: int) -> None:
         self.state[Slot.INSTRUCTIONS] = count
+        self.continue_at(NOWHERE)
 
     @property
     def block_pc(self) -> int:

@@ -23,6 +23,7 @@ from emu.cpu.nvic_state import NVIC_SLOTS, WORD_BITS, WORDS, NvicSlot
 CLOCK, BLOCK_SIZE, REQUEST, STOPPED = map(int, (Slot.CLOCK, Slot.BLOCK_SIZE, Slot.REQUEST, Slot.STOPPED))
 TRAP, SITES, PAGES, STOP_FUNCTION = map(int, (Slot.TRAP, Slot.SITES, Slot.PAGES, Slot.STOP_FUNCTION))
 REGIONS, REGION_COUNT, EXCEPTIONS = map(int, (Slot.REGIONS, Slot.REGION_COUNT, Slot.EXCEPTIONS))
+TAKEN = int(Slot.TAKEN)
 WRITE_REGISTER, SCRATCH, PC = int(Slot.WRITE_FUNCTION), int(Slot.SCRATCH), int(UC_ARM_REG_PC)
 CHECK, AT_DEADLINE, AT_EXCEPTION = int(Request.CHECK), int(Stopped.DEADLINE), int(Stopped.EXCEPTION)
 READ, WRITE, EXCLUSIVE_SITES = int(Right.READ), int(Right.WRITE), int(EXCLUSIVE)
@@ -446,6 +447,9 @@ def trap(uc: int, number: int, user: int) -> None:
     exceptions = carray(words_at(state[EXCEPTIONS]), (EXCEPTION_SLOTS,))
     nvic = carray(words_at(exceptions[NVIC]), (NVIC_SLOTS,))
     done = False
+    if number == TRAP_EXC_RETURN:
+        carray(words_at(state[CLOCK]), (3,))[NOW] += state[TAKEN]
+        state[TAKEN] = 0
     if exceptions[NATIVE] != 0 and state[REQUEST] & ~CHECK == 0:
         if number == TRAP_SVC:
             done = call_supervisor(state, exceptions, nvic, uc)

@@ -35,7 +35,7 @@ class Slot(IntEnum):
     FAULT_ADDRESS = 9
     """Address of that access."""
     TABLE = 10
-    """Address of the block table: ``TABLE_ENTRIES`` words, see `block_hook`."""
+    """Address of the block table: ``TABLE_ENTRIES`` pairs of words, see `block_hook`."""
     REGIONS = 11
     """Address of (base, size, host address) triples of the memories that code may lie in."""
     REGION_COUNT = 12
@@ -85,7 +85,13 @@ class Slot(IntEnum):
     """How many registers `Request.WATCH` compares, at most `WATCHED`."""
     REST = 34
     """Cycles of the block that was not begun, because the deadline of an exact clock is inside it."""
-    WATCH = 35
+    COSTS = 35
+    """Address of the table of `emu.cpu.timing.lookup`; 0: every instruction takes one cycle."""
+    NEXT = 36
+    """Address behind the newest block, `NOWHERE` if the CPU cannot go on there without a jump."""
+    TAKEN = 37
+    """Cycles that are added if the CPU does not go on at `NEXT`."""
+    WATCH = 38
     """Their (Unicorn number, remembered value) pairs."""
     EXCEPTIONS = WATCH + 2 * 3
     """Address of what Cortex-M exceptions need, see `emu.cpu.exception_state`."""
@@ -94,6 +100,7 @@ class Slot(IntEnum):
 WATCHED = 3
 SLOTS = Slot.EXCEPTIONS + 1
 NO_TRAP = -1
+NOWHERE = -1
 TABLE_ENTRIES = 1 << 16
 PAGE_BITS = 10
 """Unicorn's smallest page is 1 KiB (Arm)."""

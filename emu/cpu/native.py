@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 SOURCES = [
-    Path(__file__).with_name(name)
+    Path(__file__).parent / name
     for name in (
         *("block_hook.py", "encoding.py", "exception_hook.py", "exception_state.py"),
-        *("hook_state.py", "native.py", "native_calls.py", "nvic_state.py"),
+        *("hook_state.py", "native.py", "native_calls.py", "nvic_state.py", "timing/lookup.py"),
     )
 ]
-NAMES = ("block", "thumb_rare_block", "riscv_rare_block", "fill", "trap", "fault", "take_pending")
+NAMES = ("block", "timed_block", "thumb_rare_block", "riscv_rare_block", "fill", "trap", "fault", "take_pending")
 _alive: list[Any] = []
 """Engines and modules own the machine code; the process keeps them."""
 

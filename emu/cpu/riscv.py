@@ -4,7 +4,7 @@ Integer, multiply and compressed instructions execute in a `HartEngine`. Everyth
 mret, ecall, ebreak) comes out of it and is carried out here; interrupts are taken between blocks, and at exactly
 the next instruction when firmware enables them.
 
-*Inaccuracies*: one cycle per instruction; a trap takes no time of its own. A device's interrupt is taken at the
+*Inaccuracies*: a trap takes no time of its own. A device's interrupt is taken at the
 end of the block in which it rose. Misaligned loads and stores are carried out, as on harts with hardware support
 for them; misaligned jumps do not exist with compressed instructions. No debug mode, no S-mode.
 Of firmware that faults inside its own trap handler without end, only the first `ENDLESS_FAULTS` rounds are executed:
@@ -37,6 +37,7 @@ from emu.cpu.riscv_engine import HartEngine, Trap
 from emu.cpu.riscv_pmp import Pmp
 from emu.cpu.riscv_traps import Cause, Interrupt, Privilege, PrivilegedState, Status
 from emu.cpu.semihosting import Semihosting
+from emu.cpu.timing.costs import CpuTiming, InstructionCosts, make_costs
 from emu.device import Board, Device
 from emu.devices.clint import Clint
 from emu.devices.plic import Plic
@@ -72,9 +73,11 @@ class RiscV(Core):
         reset_address: of the first instruction.
         engine: one of `ENGINES`.
         pmp_entries, pmp_granularity: see `Pmp`.
+        timing: how long instructions take.
 
     Raises:
         UnknownEngineError: another engine.
+        UnknownTimingError: another timing.
         ValueError: something is mapped where the engine needs room, or there is no such `Pmp`.
 
     Attributes:
@@ -97,10 +100,12 @@ class RiscV(Core):
         *,
         pmp_entries: int = 16,
         pmp_granularity: int = 4,
+        timing: CpuTiming = CpuTiming(),  # noqa: B008 - it is frozen
     ) -> None:
         super().__init__()
         self._board, self._reset_address = board, reset_address
-        self._engine = make_engine(engine, board, self._trap)
+        costs = make_costs(timing, self.name, board.bus, reset_address)
+        self._engine = make_engine(engine, board, self._trap, costs)
         self._plic: Plic | None = None
         self._clint: Clint | None = None
         self.state = PrivilegedState()
@@ -148,7 +153,12 @@ class RiscV(Core):
 
     def get_state(self) -> dict[str, State]:
         """Registers, the count of instructions, and what is under way."""
-        return {**super().get_state(), "x": list(self._engine.read_all_x()), "instructions": self.instructions}
+        return {
+            **super().get_state(),
+            "x": list(self._engine.read_all_x()),
+            "instructions": self.instructions,
+            "follows": self._engine.follows(self._pc),
+        }
 
     def set_state(self, state: Mapping[str, State]) -> None:
         """Take back what `get_state` gave."""
@@ -157,6 +167,8 @@ class RiscV(Core):
             self._engine.write_x(number, value)
         self._engine.instructions = state["instructions"]
         self._protect()
+        if state["follows"]:
+            self._engine.continue_at(self._pc)
         self._stop_requested, self._leave_breakpoint = False, True
 
     def _warn(self, text: str) -> None:
@@ -250,7 +262,7 @@ class RiscV(Core):
     def _sleep(self, pc: int) -> None:
         """wfi was executed; ``pc`` is behind it."""
         if self.state.privilege is Privilege.USER and Status.TW.extract(self.state.mstatus):
-            self._engine.charge(-1)
+            self._engine.charge(pc - 4, -1)
             self._illegal(WFI, pc - 4, f"0x{WFI:08x}: wfi is illegal in U-mode while mstatus.TW is set")
         else:
             self._waiting = True
@@ -277,7 +289,7 @@ class RiscV(Core):
         if access is not None:
             self._access_csr(access, word, pc)
         elif word == MRET and self.state.privilege is Privilege.MACHINE:
-            self._engine.charge(1)
+            self._engine.charge(pc)
             self._repetitions = 0
             self._pc = self.state.leave()
             self._protect()
@@ -299,7 +311,7 @@ class RiscV(Core):
             self._protect()
         if access.destination:
             self._engine.write_x(access.destination, old)
-        self._engine.charge(1)
+        self._engine.charge(pc)
         self._pc = (pc + 4) & 0xFFFF_FFFF
 
     def _breakpoint(self, pc: int) -> None:
@@ -312,7 +324,7 @@ class RiscV(Core):
             and self._instruction(pc - 4) == SEMIHOSTING_ENTRY
             and self._instruction(pc + 4) == SEMIHOSTING_EXIT
         ):
-            self._engine.charge(1)
+            self._engine.charge(pc)
             self._pc = pc + 4
             self._call_host()
         else:
@@ -423,7 +435,7 @@ class RiscV(Core):
         self._engine.exits = self._breakpoints
 
 
-def make_engine(name: str, board: Board, on_trap: Trap) -> HartEngine:
+def make_engine(name: str, board: Board, on_trap: Trap, costs: InstructionCosts | None = None) -> HartEngine:
     """One of `ENGINES` by name, or "plain": the interpreter without numba, thousands of times slower, for tests.
 
     Raises:
@@ -432,14 +444,14 @@ def make_engine(name: str, board: Board, on_trap: Trap) -> HartEngine:
     if name == "unicorn":
         from emu.cpu.riscv_unicorn import UnicornHart
 
-        return UnicornHart(board, on_trap)
+        return UnicornHart(board, on_trap, costs)
     if name == "interpreter":
         from emu.cpu.interpreter.engine import Interpreter
 
-        return Interpreter(board, on_trap)
+        return Interpreter(board, on_trap, costs)
     if name == "plain":
         from emu.cpu.interpreter.engine import Interpreter
         from emu.cpu.interpreter.plain import plain_loop
 
-        return Interpreter(board, on_trap, plain_loop())
+        return Interpreter(board, on_trap, costs, plain_loop())
     raise UnknownEngineError(f"rv32imc has no engine {name!r}: engines: {', '.join(ENGINES)}")

@@ -36,7 +36,7 @@ class HartEngine(Protocol):
 
     Attributes:
         pc: address of the next instruction; may be set inside a trap.
-        instructions: retired since it was set to 0.
+        instructions: retired since it was set to 0, which also forgets where the newest block ended.
         exits: addresses before which `execute` halts with `Halt.EXIT`. It does so at once if it starts on one.
     """
 
@@ -76,8 +76,14 @@ class HartEngine(Protocol):
     def request_stop(self) -> None:
         """Make `execute` return `Halt.REQUEST` at the next block; for device callbacks and traps."""
 
-    def charge(self, instructions: int) -> None:
-        """Count instructions that the caller carried out or, negative, refused."""
+    def charge(self, address: int, times: int = 1) -> None:
+        """Count the instruction at ``address``, which the caller carried out (or, -1, refused)."""
+
+    def follows(self, pc: int) -> bool:
+        """Whether ``pc`` is behind the newest instruction; always false where every instruction takes one cycle."""
+
+    def continue_at(self, pc: int) -> None:
+        """The newest instruction ends before ``pc``, and what it costs is counted."""
 
     def invalidate(self, address: int, count: int) -> None:
         """Forget what was made of the code in these bytes."""

@@ -16,6 +16,7 @@ from emu.cpu.protection import Protection
 from emu.cpu.riscv_decode import WFI, instruction_at, load_address
 from emu.cpu.riscv_engine import Trap
 from emu.cpu.riscv_model import make_unicorn
+from emu.cpu.timing.costs import InstructionCosts
 from emu.device import Board
 from emu.memory import PAGE
 
@@ -47,6 +48,7 @@ class UnicornHart:
     Args:
         board: the bus must be complete.
         on_trap: carries out what Unicorn does not.
+        costs: cycles of the instructions; None for one each.
 
     Raises:
         ValueError: something is mapped at `NARROW_HOLE`, or there is no room for the window of part pages.
@@ -58,13 +60,13 @@ class UnicornHart:
     until the next `invalidate`.
     """
 
-    def __init__(self, board: Board, on_trap: Trap) -> None:
+    def __init__(self, board: Board, on_trap: Trap, costs: InstructionCosts | None = None) -> None:
         taken = board.bus.find(NARROW_HOLE)
         if taken is not None:
             raise ValueError(f"{taken[1].name}: the page at 0x{NARROW_HOLE:08x} must stay free on an rv32imc host")
         self._bus, self._on_trap = board.bus, on_trap
         window = free_window(board.bus, WINDOW_PAGES * PAGE), PAGE
-        self._engine = Engine(make_unicorn(), board, RISCV_INSTRUCTIONS, self._trap, window)
+        self._engine = Engine(make_unicorn(), board, RISCV_INSTRUCTIONS, self._trap, window, costs)
         self._engine.sites = Site.USER_COUNTER | Site.IGNORED
         self._x = [self._engine.batch(riscv_const.UC_RISCV_REG_X0 + number) for number in range(32)]
         self._all_x = self._engine.batch(*(riscv_const.UC_RISCV_REG_X0 + number for number in range(32)))
@@ -73,6 +75,7 @@ class UnicornHart:
             self._engine.charge,
             self._engine.invalidate,
         )
+        self.follows, self.continue_at = self._engine.follows, self._engine.continue_at
         self._code: Protection | None = None
 
     def protect(self, code: Protection | None, data: Protection | None) -> None:

@@ -93,8 +93,8 @@ class SpecialInstructions:
                 # The word form has the number of its result register in other bits than the byte and half-word forms.
                 result = instruction.second >> 8 if instruction.first >> 4 & 0xF == 4 else instruction.second
                 self._registers.write(REGISTERS[result & 15], 1)
+                self._engine.charge(self._engine.pc)
                 self._registers.skip(instruction.width)
-                self._engine.charge(1)
                 return True
         return False
 

@@ -6,9 +6,10 @@ on is in this file, `decoding`, `operations` and `pointers`. Importing it import
 
 All state is in memory that is referred to by address. The *state* is an array of 64-bit words, see the slots below.
 The tables have a word for each of the 2^20 pages of the address space. For each half-word of executable memory there
-is an entry, see `operations`.
+is an entry, see `operations`. Behind the 2,048 entries of a page stand as many words with the cycles of the blocks that
+begin there, see `COSTS`.
 
-Inaccuracies: one cycle per instruction. A block's cycles are added when it starts.
+Inaccuracies: a block's cycles are added when it starts.
 """
 
 from __future__ import annotations
@@ -83,17 +84,23 @@ LONGEST_BLOCK = 512
     STORE_TABLES, STORE_TABLE_COUNT,# address of the addresses of all tables STORES, and their number
     SPANS, SPAN_COUNT,              # address and number of the (low, high) bounds of what can be executed
     REST,                           # cycles of the block that was not begun: an exact clock's deadline is inside
-) = range(32, 56)  # fmt: skip
-SLOTS = 56
+    TIMED, NEXT, TAKEN,             # 0: one cycle an instruction; behind the newest block; see COSTS
+    CUT_PC, CUT_COUNT, CUT_COSTS,   # cycles of a block of other length than its entry says: of a step, of a part page
+) = range(32, 62)  # fmt: skip
+SLOTS = 62
 # LOADS, FREE: add to an address to get the host's address, to load or store; 0: Python must do it. STORES is FREE
 # without the pages that code was decoded on.
 # CODE: address of the entries of the page; 0: it cannot be executed; bit 0 set: not all of it and of the next page can.
+# The cycles of a block: cycles | taken << 20 | arrival << 32 | bytes << 44; 0: not known. `taken` is added when the
+# next block is not the one behind it, `arrival` when the one before was not the one in front of it.
+COSTS = 8 * 2048
+TAKEN_SHIFT, ARRIVAL_SHIFT, SIZE_SHIFT, CYCLES_MASK, SHORT_MASK = 20, 32, 44, (1 << 20) - 1, (1 << 12) - 1
 
 # Requests: stop before the next block; execute one instruction; it was executed.
 NOTHING, STOP, STEP_ONE, STEPPED = range(4)
 
 # Why `run` returns, besides the operations from WFI on that it does not execute.
-GO_ON, AT_DEADLINE, AT_REQUEST, AT_EXIT, AT_FORGET, AT_STEP, AT_FETCH, AT_LOAD, AT_STORE = range(-1, -10, -1)
+GO_ON, AT_DEADLINE, AT_REQUEST, AT_EXIT, AT_FORGET, AT_STEP, AT_FETCH, AT_LOAD, AT_STORE, AT_COSTS = range(-1, -11, -1)
 
 read_8, read_16, read_32, read_64 = reader(8), reader(16), reader(32), reader(64)
 write_8, write_16, write_32, write_64 = writer(8), writer(16), writer(32), writer(64)
@@ -307,8 +314,33 @@ def store(operation: int, host: int, value: int) -> None:
 
 
 @compiled
+def settle(state: int, pc: int) -> None:
+    """The hart goes on at ``pc``: add what the newest block costs on top if that is a jump."""
+    if pc != read_64(state + 8 * NEXT):
+        clock = read_64(state + 8 * CLOCK)
+        write_64(clock, read_64(clock) + read_64(state + 8 * TAKEN))
+    write_64(state + 8 * TAKEN, 0)
+
+
+@compiled
+def block_costs(state: int, pc: int, entries: int, count: int) -> int:
+    """Packed cost of ``count`` instructions from ``pc`` on, 0: Python has to find it, see `CUT_PC`."""
+    place = entries + 4 * (pc & PAGE_MASK)
+    if read_64(place) >> COUNT_SHIFT & COUNT_MASK == count and read_64(place + COSTS) != 0:
+        return read_64(place + COSTS)
+    if read_64(state + 8 * CUT_PC) == pc and read_64(state + 8 * CUT_COUNT) == count:
+        return read_64(state + 8 * CUT_COSTS)
+    write_64(state + 8 * CUT_PC, pc)
+    write_64(state + 8 * CUT_COUNT, count)
+    return 0
+
+
+@compiled
 def begin_block(state: int, pc: int) -> int:
     """Between two blocks: count the next one and return `GO_ON`, or return why it is not executed now."""
+    timed = read_64(state + 8 * TIMED) != 0
+    if timed:
+        settle(state, pc)
     request = read_64(state + 8 * REQUEST)
     if request == STEPPED:
         return AT_STEP
@@ -328,7 +360,6 @@ def begin_block(state: int, pc: int) -> int:
     clock = read_64(state + 8 * CLOCK)
     now, deadline = read_64(clock), read_64(clock + 16)
     if request == STEP_ONE:
-        write_64(state + 8 * REQUEST, STEPPED)
         count = 1
     elif count == BREAKPOINT:
         return AT_EXIT
@@ -340,10 +371,23 @@ def begin_block(state: int, pc: int) -> int:
         count = instructions_before(pc, end, entries, count)
         if count == 0:
             return AT_FETCH
-    if now + count > deadline and read_64(clock + 8) != deadline and request != STEP_ONE:
-        write_64(state + 8 * REST, count)
+    cycles, costs = count, 0
+    if timed:
+        costs = block_costs(state, pc, entries, count)
+        if costs == 0:
+            return AT_COSTS
+        cycles = costs & CYCLES_MASK
+        if pc != read_64(state + 8 * NEXT):
+            now += costs >> ARRIVAL_SHIFT & SHORT_MASK
+    if now + cycles > deadline and read_64(clock + 8) != deadline and request != STEP_ONE:
+        write_64(state + 8 * REST, cycles)
         return AT_DEADLINE
-    write_64(clock, now + count)
+    write_64(clock, now + cycles)
+    if timed:
+        write_64(state + 8 * NEXT, pc + (costs >> SIZE_SHIFT))
+        write_64(state + 8 * TAKEN, costs >> TAKEN_SHIFT & SHORT_MASK)
+    if request == STEP_ONE:
+        write_64(state + 8 * REQUEST, STEPPED)
     write_64(state + 8 * INSTRUCTIONS, read_64(state + 8 * INSTRUCTIONS) + count)
     write_64(state + 8 * BLOCK_PC, pc)
     write_64(state + 8 * BLOCK_ENTRIES, entries)

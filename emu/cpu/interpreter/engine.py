@@ -11,13 +11,14 @@ import numpy as np
 
 from emu.clock import NOW
 from emu.cpu.halt import AccessFault, Halt, refusal
+from emu.cpu.hook_state import NOWHERE, Right
 from emu.cpu.hook_state import PAGE_BITS as SMALL_PAGE_BITS
-from emu.cpu.hook_state import Right
 from emu.cpu.interpreter import operations
 from emu.cpu.interpreter.cache import compiled_loop
 from emu.cpu.interpreter.tables import CodeTable, DataTables
 from emu.cpu.protection import Protection
 from emu.cpu.riscv_engine import Trap
+from emu.cpu.timing.costs import InstructionCosts
 from emu.device import Board, Device
 from emu.memory import PAGE, Memory
 
@@ -49,6 +50,7 @@ class Interpreter:
     Args:
         board: the bus must be complete: later memories and devices are not seen.
         on_trap: carries out what the loop does not.
+        costs: cycles of the instructions; None for one each.
         loop: what executes: `compiled`, or its twin from `plain.plain_loop`.
 
     Attributes:
@@ -57,14 +59,16 @@ class Interpreter:
     *Inaccuracies*: none beyond those of `HartEngine`.
     """
 
-    def __init__(self, board: Board, on_trap: Trap, loop: ModuleType | None = None) -> None:
-        self._bus, self._clock, self._on_trap = board.bus, board.clock, on_trap
+    def __init__(
+        self, board: Board, on_trap: Trap, costs: InstructionCosts | None = None, loop: ModuleType | None = None
+    ) -> None:
+        self._bus, self._clock, self._on_trap, self._costs = board.bus, board.clock, on_trap, costs
         self._loop = loop = loop or compiled_loop()
         self.fault: AccessFault | None = None
         self._exits: frozenset[int] = frozenset()
         self._caught: BaseException | None = None
         memories = board.bus.memories
-        self._entries = {m.base: np.zeros(m.size // 2, np.int64) for m in memories if m.executable}
+        self._entries = {m.base: np.zeros((m.size // PAGE, 2, PAGE // 2), np.int64) for m in memories if m.executable}
         self._code, self._data = self._new_code(None), DataTables(memories, None)
         self._code_tables: dict[Protection, CodeTable] = {}
         self._data_tables: dict[Protection, DataTables] = {}
@@ -77,6 +81,7 @@ class Interpreter:
             self._data.loads.ctypes.data,
             self._code.code.ctypes.data,
         )
+        self._state[loop.TIMED], self._state[loop.NEXT], self._state[loop.CUT_PC] = costs is not None, NOWHERE, NOWHERE
         self._choose_tables()
         for memory in memories:
             memory.on_block.append(partial(self._blocked, memory))
@@ -142,13 +147,13 @@ class Interpreter:
         state, loop = self._state, self._loop
         # An instruction may begin on the page before.
         first, last = (int(state[loop.DIRTY_LOW]) - 2) // PAGE, (int(state[loop.DIRTY_HIGH]) - 1) // PAGE
-        state[loop.DIRTY_HIGH] = 0
+        state[loop.DIRTY_HIGH], state[loop.CUT_PC] = 0, NOWHERE
         for memory in self._bus.memories:
             entries = self._entries.get(memory.base)
             low, high = max(first * PAGE, memory.base), min((last + 1) * PAGE, memory.base + memory.size)
             if entries is None or low >= high:
                 continue
-            entries[(low - memory.base) // 2 : (high - memory.base) // 2] = 0
+            entries[(low - memory.base) // PAGE : (high - memory.base) // PAGE] = 0
             pages = slice(low >> PAGE_BITS, high >> PAGE_BITS)
             for data in self._all_data:
                 data.stores[pages] = data.free[pages]
@@ -177,6 +182,7 @@ class Interpreter:
     @instructions.setter
     def instructions(self, count: int) -> None:
         self._state[self._loop.INSTRUCTIONS] = count
+        self.continue_at(NOWHERE)
 
     @property
     def exits(self) -> frozenset[int]:
@@ -197,10 +203,23 @@ class Interpreter:
         """See `HartEngine.request_stop`."""
         self._state[self._loop.REQUEST] = self._loop.STOP
 
-    def charge(self, instructions: int) -> None:
+    def charge(self, address: int, times: int = 1) -> None:
         """See `HartEngine.charge`."""
+        self._count(times, times if self._costs is None else times * self._costs.line(address, 1).cycles)
+        if self._costs is not None:
+            self.continue_at(address + self._costs.width_at(address))
+
+    def _count(self, instructions: int, cycles: int) -> None:
         self._state[self._loop.INSTRUCTIONS] += instructions
-        self._clock.state[NOW] += instructions
+        self._clock.state[NOW] += cycles
+
+    def follows(self, pc: int) -> bool:
+        """See `HartEngine.follows`."""
+        return self._costs is not None and bool(self._state[self._loop.NEXT] == pc)
+
+    def continue_at(self, pc: int) -> None:
+        """See `HartEngine.continue_at`."""
+        self._state[self._loop.NEXT], self._state[self._loop.TAKEN] = pc, 0
 
     def execute(self, pc: int) -> Halt:
         """See `HartEngine.execute`. Raises what a device raised during an access, at the end of the block."""
@@ -213,7 +232,7 @@ class Interpreter:
 
     def execute_one_exactly(self, pc: int) -> Halt:
         """See `HartEngine.execute_one_exactly`."""
-        ahead = int(self._state[self._loop.REST]) - 1
+        ahead = int(self._state[self._loop.REST]) - (1 if self._costs is None else self._costs.line(pc, 1).cycles)
         self._clock.state[NOW] += ahead
         try:
             return self.execute_one(pc)
@@ -240,6 +259,9 @@ class Interpreter:
         if reason == loop.AT_FORGET:
             self._forget()
             return None
+        if reason == loop.AT_COSTS:
+            self._find_costs()
+            return None
         if reason in (loop.AT_FETCH, operations.FETCH_FAULT):
             self._retract()
             address = self.pc + 2 & WORD_MASK if reason == operations.FETCH_FAULT else self._forbidden()
@@ -260,8 +282,26 @@ class Interpreter:
 
     def _retract(self) -> None:
         """Take back the count of the rest of the block."""
-        self.charge(-int(self._state[self._loop.REMAINING]))
+        left = int(self._state[self._loop.REMAINING])
+        self._count(-left, -left if self._costs is None else -self._costs.line(self.pc, left).cycles)
+        if left:
+            self.continue_at(self.pc)
         self._state[self._loop.REMAINING] = 0
+
+    def _find_costs(self) -> None:
+        """Write down what the block that the loop asks for costs."""
+        loop, state = self._loop, self._state
+        assert self._costs is not None
+        pc, count = self.pc, int(state[loop.CUT_COUNT])
+        line = self._costs.line(pc, count)
+        packed: int = line.taken << loop.TAKEN_SHIFT | line.arrival << loop.ARRIVAL_SHIFT
+        state[loop.CUT_COSTS] = packed | line.cycles | line.size << loop.SIZE_SHIFT
+        found = self._bus.find(pc)
+        assert found is not None
+        page, place = divmod(pc - found[0], PAGE)
+        entries, costs = self._entries[found[0]][page]
+        if int(entries[place // 2]) >> operations.COUNT_SHIFT & operations.COUNT_MASK == count:
+            costs[place // 2] = state[loop.CUT_COSTS]
 
     def _forbidden(self) -> int:
         """Address of the half of the instruction at the pc that cannot be fetched."""

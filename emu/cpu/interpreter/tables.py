@@ -16,6 +16,8 @@ from emu.memory import PAGE, Memory
 PAGE_BITS = PAGE.bit_length() - 1
 PAGES = 1 << 32 - PAGE_BITS
 RIGHTS_STEP = 1 << PAGE_BITS - SMALL_PAGE_BITS
+PAGE_ENTRIES = 2 * PAGE // 2
+"""Words of a page of code: an entry and a cost for each half-word."""
 
 
 def pages_of(memory: Memory) -> slice:
@@ -69,7 +71,7 @@ class CodeTable:
 
     Args:
         memories: those of the bus.
-        entries: host address of the entries of a memory, None: it cannot be executed.
+        entries: host address of the entries of a memory, `PAGE_ENTRIES` words a page; None: it cannot be executed.
         protection: what it allows, None: everything.
 
     Attributes:
@@ -91,7 +93,7 @@ class CodeTable:
         if start is None:
             return
         pages = pages_of(memory)
-        places = start + np.arange(memory.size // PAGE) * (PAGE // 2 * 8)
+        places = start + np.arange(memory.size // PAGE) * (PAGE_ENTRIES * 8)
         code = np.where(memory.blocked, 0, places)
         if self._protection is not None:
             rights = rights_of(self._protection, slice(pages.start, pages.stop + 1))
