@@ -110,7 +110,6 @@ class ExceptionFrames:
             Batch.TO_THREAD: self._to_thread,
             Batch.TO_HANDLER: self._to_handler,
             Batch.RESTORE: self._restore,
-            Batch.CONTROL: self._control,
         }
 
     def capture(self, *, align: bool) -> Frame:

@@ -1,8 +1,9 @@
 """Exception entry and return of ARMv7-M in native code, without leaving Unicorn's run.
 
 `emu.cpu.exceptions` and `emu.cpu.exception_frame` say the same in Python, and are the definition. These functions
-decide first whether they can do all of it; where they cannot (a stack or vector table outside of plain memory, an
-illegal return, a vector without Thumb bit, ...), they change nothing, the run stops, and Python does it.
+decide first whether they can do all of it; where they cannot (a stack or vector table outside of plain memory, memory
+protection or a return to unprivileged code, an illegal return, a vector without Thumb bit, ...), they change nothing,
+the run stops, and Python does it.
 
 numba compiles this file; see `emu.cpu.block_hook` for what that asks of it.
 """
@@ -25,6 +26,7 @@ TRAP, SITES, PAGES, STOP_FUNCTION = map(int, (Slot.TRAP, Slot.SITES, Slot.PAGES,
 REGIONS, REGION_COUNT, EXCEPTIONS = map(int, (Slot.REGIONS, Slot.REGION_COUNT, Slot.EXCEPTIONS))
 TAKEN = int(Slot.TAKEN)
 WRITE_REGISTER, SCRATCH, PC = int(Slot.WRITE_FUNCTION), int(Slot.SCRATCH), int(UC_ARM_REG_PC)
+CODE_MASK, DATA_MASK = int(Slot.CODE_MASK), int(Slot.DATA_MASK)
 CHECK, AT_DEADLINE, AT_EXCEPTION = int(Request.CHECK), int(Stopped.DEADLINE), int(Stopped.EXCEPTION)
 READ, WRITE, EXCLUSIVE_SITES = int(Right.READ), int(Right.WRITE), int(EXCLUSIVE)
 NATIVE, NVIC, EVENT, VECTOR_TABLE = map(
@@ -57,13 +59,12 @@ CONTEXT, FLOATS, FROM_THREAD, FROM_HANDLER, NEXT_HANDLER, STACKS = (
         Batch.STACKS,
     )
 )
-TO_THREAD, TO_HANDLER, RESTORE, CONTROL, MASKS, IPSR, FAULTMASK = (
+TO_THREAD, TO_HANDLER, RESTORE, MASKS, IPSR, FAULTMASK = (
     int(ExceptionSlot.BATCHES + BATCH_SLOTS * batch)
     for batch in (
         Batch.TO_THREAD,
         Batch.TO_HANDLER,
         Batch.RESTORE,
-        Batch.CONTROL,
         Batch.MASKS,
         Batch.IPSR,
         Batch.FAULTMASK,
@@ -125,6 +126,12 @@ def host_address(state: Any, address: int, size: int, right: int) -> int:
         if base <= address and last < base + regions[3 * index + 1]:
             return regions[3 * index + 2] + (address - base)
     return 0
+
+
+@njit
+def protected(state: Any) -> bool:
+    """Whether memory protection restricts what runs."""
+    return state[CODE_MASK] != 0 or state[DATA_MASK] != 0
 
 
 @njit
@@ -240,7 +247,7 @@ def enter(state: Any, exceptions: Any, nvic: Any, uc: int, context: Any, number:
         target = (target - 4) & WORD
     host = host_address(state, target, 4 * words, WRITE)
     vector = vector_of(state, exceptions, number)
-    if host == 0 or vector == 0:
+    if host == 0 or vector == 0 or protected(state):
         return False
     frame = carray(unsigned_at(host), (EXTENDED_WORDS,))
     for index in range(6):
@@ -332,7 +339,9 @@ def leave(state: Any, exceptions: Any, nvic: Any, uc: int) -> bool:
     number = context[7] & IPSR_MASK
     place = place_of(nvic, number)
     sleeps = exceptions[SLEEP_ON_EXIT] != 0 and nvic[DEPTH] == 1
-    if place < 0 or sleeps or not legal(exceptions, nvic, exc_return):
+    # Memory protection follows the privilege.
+    demoted = exc_return & THREAD != 0 and control & NPRIV != 0
+    if place < 0 or sleeps or demoted or protected(state) or not legal(exceptions, nvic, exc_return):
         return False
     masks = read(exceptions, uc, MASKS)
     faultmask = masks[2] & 1
@@ -404,9 +413,6 @@ def resume(state: Any, exceptions: Any, nvic: Any, uc: int, exc_return: int, pla
     values[6] = ((pointer + 4 * words) | (4 if flags & ALIGNED else 0)) & WORD
     values[7], values[8], values[9], values[10] = flags & ~ALIGNED, flags & EPSR_BITS, types.int64(frame[6]) | 1, flags
     write(exceptions, uc, RESTORE)
-    if exc_return & THREAD and control & NPRIV:
-        values_of(exceptions, CONTROL)[0] = NPRIV | mode
-        write(exceptions, uc, CONTROL)
     if most_urgent(nvic) != 0:
         state[REQUEST] |= CHECK
     return True

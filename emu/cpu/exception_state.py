@@ -21,10 +21,9 @@ class Batch(IntEnum):
     TO_THREAD = 6
     TO_HANDLER = 7
     RESTORE = 8
-    CONTROL = 9
-    MASKS = 10
-    IPSR = 11
-    FAULTMASK = 12
+    MASKS = 9
+    IPSR = 10
+    FAULTMASK = 11
 
 
 class ExceptionSlot(IntEnum):
