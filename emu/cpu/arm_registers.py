@@ -73,6 +73,11 @@ class ArmRegisters:
         ipsr, control = self._mode.read()
         return not ipsr & IPSR_MASK and bool(control & NPRIV)
 
+    @property
+    def privileged(self) -> bool:
+        """Whether the code that runs now is privileged."""
+        return not self._unprivileged()
+
     def read(self, name: str) -> int:
         """A register's value. Raises KeyError for an unknown name."""
         batch = self._one[name]

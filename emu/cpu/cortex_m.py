@@ -35,7 +35,7 @@ NEVER_EXECUTABLE = ((0x4000_0000, 0x6000_0000), (0xA000_0000, 0x1_0000_0000))
 """Device and system regions of the default memory map."""
 SEMIHOSTING_IMMEDIATE = 0xAB
 SEV, WFE, WFI, YIELD = 0xBF40, 0xBF20, 0xBF30, 0xBF10
-TRAP_SVC, TRAP_ALIGNMENT, TRAP_BKPT, TRAP_EXC_RETURN = 2, 4, 7, 8
+TRAP_SVC, TRAP_ALIGNMENT, TRAP_BKPT, TRAP_EXC_RETURN, TRAP_STACK_LIMIT = 2, 4, 7, 8, 19
 """Numbers of Unicorn's interrupt hook."""
 FETCH_FAULT = "instruction fetch: "
 
@@ -143,8 +143,8 @@ class CortexM(Core):
     def get_state(self) -> dict[str, State]:
         """Registers, the count of instructions, and what is under way; the NVIC belongs to `SystemControl`.
 
-        *Inaccuracies*: Unicorn does not show the address of an exclusive load whose store is still to come, nor stack
-        limits: they are no part of the state.
+        *Inaccuracies*: Unicorn does not show the address of an exclusive load whose store is still to come: it is no
+        part of the state.
         """
         return {
             **super().get_state(),
@@ -383,6 +383,9 @@ class CortexM(Core):
         elif number == TRAP_ALIGNMENT:
             self.engine.retract(pc)
             self._usage_fault("unaligned access", FaultStatus.UNALIGNED.mask)
+        elif number == TRAP_STACK_LIMIT:
+            self.engine.retract(pc)
+            self._usage_fault("the stack pointer would go below its limit", FaultStatus.STKOF.mask)
         else:
             self.engine.retract(pc)
             self._usage_fault(f"exception {number} of the emulator", FaultStatus.UNDEFINSTR.mask)

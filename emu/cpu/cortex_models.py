@@ -1,8 +1,7 @@
 """What differs between the Cortex-M cores.
 
-*Inaccuracies*: no core has a memory protection unit, and floating-point state is stacked at once, not lazily. The
-Cortex-M0 executes CBZ, CBNZ and IT, which it should not know. Of TrustZone there is nothing but a Cortex-M33 that stays
-in Secure state.
+*Inaccuracies*: no core has a memory protection unit, and floating-point state is stacked at once, not lazily. Of
+TrustZone there is nothing but a Cortex-M33 that stays in Secure state.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 FLOATING_POINT, DIVIDE, SEND_EVENT = 1, 2, 4
 LOAD_EXCLUSIVE, STORE_EXCLUSIVE = 8, 16
+STACK_LIMIT, CHANGE_STATE, NOT_BASELINE = 32, 64, 128
 USER_COUNTER, IGNORED = 1, 2
 """Values of `emu.cpu.hook_state.Site`; different instruction sets share the bits."""
 
@@ -27,6 +28,12 @@ def thumb_site(first: int, second: int, third: int, fourth: int) -> int:
         return DIVIDE
     if second == 0xBF and first == 0x40:
         return SEND_EVENT
+    if second == 0xF3 and first & 0xF0 == 0x80 and fourth & 0xF0 == 0x80 and third & 0x7E == 0x0A:
+        return STACK_LIMIT
+    if second == 0x47 and first & 7 == 4:
+        return CHANGE_STATE
+    if second & 0xF5 == 0xB1 or (second == 0xBF and first & 0x0F != 0):
+        return NOT_BASELINE
     if second == 0xE8:
         kind, sized = first & 0xF0, third & 0x40 != 0
         if kind == 0x50 or (kind == 0xD0 and sized):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emu.bus import BusError
 from emu.cpu.arm_registers import ArmRegisters
@@ -26,6 +26,7 @@ from emu.cpu.exception_frame import (
 from emu.cpu.hook_state import EXCLUSIVE
 from emu.cpu.native_exceptions import NativeExceptions
 from emu.cpu.nvic import IDLE, Nvic, Vector
+from emu.cpu.stack_limits import StackLimits
 from emu.cpu.system_control import (
     Configuration,
     FaultStatus,
@@ -72,10 +73,12 @@ class Exceptions(Saved):
 
     Attributes:
         locked_up: a fault happened where no fault can be taken.
+        event: the event register of WFE.
+        stack_limits: 0 on cores that have none.
         native: does the same in native code where it can, without leaving the run.
     """
 
-    saved = ("locked_up", "event")
+    saved = ("locked_up", "event", "stack_limits")
 
     def __init__(
         self,
@@ -91,12 +94,14 @@ class Exceptions(Saved):
         self._report = report
         self._exc_return = control.model.exc_return(secure=secure)
         self._frames = ExceptionFrames(engine, self._exc_return, secure=secure)
-        self.native = NativeExceptions(engine, nvic, self._frames, registers, secure=secure)
+        self.stack_limits = StackLimits(engine.uc)
+        self.native = NativeExceptions(engine, nvic, self._frames, registers, self.stack_limits, secure=secure)
         self.locked_up = False
         self.event = False
 
     def reset(self) -> None:
-        """No lockup, no event."""
+        """No lockup, no event, no stack limits."""
+        self.stack_limits.set(0, 0)
         self.locked_up = self.event = False
 
     @property
@@ -127,10 +132,17 @@ class Exceptions(Saved):
     def take(self, number: int) -> None:
         """Enter the handler of a pending exception, or of a synchronous one that may preempt."""
         frame = self._frames.capture(align=bool(Configuration.STKALIGN.extract(self._control.CCR)))
+        limit = self.stack_limits.values[bool(frame.exc_return & PROCESS_STACK)]
         try:
-            self._frames.store(frame)
+            if frame.stack_pointer < limit:
+                text = f"stacking of an exception at 0x{frame.stack_pointer:08x}, below the limit 0x{limit:08x}"
+                frame = replace(frame, stack_pointer=limit)
+                number = self._stacking_failed(number, Fault(Vector.USAGE_FAULT, text, FaultStatus.STKOF.mask))
+            else:
+                self._frames.store(frame)
         except BusError as error:
-            number = self._stacking_failed(number, error)
+            text = f"stacking of an exception: {error}"
+            number = self._stacking_failed(number, Fault(Vector.BUS_FAULT, text, FaultStatus.STKERR.mask))
         self._engine.clock.advance_to(self._engine.clock.now + ENTRY_CYCLES + self._float_cycles(frame.exc_return))
         self._begin(number, frame)
 
@@ -138,9 +150,8 @@ class Exceptions(Saved):
     def _float_cycles(exc_return: int) -> int:
         return 0 if exc_return & NO_FLOATS else FLOAT_CYCLES
 
-    def _stacking_failed(self, number: int, error: BusError) -> int:
+    def _stacking_failed(self, number: int, fault: Fault) -> int:
         """The more urgent of the exception and of what its stacking caused; the other one stays pending."""
-        fault = Fault(Vector.BUS_FAULT, f"stacking of an exception: {error}", FaultStatus.STKERR.mask)
         self._nvic.pend_all(1 << number | 1 << self._choose_vector(fault, derived=True))
         return self._nvic.most_urgent() or number
 

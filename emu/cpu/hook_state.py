@@ -163,6 +163,12 @@ class Site(IntFlag):
     """An exception has cleared the exclusive monitor: this sets it again, so that both sites are removed;"""
     STORE_EXCLUSIVE = encoding.STORE_EXCLUSIVE
     """and this fails, if no LOAD_EXCLUSIVE comes first."""
+    STACK_LIMIT = encoding.STACK_LIMIT
+    """MSR MSPLIM and PSPLIM, and of their Non-secure aliases."""
+    CHANGE_STATE = encoding.CHANGE_STATE
+    """BXNS and BLXNS."""
+    NOT_BASELINE = encoding.NOT_BASELINE
+    """CBZ, CBNZ and IT, which ARMv6-M does not have."""
     USER_COUNTER = encoding.USER_COUNTER
     IGNORED = encoding.IGNORED
 

@@ -15,6 +15,7 @@ from emu.cpu.exception_state import BATCH_SLOTS, EXCEPTION_SLOTS, Batch, Excepti
 from emu.cpu.hook_state import Slot
 from emu.cpu.native import hook_addresses
 from emu.cpu.nvic import Nvic
+from emu.cpu.stack_limits import StackLimits
 from emu.cpu.system_control import Configuration, SleepControl, SystemControl
 
 
@@ -23,6 +24,7 @@ class NativeExceptions:
 
     Args:
         engine: gets the array's address.
+        limits: of the stacks; native code knows none.
         secure: the core is in Secure state, whose frames native code does not know.
 
     Attributes:
@@ -30,10 +32,17 @@ class NativeExceptions:
     """
 
     def __init__(
-        self, engine: Engine, nvic: Nvic, frames: ExceptionFrames, registers: ArmRegisters, *, secure: bool
+        self,
+        engine: Engine,
+        nvic: Nvic,
+        frames: ExceptionFrames,
+        registers: ArmRegisters,
+        limits: StackLimits,
+        *,
+        secure: bool,
     ) -> None:
         self.wanted = True
-        self._secure = secure
+        self._secure, self._limits = secure, limits
         self._nvic = nvic.state
         self._state = state = np.zeros(EXCEPTION_SLOTS, np.int64)
         engine.state[Slot.EXCEPTIONS] = state.ctypes.data
@@ -57,10 +66,10 @@ class NativeExceptions:
         assert len(frames.batches | registers.exception_batches) == len(Batch)
 
     def configure(self, control: SystemControl) -> None:
-        """Take over what the system control registers say, after a change of them or of `wanted`."""
+        """Take over settings, after a change of system control registers, of the stack limits or of `wanted`."""
         state = self._state
         model = control.model
-        state[ExceptionSlot.NATIVE] = self.wanted and not self._secure
+        state[ExceptionSlot.NATIVE] = self.wanted and not self._secure and not any(self._limits.values)
         state[ExceptionSlot.VECTOR_TABLE] = control.VTOR
         state[ExceptionSlot.ALIGN] = Configuration.STKALIGN.extract(control.CCR)
         state[ExceptionSlot.NON_BASE_THREAD] = Configuration.NONBASETHRDENA.extract(control.CCR)

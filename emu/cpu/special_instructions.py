@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from emu.bus import BusError
 from emu.cpu.arm_registers import ArmRegisters
+from emu.cpu.cortex_models import Architecture
 from emu.cpu.encoding import thumb_site
 from emu.cpu.engine import Engine
 from emu.cpu.exceptions import Exceptions, Fault
@@ -14,6 +15,18 @@ from emu.cpu.hook_state import EXCLUSIVE, Site
 from emu.cpu.nvic import Vector
 from emu.cpu.system_control import Configuration, CoprocessorAccess, FaultStatus, SystemControl
 
+ALWAYS = {
+    Architecture.V6M: Site.NOT_BASELINE,
+    Architecture.V7M: Site(0),
+    Architecture.V8M: Site.STACK_LIMIT | Site.CHANGE_STATE,
+}
+"""What an architecture always has to look at."""
+UNKNOWN = {
+    Site.CHANGE_STATE: "(change to Non-secure state, which is not modelled)",
+    Site.NOT_BASELINE: "(ARMv6-M does not have it)",
+}
+NON_SECURE = 0x80
+"""Bit of the register's number in MSR: its Non-secure alias."""
 REGISTERS = (*(f"r{number}" for number in range(13)), "sp", "lr", "pc")
 """Names by the numbers in an encoding."""
 
@@ -47,6 +60,7 @@ class SpecialInstructions:
     def choose_sites(self) -> None:
         """Which instructions must not simply execute in the present state of CPACR and CCR."""
         sites = Site.SEND_EVENT | self._engine.sites & EXCLUSIVE
+        sites |= ALWAYS[self._control.model.architecture]
         if not CoprocessorAccess.CP10.extract(self._control.CPACR):
             sites |= Site.FLOATING_POINT
         if Configuration.DIV_0_TRP.extract(self._control.CCR):
@@ -89,6 +103,16 @@ class SpecialInstructions:
                 return True
             case Site.SEND_EVENT:
                 self._exceptions.event = True
+            case Site.STACK_LIMIT if self._registers.privileged and not instruction.second & NON_SECURE:
+                limit = self._registers.read(REGISTERS[instruction.first & 15])
+                self._exceptions.stack_limits.note(bool(instruction.second & 1), limit)
+                self._exceptions.native.configure(self._control)
+            case Site.CHANGE_STATE | Site.NOT_BASELINE:
+                self._usage_fault(
+                    f"undefined instruction {instruction.first:04x} {UNKNOWN[instruction.site]}",
+                    FaultStatus.UNDEFINSTR.mask,
+                )
+                return True
             case Site.STORE_EXCLUSIVE:
                 # The word form has the number of its result register in other bits than the byte and half-word forms.
                 result = instruction.second >> 8 if instruction.first >> 4 & 0xF == 4 else instruction.second

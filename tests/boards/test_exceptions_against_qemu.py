@@ -27,6 +27,7 @@ def run_qemu(elf: Path, machine: str) -> tuple[list[str], int]:
 MAINLINE = ("mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505")
 PROGRAMS = [
     *((machine, program) for machine in MAINLINE for program in ("exceptions.c", "exceptions_hard.c")),
+    ("mps2-an505", "exceptions_limits.c"),
     ("microbit", "exceptions_baseline.c"),
 ]
 DEFINES = {"mps2-an500": ("MEMORY_END=0x61000000",), "mps2-an505": ("MEMORY_END=0x81000000", "MARK=0x38010000")}
