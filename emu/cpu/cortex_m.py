@@ -10,6 +10,7 @@ from unicorn import arm_const as arm
 
 from emu.bus import BusError
 from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, IPSR_MASK, SYSTEM_REGISTERS, ArmRegisters
+from emu.cpu.comparators import Comparators
 from emu.cpu.core import Core, FaultReport, Pause
 from emu.cpu.cortex_models import CORTEX_M4F, Architecture, CortexModel
 from emu.cpu.data_watchpoint import DataWatchpoint
@@ -22,7 +23,7 @@ from emu.cpu.instrumentation import TEXT_PORT, Instrumentation
 from emu.cpu.nvic import Vector
 from emu.cpu.semihosting import Semihosting
 from emu.cpu.special_instructions import SpecialInstructions
-from emu.cpu.system_control import FaultStatus, HardFaultStatus, SleepControl, SystemControl
+from emu.cpu.system_control import DebugFaultStatus, FaultStatus, SleepControl, SystemControl
 from emu.cpu.timing.costs import CpuTiming, make_costs
 from emu.cpu.trace_port import TracePort
 from emu.device import Board, Device
@@ -98,6 +99,8 @@ class CortexM(Core):
         self.exceptions = Exceptions(
             self.engine, self.registers, self.nvic, self.system_control, self._report, secure=secure
         )
+        self._comparators = Comparators(uc, self.watchpoint.matched)
+        self.watchpoint.on_change = self.engine.request_stop
         self._special = SpecialInstructions(self.engine, self.registers, self.system_control, self.exceptions)
         self.semihosting = Semihosting(board, self.name, exit_block=False)
         self._breakpoints: frozenset[int] = frozenset()
@@ -309,6 +312,8 @@ class CortexM(Core):
         if self._stop_requested:
             self._stop_requested = False
             return Pause.REQUEST
+        if self.watchpoint.changed or self.watchpoint.debug_event:
+            self._serve_watchpoint()
         if native:
             return None
         number = self.exceptions.pending()
@@ -320,6 +325,15 @@ class CortexM(Core):
             return Pause.SLEEP
         self._sleeping = False
         return None
+
+    def _serve_watchpoint(self) -> None:
+        """Watch what the comparators ask for; a match makes the debug monitor pending if that may preempt."""
+        if self.watchpoint.changed:
+            self._comparators.watch(self.watchpoint.watches)
+        if self.watchpoint.debug_event and self.exceptions.can_monitor():
+            self.system_control.DFSR |= DebugFaultStatus.DWTTRAP.mask
+            self.nvic.pend(Vector.DEBUG_MONITOR)
+        self.watchpoint.changed = self.watchpoint.debug_event = False
 
     def _wakes(self) -> bool:
         """Whether WFI or WFE ends although no exception is taken."""
@@ -396,12 +410,11 @@ class CortexM(Core):
             self._sleep(for_event=False)
 
     def _breakpoint_instruction(self, pc: int) -> None:
-        """BKPT: a semihosting call, or without a debugger a HardFault."""
+        """BKPT: a semihosting call, or without a debugger an exception."""
         immediate = self._half_word(pc) & 0xFF
         if immediate != SEMIHOSTING_IMMEDIATE:
             self.engine.retract(pc)
-            self.system_control.HFSR |= HardFaultStatus.DEBUGEVT.mask
-            self.exceptions.fault(Fault(Vector.HARD_FAULT, f"BKPT 0x{immediate:02x} without a debugger"))
+            self.exceptions.breakpoint(f"BKPT 0x{immediate:02x} without a debugger")
             return
         result = self.semihosting.call(self.registers.read("r0"), self.registers.read("r1"))
         self.registers.write("r0", result)

@@ -29,6 +29,7 @@ from emu.cpu.nvic import IDLE, Nvic, Vector
 from emu.cpu.stack_limits import StackLimits
 from emu.cpu.system_control import (
     Configuration,
+    DebugFaultStatus,
     FaultStatus,
     HardFaultStatus,
     SystemControl,
@@ -296,6 +297,21 @@ class Exceptions(Saved):
         else:
             self._control.BFAR = address
             self._control.record(FaultStatus.BFARVALID.mask)
+
+    def can_monitor(self) -> bool:
+        """Whether the debug monitor is enabled and may preempt what runs."""
+        nvic, vector = self._nvic, Vector.DEBUG_MONITOR
+        priority = nvic.execution_priority(*self._registers.masks())
+        return bool(nvic.enabled >> vector & 1) and nvic.group(nvic.priority(vector)) < priority
+
+    def breakpoint(self, text: str) -> None:
+        """BKPT without a debugger: take the debug monitor, or HardFault where that is not possible."""
+        if self.can_monitor():
+            self._control.DFSR |= DebugFaultStatus.BKPT.mask
+            self.take(Vector.DEBUG_MONITOR)
+        else:
+            self._control.HFSR |= HardFaultStatus.DEBUGEVT.mask
+            self.fault(Fault(Vector.HARD_FAULT, text))
 
     def supervisor_call(self) -> None:
         """SVC: take SVCall, or HardFault where it cannot preempt."""

@@ -196,12 +196,32 @@ class LazyContext(Layout):
     ASPEN = Bits(31, 1, "Floating-point instructions set CONTROL.FPCA; always so here.", reset=1)
 
 
+class DebugFaultStatus(Layout):
+    """Debug fault status."""
+
+    HALTED = Bits(0, 1, "A debugger has halted the core; does not happen here.")
+    BKPT = Bits(1, 1, "BKPT took the debug monitor.")
+    DWTTRAP = Bits(2, 1, "A comparator of the DWT made the debug monitor pending.")
+    VCATCH = Bits(3, 1, "Vector catch; does not happen here.")
+    EXTERNAL = Bits(4, 1, "External debug request; does not happen here.")
+
+
 class ExceptionMonitor(Layout):
     """Debug exception and monitor control."""
 
-    VC = Bits(0, 11, "Vector catch.", modelled=False)
-    MON = Bits(16, 4, "Debug monitor.", modelled=False)
-    TRCENA = Bits(24, 1, "1: DWT works.")
+    VC_CORERESET = Bits(0, 1, "Vector catch of reset: halts for a debugger, and there is none.")
+    VC_MMERR = Bits(4, 1, "Vector catch of MemManage, likewise.")
+    VC_NOCPERR = Bits(5, 1, "Vector catch of NOCP, likewise.")
+    VC_CHKERR = Bits(6, 1, "Vector catch of division by 0 and of unaligned accesses, likewise.")
+    VC_STATERR = Bits(7, 1, "Vector catch of other UsageFaults, likewise.")
+    VC_BUSERR = Bits(8, 1, "Vector catch of BusFault, likewise.")
+    VC_INTERR = Bits(9, 1, "Vector catch of faults at exception entry and return, likewise.")
+    VC_HARDERR = Bits(10, 1, "Vector catch of HardFault, likewise.")
+    MON_EN = Bits(16, 1, "1: BKPT and comparators of the DWT take the debug monitor, exception 12.")
+    MON_PEND = Bits(17, 1, "The debug monitor is pending.")
+    MON_STEP = Bits(18, 1, "1: step one instruction.", modelled=False)
+    MON_REQ = Bits(19, 1, "For firmware: storage.")
+    TRCENA = Bits(24, 1, "1: DWT and ITM work.")
 
 
 class SystemControl(CoreIdentity):
@@ -217,7 +237,7 @@ class SystemControl(CoreIdentity):
     Attributes:
         on_trace_change: called when DEMCR has changed.
 
-    Inaccuracies: the MPU, the debug registers but TRCENA, and lazy floating-point stacking are not modelled.
+    Inaccuracies: the MPU, stepping by the debug monitor, and lazy floating-point stacking are not modelled.
     Unprivileged code reaches these registers (silicon: BusFault). Auxiliary registers are storage.
     """
 
@@ -231,7 +251,7 @@ class SystemControl(CoreIdentity):
     SHCSR = Register(0xD24, HandlerControl)
     CFSR = Register(0xD28, FaultStatus, access=Access.W1C)
     HFSR = Register(0xD2C, HardFaultStatus, access=Access.W1C)
-    DFSR = Register(0xD30, Opaque, "Debug fault status.", modelled=False)
+    DFSR = Register(0xD30, DebugFaultStatus, access=Access.W1C)
     MMFAR = Register(0xD34, FaultAddress, "MemManage address.")
     BFAR = Register(0xD38, FaultAddress, "BusFault address.")
     AFSR = Register(0xD3C, Opaque, "Auxiliary fault status.", modelled=False)
@@ -385,7 +405,16 @@ class SystemControl(CoreIdentity):
     def _write_lazy_context(self, value: int) -> None:
         self.changed()
 
+    @DEMCR.on_read
+    def _read_monitor(self) -> int:
+        return ExceptionMonitor.MON_PEND.insert(self.DEMCR, self.nvic.pending >> Vector.DEBUG_MONITOR & 1)
+
     @DEMCR.on_write
     def _write_monitor(self, value: int) -> None:
+        bit = 1 << Vector.DEBUG_MONITOR
+        enabled = bool(ExceptionMonitor.MON_EN.extract(value))
+        self.nvic.enabled = self.nvic.enabled | bit if enabled else self.nvic.enabled & ~bit
+        (self.nvic.pend if ExceptionMonitor.MON_PEND.extract(value) else self.nvic.unpend)(Vector.DEBUG_MONITOR)
         if self.on_trace_change is not None:
             self.on_trace_change()
+        self.changed()

@@ -1,0 +1,181 @@
+"""Comparators of the DWT and the debug monitor, as far as firmware can see them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from emu.cpu.core import FaultReport
+from emu.machine import Machine, StopReason
+from emu.machines import machine_map
+from tests.emu.cpu.arm_board import Board, assemble
+
+VECTORS = """
+.section .vectors, "a"
+.word 0, hard_fault + 1, 0, 0, 0, 0, 0, 0, 0, 0, monitor + 1, 0, 0, 0
+.text
+hard_fault:
+    finish 99
+monitor:                        @ r7 counts; r6 has where the first one came from
+    adds r7, #1
+    cmp r7, #1
+    it eq
+    ldreq r6, [sp, #24]
+    bx lr
+reset:
+    ldr r0, =0xE000EDFC         @ DEMCR
+    ldr r1, =0x01010000         @ TRCENA, MON_EN
+    str r1, [r0]
+    ldr r4, =0xE0001020         @ COMP0
+    ldr r5, =0x20001000
+    movs r7, #0
+    movs r6, #0
+"""
+READ, WRITE, ACCESS, EXECUTE = 5, 6, 7, 4
+MATCHED = 1 << 24
+
+
+def watch(function: int, mask: int = 0, address: str = "r5") -> str:
+    """Sets comparator 0 up."""
+    return f"str {address}, [r4]\n movs r0, #{mask}\n str r0, [r4, #4]\n movs r0, #{function}\n str r0, [r4, #8]\n"
+
+
+def run(folder: Path, source: str) -> Board:
+    """Run to the label `last`."""
+    board = assemble(folder, VECTORS + source + "\n last: b .\n")
+    board.core.add_breakpoint(board.symbols["last"])
+    assert board.machine.run(100_000).reason is StopReason.BREAKPOINT
+    return board
+
+
+def taken(board: Board) -> int:
+    """How often the debug monitor ran."""
+    return board.core.read_register("r7")
+
+
+@pytest.mark.parametrize(
+    ("function", "mask", "access", "matches"),
+    [
+        (WRITE, 0, "str r1, [r5]", 1),
+        (WRITE, 0, "strb r1, [r5]", 1),
+        (WRITE, 0, "strb r1, [r5, #1]", 0),
+        (WRITE, 0, "strb r1, [r5, #-1]", 0),
+        (WRITE, 2, "strb r1, [r5, #3]", 1),
+        (WRITE, 2, "strb r1, [r5, #4]", 0),
+        (WRITE, 0, "ldr r1, [r5]", 0),
+        (READ, 0, "ldr r1, [r5]", 1),
+        (READ, 0, "str r1, [r5]", 0),
+        (ACCESS, 0, "ldr r1, [r5]\n b 1f\n 1: str r1, [r5]", 2),
+        (WRITE, 2, "subs r5, #4\n strd r0, r1, [r5]", 1),
+        (WRITE, 2, "subs r5, #8\n stm r5, {r0-r3}", 1),
+        (WRITE, 12, "ldr r2, =0x20001ffc\n str r1, [r2]", 1),
+        (WRITE, 12, "ldr r2, =0x20002000\n str r1, [r2]", 0),
+        (0, 0, "str r1, [r5]\n ldr r1, [r5]", 0),
+    ],
+)
+def test_data_addresses(tmp_path: Path, function: int, mask: int, access: str, matches: int) -> None:
+    board = run(
+        tmp_path, watch(function, mask) + f" b go\n go: {access}\n b 2f\n 2: ldr r8, [r4, #8]\n ldr r9, [r4, #8]"
+    )
+    assert taken(board) == matches
+    flags = [board.core.read_register(name) for name in ("r8", "r9")]
+    assert flags == [function | (MATCHED if matches else 0), function]
+    status = board.core.system_control.DFSR
+    assert status == (4 if matches else 0)
+
+
+def test_an_instruction_address(tmp_path: Path) -> None:
+    """Each time it is executed, and the monitor sees a place behind it in the same block."""
+    source = "ldr r3, =place\n" + watch(EXECUTE, address="r3")
+    board = run(tmp_path, source + " movs r2, #3\n b place\n place: subs r2, #1\n bne place\n b after\n after: nop")
+    assert taken(board) == 3
+    assert board.core.read_register("r6") == board.symbols["place"]
+
+
+def test_without_trace_nothing_is_watched(tmp_path: Path) -> None:
+    source = watch(WRITE) + "ldr r0, =0xE000EDFC\n ldr r1, =0x00010000\n str r1, [r0]\n b 1f\n 1: str r1, [r5]\n"
+    board = run(tmp_path, source + "b 2f\n 2: ldr r8, [r4, #8]")
+    assert (taken(board), board.core.read_register("r8")) == (0, WRITE)
+
+
+def test_a_comparator_that_is_cleared_watches_no_more(tmp_path: Path) -> None:
+    store = "b 1f\n 1: str r1, [r5]\n b 2f\n 2:\n"
+    board = run(tmp_path, watch(WRITE) + store + "movs r0, #0\n str r0, [r4, #8]\n" + store)
+    assert taken(board) == 1
+
+
+@pytest.mark.parametrize("mask", ["cpsid i", "movs r0, #32\n msr basepri, r0"])
+def test_what_cannot_preempt_is_lost(tmp_path: Path, mask: str) -> None:
+    """A match is noted, but asks for nothing later; BKPT becomes a HardFault (see the last test)."""
+    priority = "ldr r0, =0xE000ED20\n movs r1, #64\n strb r1, [r0]\n"
+    source = (
+        priority
+        + watch(WRITE)
+        + mask
+        + "\n b 1f\n 1: str r1, [r5]\n b 2f\n 2: cpsie i\n movs r0, #0\n msr basepri, r0\n"
+    )
+    board = run(tmp_path, source + "b 3f\n 3: ldr r8, [r4, #8]")
+    assert (taken(board), board.core.read_register("r8")) == (0, WRITE | MATCHED)
+
+
+def test_without_the_monitor_a_match_is_only_noted(tmp_path: Path) -> None:
+    source = "ldr r0, =0xE000EDFC\n ldr r1, =0x01000000\n str r1, [r0]\n" + watch(WRITE)
+    board = run(tmp_path, source + "b 1f\n 1: str r1, [r5]\n b 2f\n 2: ldr r8, [r4, #8]")
+    assert (taken(board), board.core.read_register("r8")) == (0, WRITE | MATCHED)
+
+
+def test_firmware_makes_the_monitor_pending(tmp_path: Path) -> None:
+    source = "ldr r0, =0xE000EDFC\n ldr r1, =0x01030000\n cpsid i\n str r1, [r0]\n b 1f\n 1: ldr r8, [r0]\n cpsie i\n"
+    board = run(tmp_path, source + "b 2f\n 2: ldr r9, [r0]")
+    assert taken(board) == 1
+    assert [board.core.read_register(name) for name in ("r8", "r9")] == [0x0103_0000, 0x0101_0000]
+
+
+def test_bkpt_takes_the_monitor(tmp_path: Path) -> None:
+    """With the address of the BKPT, which a handler has to step over."""
+    board = assemble(
+        tmp_path,
+        VECTORS.replace("bx lr", "ldr r0, [sp, #24]\n adds r0, #2\n str r0, [sp, #24]\n bx lr")
+        + "here: bkpt #1\n last: b .",
+    )
+    board.core.add_breakpoint(board.symbols["last"])
+    reports: list[FaultReport] = []
+    board.core.on_fault.append(reports.append)
+    assert board.machine.run(1000).reason is StopReason.BREAKPOINT
+    assert (taken(board), board.core.read_register("r6"), reports) == (1, board.symbols["here"], [])
+    control = board.core.system_control
+    status = control.DFSR, control.HFSR
+    assert status == (2, 0)
+
+
+def test_bkpt_where_the_monitor_cannot_preempt_is_a_hard_fault(tmp_path: Path) -> None:
+    board = assemble(tmp_path, VECTORS + "cpsid i\n bkpt #1\n")
+    stop = board.machine.run(1000)
+    assert (stop.reason, stop.exit_code) == (StopReason.EXIT, 99)
+    status = board.core.system_control.HFSR
+    assert status == 1 << 31
+
+
+def test_slices_steps_and_snapshots_change_nothing(tmp_path: Path) -> None:
+    source = (
+        watch(ACCESS)
+        + "movs r2, #20\n again: b 1f\n 1: str r2, [r5]\n ldr r3, [r5]\n subs r2, #1\n bne again\n b 2f\n 2: nop"
+    )
+    straight = run(tmp_path, source)
+    other = assemble(tmp_path, VECTORS + source + "\n last: b .\n")
+    other.core.add_breakpoint(other.symbols["last"])
+    while other.machine.run(3).reason is StopReason.LIMIT:
+        snapshot = other.machine.snapshot()
+        other.machine.reset()
+        other.machine.restore(snapshot)
+    assert other.machine.state_hash() == straight.machine.state_hash()
+    assert taken(straight) == 20
+
+
+@pytest.mark.parametrize(("machine", "comparators"), [("microbit", 0), ("mps2-an385", 4), ("mps2-an505", 4)])
+def test_how_many_comparators_there_are(machine: str, comparators: int) -> None:
+    running = Machine(machine_map(machine))
+    running.reset()
+    unit = next(device for base, device in running.bus.devices if base == 0xE000_1000)
+    assert unit.read(0, 4) >> 28 == comparators
