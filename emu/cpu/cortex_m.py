@@ -84,7 +84,10 @@ class CortexM(Core):
         self.board, self.reset_address = board, reset_address
         self.nvic = model.controller(interrupts, priority_bits)
         self.nvic.on_pend = self._pended
-        self.system_control = SystemControl(board, self.nvic, reset_address, model, self._changed, self._request_reset)
+        self.system_control = SystemControl(
+            board, self.nvic, reset_address, model, self._look_again, self._request_reset
+        )
+        self.system_control.on_setting_change = self._take_over_settings
         self.watchpoint = DataWatchpoint(board, self.system_control)
         board.bus.add_device(SYSTEM_CONTROL_BASE, self.system_control)
         board.bus.add_device(WATCHPOINT_BASE, self.watchpoint)
@@ -185,11 +188,6 @@ class CortexM(Core):
     def native_exceptions(self, wanted: bool) -> None:
         self.exceptions.native.wanted = wanted
         self._take_over_settings()
-
-    def _changed(self) -> None:
-        """A register of the system control space has changed."""
-        self._take_over_settings()
-        self._look_again()
 
     def _take_over_settings(self) -> None:
         """Tell native code what system control registers say."""

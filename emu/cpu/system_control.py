@@ -231,11 +231,12 @@ class SystemControl(CoreIdentity):
         nvic: pending and active exceptions.
         vector_table: initial VTOR.
         model: which core it is.
-        on_change: called when an exception may have become pending or trap conditions have changed.
+        on_change: called when an exception may have become pending, or one that preempts.
         on_reset_request: called when firmware asks for a reset.
 
     Attributes:
         on_trace_change: called when DEMCR has changed.
+        on_setting_change: called when VTOR, SCR, CCR, CPACR or FPCCR has changed.
 
     Inaccuracies: the MPU, stepping by the debug monitor, and lazy floating-point stacking are not modelled.
     Unprivileged code reaches these registers (silicon: BusFault). Auxiliary registers are storage.
@@ -280,6 +281,7 @@ class SystemControl(CoreIdentity):
         self._vector_table, self._on_change, self._on_reset_request = vector_table, on_change, on_reset_request
         self._set_fixed()
         self.on_trace_change: Callable[[], None] | None = None
+        self.on_setting_change: Callable[[], None] | None = None
 
     def reset(self) -> None:
         """Registers as after power-up."""
@@ -295,8 +297,13 @@ class SystemControl(CoreIdentity):
             self.FPCCR = 0
 
     def changed(self) -> None:
-        """Make the core look at pending exceptions and trap conditions."""
+        """Make the core look at pending exceptions."""
         self._on_change()
+
+    def _setting_changed(self) -> None:
+        """Make the core look at trap conditions and at how exceptions are taken."""
+        if self.on_setting_change is not None:
+            self.on_setting_change()
 
     @property
     def unstacks_floats(self) -> bool:
@@ -339,11 +346,11 @@ class SystemControl(CoreIdentity):
 
     @VTOR.on_write
     def _write_vector_table(self, value: int) -> None:
-        self.changed()
+        self._setting_changed()
 
     @SCR.on_write
     def _write_sleep_control(self, value: int) -> None:
-        self.changed()
+        self._setting_changed()
 
     @AIRCR.on_write
     def _write_reset_control(self, value: int) -> None:
@@ -359,7 +366,7 @@ class SystemControl(CoreIdentity):
     def _write_configuration(self, value: int) -> None:
         if self.model.architecture is not Architecture.V7M:
             self.CCR |= FIXED_CONFIGURATION[self.model.architecture]
-        self.changed()
+        self._setting_changed()
 
     @SHPR.on_read
     def _read_handler_priority(self, index: int) -> int:
@@ -399,11 +406,11 @@ class SystemControl(CoreIdentity):
     def _write_coprocessor_access(self, value: int) -> None:
         if not self.model.has_fpu:
             self.CPACR = 0
-        self.changed()
+        self._setting_changed()
 
     @FPCCR.on_write
     def _write_lazy_context(self, value: int) -> None:
-        self.changed()
+        self._setting_changed()
 
     @DEMCR.on_read
     def _read_monitor(self) -> int:

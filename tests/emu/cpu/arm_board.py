@@ -111,8 +111,8 @@ def build(folder: Path, source: str, suffix: str = ".S", base: int = CODE) -> Pa
 class Board:
     """A machine with a program, its console and the core."""
 
-    def __init__(self, elf: Path) -> None:
-        self.machine = Machine(MAP)
+    def __init__(self, elf: Path, machine_map: MachineMap = MAP) -> None:
+        self.machine = Machine(machine_map)
         core = self.machine.core
         assert isinstance(core, CortexM)
         self.core = core

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from emu.cpu.exceptions import Exceptions
+from emu.cpu.timing.costs import CORE, CpuTiming
+from emu.cpu.timing.model import FlashTiming
 from emu.machine import StopReason
-from tests.emu.cpu.arm_board import Board, build
+from tests.emu.cpu.arm_board import MAP, Board, build
 
 PROGRAM = (Path(__file__).parent / "programs" / "exception_traffic.c").read_text()
 SCRIPT, WORDS = 0x2002_0000, 700
 LONGEST_RUN = 2_000_000
+TIMED = replace(MAP, cpu_timing=CpuTiming(CORE, FlashTiming(wait_states=2)))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +42,7 @@ def in_python(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def states(elf: Path, seed: int, *, native: bool, slice_cycles: int) -> list[tuple[int, int, str]]:
     """Time, instructions and state hash after every slice of a run to the program's end."""
-    board = Board(elf)
+    board = Board(elf, TIMED if seed % 2 else MAP)
     board.core.native_exceptions = native
     script = np.random.default_rng(seed).integers(0, 1 << 32, WORDS, dtype=np.uint32)
     board.machine.bus.write(SCRIPT, script.tobytes())
