@@ -236,13 +236,13 @@ class Machine:
                 device.set_state(state["devices"][device.name])
             self.board.requests.set_state(state["requests"])
             self.clock.set_state(state["clock"])
+            for memory in self.bus.memories:
+                self.bus.written(memory.base, memory.size)
             self.core.set_state(state["core"])
         except UNREADABLE as error:
             raise SnapshotError(
                 f"the snapshot has no state of this machine: {type(error).__name__}: {error}"
             ) from error
-        for memory in self.bus.memories:
-            self.bus.written(memory.base, memory.size)
 
     def run(self, cycles: int | None = None) -> Stop:
         """Run until firmware ends, a breakpoint, or ``cycles`` from now.

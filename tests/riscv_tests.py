@@ -7,6 +7,7 @@ are compiled with riscv64-unknown-elf-gcc and run on a machine with the memory m
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -17,10 +18,12 @@ from rich.console import Console
 from rich.table import Table
 
 from emu.cpu import ENGINES
+from tests.emu.cpu import riscv_board
 from tests.emu.cpu.riscv_board import load, symbols
 
-SUITES = ("rv32ui", "rv32um", "rv32uc", "rv32mi")
+SUITES = ("rv32ui", "rv32um", "rv32uc", "rv32ua", "rv32mi")
 COMPILER = "riscv64-unknown-elf-gcc"
+MAP = dataclasses.replace(riscv_board.MAP, host_options={"atomics": True})
 CYCLES = 1_000_000
 PASSED = 1
 """What a program writes to tohost when all its tests have passed; else 2 * the failing test's number + 1."""
@@ -31,7 +34,7 @@ def compile_program(source: Path, checkout: Path, folder: Path) -> Path | str:
     elf = folder / f"{source.parent.name}-{source.stem}.elf"
     environment = checkout / "env" / "p"
     options = (
-        "-march=rv32imc_zicsr_zifencei",
+        "-march=rv32imac_zicsr_zifencei",
         "-mabi=ilp32",
         "-static",
         "-mcmodel=medany",
@@ -47,7 +50,7 @@ def compile_program(source: Path, checkout: Path, folder: Path) -> Path | str:
 
 def run_program(elf: Path, engine: str) -> str:
     """Result of a test on an engine."""
-    machine, place = load(elf, engine=engine), symbols(elf)["tohost"]
+    machine, place = load(elf, MAP, engine), symbols(elf)["tohost"]
     while machine.clock.now < CYCLES:
         machine.run(10_000)
         word = int.from_bytes(machine.bus.read(place, 4), "little")

@@ -18,8 +18,9 @@ from typing import ClassVar, Final
 
 from emu.cpu import ENGINES, UnknownEngineError
 from emu.cpu.core import Core, FaultReport, Pause
-from emu.cpu.halt import Halt
+from emu.cpu.halt import ACCESS_WORD, Halt
 from emu.cpu.hook_state import Right
+from emu.cpu.riscv_atomics import WORD_BYTES, AtomicInstruction, Atomics, RefusedError, decode_atomic
 from emu.cpu.riscv_csr import Counter, CsrError, CsrFile
 from emu.cpu.riscv_decode import (
     COMPRESSED_EBREAK,
@@ -60,6 +61,10 @@ CAUSE_OF_ACCESS = {
     Right.WRITE: Cause.STORE_ACCESS_FAULT,
     Right.EXECUTE: Cause.INSTRUCTION_ACCESS_FAULT,
 }
+MISALIGNED_CAUSE_OF_ACCESS = {
+    Right.READ: Cause.LOAD_ADDRESS_MISALIGNED,
+    Right.WRITE: Cause.STORE_ADDRESS_MISALIGNED,
+}
 
 
 class RiscV(Core):
@@ -74,6 +79,7 @@ class RiscV(Core):
         engine: one of `ENGINES`.
         pmp_entries, pmp_granularity: see `Pmp`.
         timing: how long instructions take.
+        atomics: it has the A extension.
 
     Raises:
         UnknownEngineError: another engine.
@@ -83,13 +89,17 @@ class RiscV(Core):
     Attributes:
         state: privilege and trap registers.
         pmp: the memory protection.
+        atomics: the A extension's reservation.
         csr: all control and status registers.
         semihosting: console and exit of the firmware.
     """
 
     name = "rv32imc"
     architecture = "riscv"
-    saved = ("state", "pmp", "_cycles", "_instructions", "_pc", "_ended", "_waiting", "_repeated_fault", "_repetitions")
+    saved = (
+        *("state", "pmp", "atomics", "_cycles", "_instructions"),
+        *("_pc", "_ended", "_waiting", "_repeated_fault", "_repetitions"),
+    )
     saved_types: ClassVar = {"_ended": Pause | None}
 
     def __init__(
@@ -101,6 +111,7 @@ class RiscV(Core):
         pmp_entries: int = 16,
         pmp_granularity: int = 4,
         timing: CpuTiming = CpuTiming(),  # noqa: B008 - it is frozen
+        atomics: bool = False,
     ) -> None:
         super().__init__()
         self._board, self._reset_address = board, reset_address
@@ -110,10 +121,17 @@ class RiscV(Core):
         self._clint: Clint | None = None
         self.state = PrivilegedState()
         self.pmp = Pmp(board.bus.regions, pmp_entries, pmp_granularity)
+        self.atomics, self._has_atomics = Atomics(board.bus), atomics
         self._cycles = Counter(lambda: board.clock.now)
         self._instructions = Counter(lambda: self._engine.instructions)
         self.csr = CsrFile(
-            self.state, self.pmp, cycles=self._cycles, instructions=self._instructions, time=self._time, warn=self._warn
+            self.state,
+            self.pmp,
+            "IMACU" if atomics else "IMCU",
+            cycles=self._cycles,
+            instructions=self._instructions,
+            time=self._time,
+            warn=self._warn,
         )
         self.semihosting = Semihosting(board, self.name, exit_block=True)
         self._breakpoints: frozenset[int] = frozenset()
@@ -141,6 +159,7 @@ class RiscV(Core):
         self._engine.write_all_x(0)
         self.state.reset()
         self.pmp.reset()
+        self.atomics.reservation = None
         self._protect()
         self.semihosting.reset()
         self._engine.instructions = 0
@@ -295,8 +314,26 @@ class RiscV(Core):
             self._protect()
         elif word == MRET:
             self._illegal(word, pc, f"0x{word:08x}: mret is illegal in U-mode")
+        elif self._has_atomics and (atomic := decode_atomic(word)) is not None:
+            self._execute_atomic(atomic, pc)
         else:
-            self._illegal(word, pc, why_illegal(word))
+            self._illegal(word, pc, why_illegal(word, atomics=self._has_atomics))
+
+    def _execute_atomic(self, atomic: AtomicInstruction, pc: int) -> None:
+        address = self._engine.read_x(atomic.address)
+        if address % WORD_BYTES:
+            text = f"{ACCESS_WORD[atomic.access]} at 0x{address:08x}: an atomic instruction needs a multiple of 4"
+            self._raise(MISALIGNED_CAUSE_OF_ACCESS[atomic.access], pc, address, text, address)
+            return
+        operand = self._engine.read_x(atomic.source)
+        try:
+            result = self.atomics.execute(atomic, address, operand, self.pmp.protection(self.state.data_privilege))
+        except RefusedError as refused:
+            self._raise(CAUSE_OF_ACCESS[atomic.access], pc, address, refused.fault.text, address)
+            return
+        self._engine.write_x(atomic.destination, result)
+        self._engine.charge(1)
+        self._pc = (pc + 4) & 0xFFFF_FFFF
 
     def _access_csr(self, access: CsrInstruction, word: int, pc: int) -> None:
         try:
@@ -372,6 +409,7 @@ class RiscV(Core):
 
     def invalidate(self, address: int, count: int) -> None:
         """See `Core.invalidate`."""
+        self.atomics.written(address, count)
         self._engine.invalidate(address, count)
 
     @property

@@ -22,8 +22,8 @@ from emu.state import Saved
 
 WORD_MASK = 0xFFFF_FFFF
 COUNTER_MASK = (1 << 64) - 1
-MISA = 1 << 30 | sum(1 << ord(letter) - ord("A") for letter in "IMCU")
-"""RV32 with these extensions; writes do nothing."""
+RV32 = 1 << 30
+"""misa's field for the width of registers."""
 CYCLE, TIME, INSTRET = 1, 2, 4
 """Bits of mcounteren and, but for TIME, of mcountinhibit."""
 SUPERVISOR_NAMES = {0x100: "sstatus", 0x104: "sie", 0x105: "stvec", 0x144: "sip", 0x180: "satp", 0x302: "medeleg"}
@@ -100,6 +100,7 @@ class CsrFile:
     Args:
         state: what traps work on.
         pmp: the memory protection.
+        extensions: their letters, for misa, which cannot be written.
         cycles, instructions: count since reset; they may be set by firmware.
         time: the platform's mtime, 64 bits.
         warn: gets a message when firmware touches what is not modelled.
@@ -109,6 +110,7 @@ class CsrFile:
         self,
         state: PrivilegedState,
         pmp: Pmp,
+        extensions: str,
         *,
         cycles: Counter,
         instructions: Counter,
@@ -118,7 +120,7 @@ class CsrFile:
         self.state, self._warn = state, warn
         self.registers: dict[int, Csr] = {}
         self._define_traps()
-        self._define_identity()
+        self._define_identity(extensions)
         self._define_protection(pmp)
         self._define_counter(0xB00, 0xC00, "cycle", cycles)
         self._define_counter(0xB02, 0xC02, "instret", instructions)
@@ -145,8 +147,9 @@ class CsrFile:
     def _stored(self, name: str, mask: int) -> Csr:
         return Csr(name, lambda: getattr(self.state, name), lambda value: setattr(self.state, name, value & mask))
 
-    def _define_identity(self) -> None:
-        self.registers[0x301] = Csr("misa", lambda: MISA)
+    def _define_identity(self, extensions: str) -> None:
+        misa = RV32 | sum(1 << ord(letter) - ord("A") for letter in extensions)
+        self.registers[0x301] = Csr("misa", lambda: misa)
         for number, name in enumerate(("mvendorid", "marchid", "mimpid", "mhartid", "mconfigptr"), 0xF11):
             self.registers[number] = Csr(name, lambda: 0)
 

@@ -14,13 +14,13 @@ EBREAK, COMPRESSED_EBREAK = 0x0010_0073, 0x9002
 MRET, WFI = 0x3020_0073, 0x1050_0073
 SEMIHOSTING_ENTRY, SEMIHOSTING_EXIT = 0x01F0_1013, 0x4070_5013
 """slli x0,x0,0x1f before and srai x0,x0,7 after an ebreak make it a semihosting call."""
-SYSTEM, LOAD = 0x73, 0x03
+SYSTEM, LOAD, ATOMIC = 0x73, 0x03, 0x2F
 COMPRESSED_LOAD, COMPRESSED_STACK_LOAD = 0x4000, 0x4002
 
 MISSING_EXTENSIONS = {
     0x07: "loads of the F and D extensions",
     0x27: "stores of the F and D extensions",
-    0x2F: "atomic instructions (A extension)",
+    ATOMIC: "atomic instructions (A extension)",
     0x43: "floating-point instructions",
     0x47: "floating-point instructions",
     0x4B: "floating-point instructions",
@@ -102,8 +102,8 @@ def instruction_at(bus: Bus, pc: int) -> int:
     return word if word & 3 == 3 else word & 0xFFFF
 
 
-def why_illegal(word: int) -> str:
-    """One line for people about an instruction that does not exist on RV32IMC."""
+def why_illegal(word: int, *, atomics: bool = False) -> str:
+    """One line for people about an instruction that does not exist on RV32IMC, or on RV32IMAC."""
     if word & 3 != 3:
         text = f"0x{word:04x}"
         if word == 0:
@@ -114,6 +114,8 @@ def why_illegal(word: int) -> str:
     text = f"0x{word:08x}"
     if word == 0xFFFF_FFFF:
         return f"{text}: all ones, probably erased flash"
+    if atomics and word & 0x7F == ATOMIC:
+        return f"{text}: not an RV32IMAC instruction"
     if word & 0x7F in MISSING_EXTENSIONS:
         return f"{text}: {MISSING_EXTENSIONS[word & 0x7F]} are not part of RV32IMC"
     if word in MISSING_SYSTEM:

@@ -1,6 +1,6 @@
 """`virt`: an RV32IMC board with the addresses of the generic RISC-V machine that emulators share.
 
-*Inaccuracies*: one hart, M- and U-mode, no A, F or D extension and no S-mode; the PLIC has sources 1..31 and one
+*Inaccuracies*: one hart, M- and U-mode, no F or D extension and no S-mode; the PLIC has sources 1..31 and one
 context; of the other devices only those listed exist: no flash, no virtio, no PCIe, no real-time clock. No device tree
 is passed: a0 and a1 are 0 at reset. One instruction a nanosecond.
 """
@@ -25,6 +25,7 @@ def machine_map(name: str) -> MachineMap:
         name=name,
         title="generic RISC-V board",
         host="rv32imc",
+        host_options={"atomics": True},
         clock_hz=CLOCK_HZ,
         reset_address=RAM,
         memories=(MemoryRegion("ram", RAM, 128 * MIB, "rwx", "Everything; the host starts here."),),

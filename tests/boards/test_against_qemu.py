@@ -49,8 +49,9 @@ def test_virt(tmp_path: Path, finish: str, code: int, compiler: str) -> None:
 
 
 @pytest.mark.parametrize("compiler", ["zig", "gcc"])
-def test_memory_protection_on_virt(tmp_path: Path, compiler: str) -> None:
-    elf = build(tmp_path, "virt", "virt_pmp.c", compiler=compiler)
+@pytest.mark.parametrize("program", ["virt_pmp.c", "virt_atomics.c"])
+def test_privileges_and_extensions_of_virt(tmp_path: Path, program: str, compiler: str) -> None:
+    elf = build(tmp_path, "virt", program, compiler=compiler)
     printed, code = run_on_qemu(elf, "virt")
     assert printed.count("\n") > 150
     for engine in ENGINES:
