@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 TILES = 8
@@ -182,7 +182,7 @@ def slice_channels(channels: int, chain: int) -> int:
     return -(-channels // chain)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class KernelGeometry:
     """A kernel as the tiles see it: ``height x width x channels`` weights, its channels split over a chain.
 
@@ -226,7 +226,7 @@ class KernelGeometry:
         """Bits of one kernel in one tile of the chain (the widest slice)."""
         return self.stored_bits(self.slice_weights[0])
 
-    @property
+    @cached_property
     def slice_bytes(self) -> int:
         """Bytes of one slice in memory, padded to the 64-bit kernel port."""
         return -(-self.slice_bits // (8 * LOAD_BYTES)) * LOAD_BYTES

@@ -77,6 +77,7 @@ class Clock:
         self._heap: list[tuple[int, int, Event]] = []
         self._scheduled = 0
         self._limit = FOREVER
+        self.at_rest: Callable[[], bool] = lambda: False
 
     @property
     def now(self) -> int:
@@ -153,6 +154,17 @@ class Clock:
     def advance_to(self, time: int) -> None:
         """Let time pass while nothing executes; never goes back."""
         self.state[NOW] = max(self.now, time)
+
+    def skip_to(self, time: int) -> bool:
+        """Let time pass up to ``time``, within an action, if nothing else can happen until then.
+
+        Returns:
+            Whether it has passed. Otherwise the caller has to wait for an event.
+        """
+        if time >= self._limit or time >= self.next_event or not self.at_rest():
+            return False
+        self.advance_to(time)
+        return True
 
     def dispatch(self) -> None:
         """Run the actions of all events that are due, in order of time, then of scheduling."""

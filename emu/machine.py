@@ -158,6 +158,7 @@ class Machine:
             self.devices[item.name] = device
         self.core: Core = make_core(map.host, self.board, map.reset_address, engine, map.host_options, map.cpu_timing)
         self.core.attach(self.devices)
+        self.clock.at_rest = lambda: self.core.rests
         self._inputs: dict[int, list[Line]] = {}
         for item in map.peripherals:
             self._wire(self.devices[item.name], item)

@@ -96,6 +96,11 @@ class Core(Saved, ABC):
         interrupt can wake it.
         """
 
+    @property
+    @abstractmethod
+    def rests(self) -> bool:
+        """Whether it sleeps and `run` would return `Pause.SLEEP` at once."""
+
     @abstractmethod
     def step(self) -> Pause:
         """Execute exactly one instruction (or take one pending exception)."""

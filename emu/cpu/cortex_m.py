@@ -234,7 +234,7 @@ class CortexM(Core):
 
     def run(self) -> Pause:
         """Execute until the deadline or until something else stops the core; see `Core.run`."""
-        if self._sleeping and self._slept_through == self._alarms:
+        if self.rests:
             return Pause.SLEEP
         clock, standing_on = self.board.clock, self._standing_on
         self._standing_on = None
@@ -284,6 +284,11 @@ class CortexM(Core):
             return Request.NONE
         self.engine.watch(arm.UC_ARM_REG_PRIMASK, arm.UC_ARM_REG_BASEPRI, arm.UC_ARM_REG_FAULTMASK)
         return Request.WATCH
+
+    @property
+    def rests(self) -> bool:
+        """See `Core.rests`."""
+        return self._sleeping and self._slept_through == self._alarms
 
     @property
     def _alarms(self) -> tuple[object, ...]:

@@ -248,6 +248,11 @@ class RiscV(Core):
                 return Pause.BREAKPOINT
         return self._ended
 
+    @property
+    def rests(self) -> bool:
+        """See `Core.rests`."""
+        return self.sleeping and not self._stop_requested and self._ended is None
+
     def step(self) -> Pause:
         """See `Core.step`."""
         self._leave_breakpoint = True

@@ -28,6 +28,7 @@ from emu.npu.topology import Topology
 from emu.registers import Access, Register, RegisterArray, Word
 from emu.state import State
 
+POWER_AFTER_RESET = PowerState()
 COPY_LOOP_STRIDE = 12
 """Bytes between two elements of COPY_COUNT, COPY_SOURCE_STRIDE and COPY_DESTINATION_STRIDE."""
 
@@ -145,11 +146,12 @@ class Cluster(CounterRegisters):
         self.kernel_reader = KernelReader()
         self.sequencer = Sequencer(self)
         self.running: Running | None = None
-        self.power = PowerState()
+        self.power = POWER_AFTER_RESET
+        self._nanowatts = energy.leakage_nanowatts(self.power)
         self.time = ClusterTime(timing, self.clock.hertz)
         self.on_command: list[Callable[[CommandRecord], None]] = []
         self._preparation = Preparation(self, type(self).TILE_MODE.offset, type(self).OPERAND_SCALE.offset)
-        self._end = self.event("command", self._finish)
+        self._end = self.event("command", self._ended)
         self._passed = Passed()
 
     @property
@@ -163,7 +165,7 @@ class Cluster(CounterRegisters):
         self.sequencer.clear()
         self._end.cancel()
         self.running = None
-        self._set_power(PowerState())
+        self._set_power(POWER_AFTER_RESET)
         self._restart_time()
         self.tiles.modes = 0
         self.tiles.forget()
@@ -176,6 +178,7 @@ class Cluster(CounterRegisters):
     def set_state(self, state: Mapping[str, State]) -> None:
         """Take back what `get_state` gave."""
         super().set_state(state)
+        self._nanowatts = energy.leakage_nanowatts(self.power)
         running = state["running"]
         self.running = None if running is None else Running.of_state(running)
 
@@ -194,12 +197,15 @@ class Cluster(CounterRegisters):
 
     # ---- commands
 
-    def start(self, code: CommandCode, time: int, pc: int | None) -> None:
-        """Check a command and let its time begin.
+    def start(self, code: CommandCode, time: int, pc: int | None) -> int:
+        """Check a command and let its time begin; `finish` ends it, or `finish_later` lets an event do that.
 
         Args:
             time: machine cycles at which it begins.
             pc: address of its instruction, None if the host starts it.
+
+        Returns:
+            Machine cycles at which it ends.
 
         Raises:
             RuleError, BusError: it cannot be carried out; nothing has happened.
@@ -216,15 +222,16 @@ class Cluster(CounterRegisters):
                 if peer is not None:
                     peer.time.load_begins()
         cycles, other_total = self.time.take(demand, time)
-        self.running = Running(prepared.command, demand, pc, time, cycles, other_total)
-        self._end.at(time + self.time.ticks(cycles.total))
+        end = time + self.time.ticks(cycles.total)
+        self.running = Running(prepared.command, demand, pc, time, end, cycles, other_total)
+        return end
 
     def _restart_time(self) -> None:
         self.time.restart()
         self._passed = Passed()
 
     def _set_power(self, power: PowerState) -> None:
-        self.power = power
+        self.power, self._nanowatts = power, energy.leakage_nanowatts(power)
         self.time.set_clock(power.clock_khz)
 
     def _forget_kernels(self, code: CommandCode) -> None:
@@ -232,8 +239,23 @@ class Cluster(CounterRegisters):
         if code is CommandCode.load:
             self.LOAD_COUNT = 0
 
-    def _finish(self) -> None:
-        """The command's time is over: carry it out."""
+    def finish_later(self) -> None:
+        """Let an event end the command that is running."""
+        assert self.running is not None
+        self._end.at(self.running.end)
+
+    def _ended(self) -> None:
+        running = self.running
+        assert running is not None
+        if not self.finish():
+            return
+        if running.pc is None:
+            self._raise(layouts.InterruptCauses.DONE)
+        else:
+            self.sequencer.command_ended(running.end)
+
+    def finish(self) -> bool:
+        """The time of the running command is over: carry it out. False if it failed, which is reported."""
         running = self.running
         assert running is not None
         self.running = None
@@ -243,12 +265,9 @@ class Cluster(CounterRegisters):
             self._forget_kernels(running.command.kind)
             self.sequencer.stop()
             self.report(error, pc=running.pc)
-            return
+            return False
         self._count(running, cost)
-        if running.pc is None:
-            self._raise(layouts.InterruptCauses.DONE)
-        else:
-            self.sequencer.command_ended(self._end.due)
+        return True
 
     def _count(self, running: Running, cost: Cost) -> None:
         """Add a command to the counters and tell the observers; ``cost`` is what it really took."""
@@ -262,7 +281,7 @@ class Cluster(CounterRegisters):
         totals = (cycles.total, running.other_total)
         published, strict = totals if self.timing is TimingModel.PUBLISHED else reversed(totals)
         record = CommandRecord(
-            self.index, running.command.kind, running.pc, running.start, self._end.due, cycles, published, strict,
+            self.index, running.command.kind, running.pc, running.start, running.end, cycles, published, strict,
             passed.control, passed.wait, cost, spent.leaking(leaked + passed.leakage),
         )  # fmt: skip
         for observer in self.on_command:
@@ -270,7 +289,7 @@ class Cluster(CounterRegisters):
 
     def _leakage(self, cycles: int) -> int:
         """Femtojoules that the cluster leaks in that many of its cycles."""
-        return energy.leakage(cycles, 1000 * self.power.clock_khz, self.power)
+        return energy.leaked(cycles, 1000 * self.power.clock_khz, self._nanowatts)
 
     # ---- what the sequencer asks for
 
@@ -402,6 +421,7 @@ class Cluster(CounterRegisters):
         try:
             self.power.check()
             self.start(command_class(value).kind, self.clock.now, None)
+            self.finish_later()
         except (RuleError, BusError) as error:
             self.report(error)
 

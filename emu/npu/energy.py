@@ -109,4 +109,9 @@ def leakage_nanowatts(power: PowerState) -> int:
 
 def leakage(ticks: int, hertz: int, power: PowerState) -> int:
     """Femtojoules that one cluster leaks in ``ticks`` of a clock of ``hertz``."""
-    return ticks * leakage_nanowatts(power) * FEMTO_PER_NANO // hertz
+    return leaked(ticks, hertz, leakage_nanowatts(power))
+
+
+def leaked(ticks: int, hertz: int, nanowatts: int) -> int:
+    """Femtojoules of a leakage in nanowatts."""
+    return ticks * nanowatts * FEMTO_PER_NANO // hertz

@@ -64,7 +64,7 @@ class LoadedKernels:
                 f"not {self.count}",
             )
 
-    @property
+    @cached_property
     def memory_bytes(self) -> int:
         """Bytes of the kernels in memory."""
         return self.count * self.geometry.kernel_bytes

@@ -17,7 +17,7 @@ class Running:
 
     Attributes:
         pc: address of its instruction, None if the host started it.
-        start: machine cycles since reset.
+        start, end: machine cycles since reset.
         cycles: what it takes, in cycles of the cluster.
         other_total: what it would take by the other timing model.
     """
@@ -26,12 +26,13 @@ class Running:
     demand: Demand
     pc: int | None
     start: int
+    end: int
     cycles: Cycles
     other_total: int
 
     def get_state(self) -> dict[str, State]:
         """As plain data; what the command asks of time can be found again."""
-        names = ("command", "pc", "start", "cycles", "other_total")
+        names = ("command", "pc", "start", "end", "cycles", "other_total")
         return {"kind": self.command.kind.value, **{name: plain(getattr(self, name)) for name in names}}
 
     @classmethod

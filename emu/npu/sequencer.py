@@ -175,7 +175,7 @@ class Sequencer(Saved):
     def command_ended(self, time: int) -> None:
         """The command of the current instruction was over at ``time``: go on."""
         self._advance(self._size)
-        self._step(time)
+        self._run(time)
 
     def events_changed(self, time: int) -> None:
         """An event flag was set at machine cycle ``time``: perhaps the one that the program waits for."""
@@ -190,18 +190,40 @@ class Sequencer(Saved):
         self._next.at(self.time + self.cluster.pass_wait(max(time - self.time, 0)))
 
     def _passed(self) -> None:
-        self._step(self._next.due)
+        self._run(self._next.due)
 
-    def _step(self, time: int) -> None:
-        self.time = time
+    def _run(self, time: int) -> None:
+        """Execute from machine cycle ``time`` on, for as long as nobody else could see the difference."""
+        clock = self.cluster.clock
         try:
-            self._burst()
+            while True:
+                self.time = time
+                wakes = self._burst()
+                if wakes is None:
+                    return
+                if not clock.skip_to(wakes):
+                    break
+                if self.cluster.running is not None:
+                    if not self.cluster.finish():
+                        return
+                    self._advance(self._size)
+                time = wakes
         except (RuleError, BusError) as error:
             self.stop()
             self.cluster.report(error, pc=self.pc, info=self.header)
+            return
+        if self.cluster.running is not None:
+            self.cluster.finish_later()
+        else:
+            self._next.at(wakes)
 
-    def _burst(self) -> None:
-        """Execute until something takes time or can be seen from outside, then let the time pass."""
+    def _burst(self) -> int | None:
+        """Execute until something takes time or can be seen from outside.
+
+        Returns:
+            Machine cycles at which it goes on: a command that was started ends then, or instructions have taken
+            their cycles. None if something else lets it go on, or it has ended.
+        """
         cycles = 0
         while cycles < BURST:
             if self.pc in self.breakpoints and self.pc != self._left and not self._paid:
@@ -209,7 +231,7 @@ class Sequencer(Saved):
                     break
                 self.held = True
                 self.on_breakpoint(self.pc)
-                return
+                return None
             self._left = None
             decoded = self._fetch()
             if decoded.kind.command is not None:
@@ -218,8 +240,7 @@ class Sequencer(Saved):
                 if self._strict:
                     self.time += self.cluster.pass_control_cycles(self._fetch_cycles)
                 self._write(decoded)
-                self.cluster.start(decoded.kind.command, self.time, self.pc)
-                return
+                return self.cluster.start(decoded.kind.command, self.time, self.pc)
             if not self._paid:
                 cycles += self._fetch_cycles
                 if decoded.visible:
@@ -228,8 +249,8 @@ class Sequencer(Saved):
             self._paid = False
             self._execute(decoded)
             if not self.running or self.waiting is not None or self._next.scheduled:
-                return
-        self._next.at(self.time + self.cluster.pass_control_cycles(cycles))
+                return None
+        return self.time + self.cluster.pass_control_cycles(cycles)
 
     @property
     def _strict(self) -> bool:

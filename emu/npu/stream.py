@@ -7,6 +7,7 @@ apart: a slice of the channels, or a window of the columns, is a tensor too.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def element_format(value: int) -> ElementFormat:
         raise RuleError(Cause.bad_field, f"{value} is not an element format; formats are 0..9") from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tensor:
     """Where a tensor is and what it looks like.
 
@@ -88,7 +89,7 @@ class Tensor:
             return most_bytes(self.width * self.channels, self.element)
         return -(-self.row_bits // 8)
 
-    @property
+    @cached_property
     def extent(self) -> int:
         """Bytes from the first to the last one that the tensor touches, both included."""
         return (self.height - 1) * self.line_stride + self.row_bytes

@@ -82,3 +82,22 @@ def test_event_names_are_unique() -> None:
     clock.event("uart0.tx", lambda: None)
     with pytest.raises(ValueError, match=r"event names must be unique; uart0\.tx exists already"):
         clock.event("uart0.tx", lambda: None)
+
+
+def test_time_is_skipped_only_while_nothing_else_can_happen() -> None:
+    clock = Clock(1000)
+    event = clock.event("other", lambda: None)
+    assert not clock.skip_to(10)
+    clock.at_rest = lambda: True
+    assert clock.skip_to(10)
+    assert clock.now == 10
+    event.at(20)
+    assert not clock.skip_to(20)
+    assert clock.skip_to(19)
+    event.cancel()
+    clock.limit = 30
+    assert not clock.skip_to(30)
+    assert clock.skip_to(29)
+    clock.at_rest = lambda: False
+    assert not clock.skip_to(29)
+    assert clock.now == 29
