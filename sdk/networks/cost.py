@@ -7,7 +7,8 @@
 
 Each round has a group of ``s`` clusters of its own, which share its rows and get the kernels by broadcast. What the
 published tables do not use is counted as the clusters count it: compressed kernels take the time of their bytes, a load
-that overlaps takes what is longer than the work before it, a sum or product takes the time of its longest stream.
+that overlaps takes what is longer than the work before it, also that of the layer before, a sum or product takes the
+time of its longest stream.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from fractions import Fraction
 from asm.rules import ROW_BITS
 from sdk.networks.mapping import Mapping
 from sdk.networks.reference import Integers
-from sdk.networks.tasks import LayerPlan, Task, distribute
+from sdk.networks.tasks import LayerPlan, distribute
 from sdk.networks.workload import Workload
 
 PORT_BITS = 64
@@ -53,32 +54,56 @@ class RuleCycles:
 
 def cluster_cycles(plan: LayerPlan, cluster: int) -> RuleCycles:
     """What one cluster takes; the load of a group's kernels counts for each of its clusters."""
-    total, hiding, loaded = RuleCycles(), Fraction(), False
-    for task in plan.tasks[cluster]:
-        if plan.workload.layer.kind.elementwise:
-            total += RuleCycles(copy=Fraction(elementwise_cycles(plan.workload, task.rows)))
-            continue
-        for bits, work, stream in _commands(plan, task):
-            load = Fraction(bits, PORT_BITS)
-            if plan.mapping.overlap and loaded:
-                load -= min(load, hiding)
-            stall = max(stream - load - work, Fraction()) if work else Fraction()
-            total += RuleCycles(load, work, stall=stall)
-            hiding, loaded = work, True
+    tasks, total = plan.tasks[cluster], RuleCycles()
+    if not tasks:
+        return total
+    if plan.workload.layer.kind.elementwise:
+        return RuleCycles(copy=Fraction(sum(elementwise_cycles(plan.workload, task.rows) for task in tasks)))
+    loads, _ = _loads(plan, tasks[0].clusters[0])
+    for load, (_, work, stream) in zip(loads, _commands(plan, cluster), strict=True):
+        stall = max(stream - load - work, Fraction()) if work else Fraction()
+        total += RuleCycles(load, work, stall=stall)
     return total
 
 
-def _commands(plan: LayerPlan, task: Task) -> Iterator[tuple[int, Fraction, int]]:
-    """For each part of the kernels: bits to load, cycles of work, cycles of an unshared stream."""
+def hiding_after(plan: LayerPlan) -> tuple[Fraction, ...]:
+    """`LayerPlan.hiding` of the layer behind this one."""
+    return tuple(_hiding(plan, cluster) for cluster in range(len(plan.tasks)))
+
+
+def _hiding(plan: LayerPlan, cluster: int) -> Fraction:
+    tasks = plan.tasks[cluster]
+    if not tasks or plan.workload.layer.kind.elementwise:
+        return plan.hiding[cluster]
+    if tasks[0].clusters[0] == cluster:
+        return _loads(plan, cluster)[1]
+    works = [work for _, work, _ in _commands(plan, cluster) if work]
+    return works[-1] if works else plan.hiding[cluster]
+
+
+def _loads(plan: LayerPlan, loader: int) -> tuple[list[Fraction], Fraction]:
+    """Cycles of each load of a cluster that loads for its group, and what is left to hide behind in the end."""
+    loads, hiding = [], plan.hiding[loader]
+    for bits, work, _ in _commands(plan, loader):
+        load = Fraction(bits, PORT_BITS)
+        hidden = min(load, hiding) if plan.mapping.overlap else Fraction()
+        loads.append(load - hidden)
+        hiding = work or hiding - hidden
+    return loads, hiding
+
+
+def _commands(plan: LayerPlan, cluster: int) -> Iterator[tuple[int, Fraction, int]]:
+    """For each task and part of its kernels: bits to load, cycles of work, cycles of an unshared stream."""
     workload, mapping = plan.workload, plan.mapping
     area = workload.layer.size[0] * workload.layer.size[1]
-    sums = workload.rows_before_pooling(task.rows) * workload.width * len(task.kernels)
-    for channels, bits in zip(mapping.channel_parts(workload), plan.load_bits[task.round], strict=True):
-        row_bits = sums * area * len(channels) * workload.bits_per_mac
-        pixels = workload.input.height * workload.input.width
-        streamed = pixels * (len(task.kernels) if workload.layer.depthwise else len(channels))
-        stream = beats(streamed * workload.input.format.bits) if workload.layer.unshared else 0
-        yield bits, Fraction(row_bits, ROW_BITS * mapping.tiles), stream
+    pixels = workload.input.height * workload.input.width
+    for task in plan.tasks[cluster]:
+        sums = workload.rows_before_pooling(task.rows) * workload.width * len(task.kernels)
+        for channels, bits in zip(mapping.channel_parts(workload), plan.load_bits[task.round], strict=True):
+            row_bits = sums * area * len(channels) * workload.bits_per_mac
+            streamed = pixels * (len(task.kernels) if workload.layer.depthwise else len(channels))
+            stream = beats(streamed * workload.input.format.bits) if workload.layer.unshared else 0
+            yield bits, Fraction(row_bits, ROW_BITS * mapping.tiles), stream
 
 
 def elementwise_cycles(workload: Workload, rows: range) -> int:

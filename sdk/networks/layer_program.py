@@ -75,21 +75,21 @@ class LayerProgram:
             if place == 0 or task.listeners != tasks[place - 1].listeners:
                 yield self._partition(task, task.rows.start)
             yield self._activation(task)
-            yield from self._load(task, 0, first=place == 0)
+            yield from self._load(task, 0)
             if task.rows:
                 yield f"conv {self._output(task)}, {self._features(task, 0)}"
 
     def _tasks_in_parts(self) -> Iterator[str]:
         """Kernels in parts of their channels: each part starts from the psums of the one before."""
         layer, last = self.plan.workload.layer, self.plan.mapping.parts - 1
-        for place, task in enumerate(self.tasks):
+        for task in self.tasks:
             made = task.rows.start * layer.pool_stride[0]
             for part in range(last + 1):
                 yield self._kernel(task, part)
                 yield self._pooling() if part == last else "pool none"
                 yield self._partition(task, task.rows.start if part == last else made)
                 yield self._activation(task) if part == last else "activation bypass"
-                yield from self._load(task, part, first=(place, part) == (0, 0))
+                yield from self._load(task, part)
                 if not task.rows:
                     continue
                 output = self._output(task) if part == last else self._psums(task)
@@ -109,12 +109,12 @@ class LayerProgram:
             yield f"scale {layer.scales[0]}, {layer.scales[1]}"
         yield f"{layer.kind.value} {self._output(task)}, {layer.source}, {layer.operand}"
 
-    def _load(self, task: Task, part: int, first: bool) -> Iterator[str]:
+    def _load(self, task: Task, part: int) -> Iterator[str]:
         """Kernels in, and what clusters wait for before they work. The lowest cluster of a group loads for all."""
         mapping = self.plan.mapping
         load = f"load {self._kernels(task, part)}"
         load += ", compressed" if mapping.compressed else ""
-        load += ", overlap" if mapping.overlap and not first else ""
+        load += ", overlap" if mapping.overlap else ""
         if len(task.clusters) == 1:
             yield load
         else:

@@ -21,7 +21,7 @@ class Mapping:
     Attributes:
         parts: parts of the channels of a kernel.
         interleave: each stripe works on every n-th row instead of consecutive ones (striding).
-        overlap: kernels are loaded while the tiles work on the convolution before.
+        overlap: kernels are loaded while the tiles work on the convolution before, also that of another layer.
         compressed: kernels are compressed in memory, and decompressed on their way to the tiles.
         broadcast: clusters that read the same features take them from one stream.
     """

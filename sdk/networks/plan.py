@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sdk.networks.cost import hiding_after
 from sdk.networks.layers import NetworkError
 from sdk.networks.network import Network
 from sdk.networks.parameters import draw
@@ -25,11 +26,12 @@ def plan_network(network: Network, clusters: int) -> Plan:
     if clusters < 1:
         raise NetworkError(f"{network.name}: at least 1 cluster must work, not {clusters}")
     kernels = draw(network).kernels if _needs_weights(network) else {}
-    layers = []
+    layers: list[LayerPlan] = []
     for workload in network.workloads():
         weights = kernels.get(workload.layer.name)
-        mapping = mapping_of(workload, network.search, clusters, weights)
-        layers.append(distribute(workload, mapping, clusters, weights))
+        hiding = hiding_after(layers[-1]) if layers else ()
+        mapping = mapping_of(workload, network.search, clusters, weights, hiding)
+        layers.append(distribute(workload, mapping, clusters, weights, hiding))
     return Plan(network, clusters, tuple(layers))
 
 

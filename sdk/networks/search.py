@@ -39,13 +39,18 @@ class Search(Enum):
 
 
 def mapping_of(
-    workload: Workload, goal: Search = Search.published, clusters: int = 1, weights: Integers | None = None
+    workload: Workload,
+    goal: Search = Search.published,
+    clusters: int = 1,
+    weights: Integers | None = None,
+    hiding: tuple[Fraction, ...] = (),
 ) -> Mapping:
     """The mapping that the layer asks for, or the best one.
 
     Args:
         clusters: on which it will run.
         weights: (kernels, rows, columns, channels); compression is only tried with them.
+        hiding: see `sdk.networks.tasks.LayerPlan`.
 
     Raises:
         NetworkError: the mapping is impossible, or none is possible.
@@ -55,7 +60,7 @@ def mapping_of(
         return workload.layer.mapping
     if workload.layer.kind.elementwise:
         return Mapping()
-    return search(workload) if goal is Search.published else search_best(workload, clusters, weights)
+    return search(workload) if goal is Search.published else search_best(workload, clusters, weights, hiding)
 
 
 def search(workload: Workload) -> Mapping:
@@ -68,15 +73,18 @@ def search(workload: Workload) -> Mapping:
     return min(_topologies(workload), key=badness)
 
 
-def search_best(workload: Workload, clusters: int, weights: Integers | None = None) -> Mapping:
+def search_best(
+    workload: Workload, clusters: int, weights: Integers | None = None, hiding: tuple[Fraction, ...] = ()
+) -> Mapping:
     """The mapping with the fewest cycles on these clusters. Raises `NetworkError` if no chain holds a kernel.
 
     Args:
         weights: (kernels, rows, columns, channels); without them kernels are not compressed.
+        hiding: see `sdk.networks.tasks.LayerPlan`.
     """
 
     def badness(mapping: Mapping) -> tuple[Fraction, int, int, int]:
-        plan = distribute(workload, mapping, clusters, weights)
+        plan = distribute(workload, mapping, clusters, weights, hiding)
         slowest = max(cluster_cycles(plan, cluster).total for cluster in range(clusters))
         return slowest, mapping.compressed + mapping.overlap, plan.rounds, -mapping.stripes
 

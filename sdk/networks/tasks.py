@@ -7,6 +7,7 @@ groups take several rounds one after the other. A sum or product is one round wi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from sdk.networks.kernel_sizes import load_bits
 from sdk.networks.mapping import Mapping
@@ -43,12 +44,14 @@ class LayerPlan:
     Attributes:
         tasks: of each cluster, in the order in which it does them.
         load_bits: what passes the kernel port, for each round and each part of its kernels.
+        hiding: of each cluster, cycles of the last convolution before this layer that no load has hidden behind yet.
     """
 
     workload: Workload
     mapping: Mapping
     tasks: tuple[tuple[Task, ...], ...]
     load_bits: tuple[tuple[int, ...], ...]
+    hiding: tuple[Fraction, ...]
 
     @property
     def rounds(self) -> int:
@@ -66,11 +69,18 @@ def group_size(workload: Workload, rounds: int, clusters: int) -> int:
     return max(1, clusters // rounds) if workload.height >= SHARED_ROWS else 1
 
 
-def distribute(workload: Workload, mapping: Mapping, clusters: int, weights: Integers | None = None) -> LayerPlan:
+def distribute(
+    workload: Workload,
+    mapping: Mapping,
+    clusters: int,
+    weights: Integers | None = None,
+    hiding: tuple[Fraction, ...] = (),
+) -> LayerPlan:
     """A layer on some clusters.
 
     Args:
         weights: (kernels, rows, columns, channels); a mapping with compressed kernels needs them.
+        hiding: see `LayerPlan`; empty: nothing was convolved before.
     """
     shares = mapping.shares(workload)
     size = group_size(workload, len(shares), clusters)
@@ -83,7 +93,8 @@ def distribute(workload: Workload, mapping: Mapping, clusters: int, weights: Int
             listeners = tuple(other[place] for other in working) if mapping.broadcast and len(working) > 1 else ()
             rows = _band(workload.pooled_height, place, size)
             tasks[cluster].append(Task(number, kernels, rows, group, listeners))
-    return LayerPlan(workload, mapping, tuple(map(tuple, tasks)), load_bits(workload, mapping, weights))
+    bits = load_bits(workload, mapping, weights)
+    return LayerPlan(workload, mapping, tuple(map(tuple, tasks)), bits, hiding or (Fraction(),) * clusters)
 
 
 def _band(height: int, place: int, count: int) -> range:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import reject
 from hypothesis import strategies as st
 
 from sdk.networks.layers import NetworkError
@@ -68,11 +69,8 @@ def tile_layers(draw: st.DrawFn, name: str) -> Table:
 
 
 @st.composite
-def networks(draw: st.DrawFn) -> Network | None:
-    """A layer with kernels, a sum or product of what it made with what its twin made, another layer with kernels.
-
-    None if the layers do not fit together.
-    """
+def networks(draw: st.DrawFn) -> Table:
+    """A layer with kernels and its twin, a sum or product of both, another layer with kernels; see `network`."""
     first = draw(tile_layers("A"))
     twin = {**first, "name": "B", "source": "input", "weights": draw(st.sampled_from(FORMATS))}
     combined: Table = {"name": "C", "kind": draw(st.sampled_from(["sum", "product"])), "operand": "A", **draw(behind())}
@@ -86,8 +84,12 @@ def networks(draw: st.DrawFn) -> Network | None:
         "format": draw(st.sampled_from(FORMATS)),
     }
     search, seed = draw(st.sampled_from(["best", "published"])), draw(st.integers(0, 1 << 32))
-    table = {"name": "small", "seed": seed, "search": search, "input": start, "layers": [first, twin, combined, last]}
+    return {"name": "small", "seed": seed, "search": search, "input": start, "layers": [first, twin, combined, last]}
+
+
+def network(table: Table) -> Network:
+    """The network; hypothesis draws another one if its layers do not fit together."""
     try:
         return network_of(table, "small")
     except NetworkError:
-        return None
+        reject()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sdk.networks.cost import cluster_cycles
@@ -22,7 +23,7 @@ from sdk.networks.search import mapping_of, search, search_best
 from sdk.networks.tasks import distribute
 from sdk.tensors import compress_kernels
 from sdk.toolchain import ToolchainError
-from tests.sdk.networks.generated import networks
+from tests.sdk.networks.generated import Table, network, networks
 
 
 def one_layer(channels: int, kernels: int, size: int, **more: object) -> Network:
@@ -83,6 +84,21 @@ def test_kernels_are_compressed_where_they_have_zeros_and_loads_overlap_where_th
     assert plain.counted[0][0].kernel_words > compressed.counted[0][0].kernel_words
 
 
+@pytest.mark.parametrize("clusters", [1, 4])
+def test_the_first_loads_of_a_layer_hide_behind_the_layer_before(clusters: int, tmp_path: Path) -> None:
+    layers = [{"name": name, "kernels": 32, "size": 3, "padding": 1} for name in ("A", "B")]
+    start = {"height": 16, "width": 16, "channels": 32}
+    network = network_of({"name": "two", "input": start, "layers": layers}, "two")
+    plan = plan_network(network, clusters)
+    second = plan.layers[1]
+    assert second.mapping.overlap
+    made = run(plan, tmp_path)
+    counted = max(one.load_cycles for one in made.counted[1])
+    whole, work = Fraction(second.load_bits[0][0], 64), max(one.work_cycles for one in made.counted[0])
+    assert whole > 100
+    assert abs(counted - max(whole - work, 0)) <= 2
+
+
 def test_features_are_broadcast_where_streams_would_queue(tmp_path: Path) -> None:
     network = one_layer(256, 256, 1)
     (layer,) = plan_network(network, 8).layers
@@ -107,12 +123,11 @@ def test_kernels_that_no_chain_holds_are_cut_into_parts(clusters: int, tmp_path:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(network=networks(), clusters=st.integers(1, 8))
-def test_the_best_is_never_slower_than_the_published_one(network: Network | None, clusters: int) -> None:
-    assume(network is not None)
-    assert network is not None
-    kernels = draw(network).kernels
-    for workload in network.workloads():
+@given(table=networks(), clusters=st.integers(1, 8))
+def test_the_best_is_never_slower_than_the_published_one(table: Table, clusters: int) -> None:
+    made = network(table)
+    kernels = draw(made).kernels
+    for workload in made.workloads():
         weights = kernels.get(workload.layer.name)
         if weights is None:
             continue
@@ -128,12 +143,11 @@ def test_the_best_is_never_slower_than_the_published_one(network: Network | None
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(network=networks())
-def test_sizes_of_compressed_kernels_are_those_of_what_is_packed(network: Network | None) -> None:
-    assume(network is not None)
-    assert network is not None
-    kernels = draw(network).kernels
-    for workload in network.workloads():
+@given(table=networks())
+def test_sizes_of_compressed_kernels_are_those_of_what_is_packed(table: Table) -> None:
+    made = network(table)
+    kernels = draw(made).kernels
+    for workload in made.workloads():
         weights = kernels.get(workload.layer.name)
         if weights is None:
             continue
