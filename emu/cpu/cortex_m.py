@@ -51,6 +51,7 @@ class CortexM(Core):
         interrupts: external interrupt inputs.
         priority_bits: implemented bits of a priority; by default 4, or what the core has if that is fewer.
         secure: only of an ARMv8-M core: it has TrustZone and stays in Secure state; by default it has no TrustZone.
+        reference_hz: frequency of SysTick's reference clock in Hz; by default there is none.
         timing: how long instructions take.
 
     Raises:
@@ -77,6 +78,7 @@ class CortexM(Core):
         interrupts: int = 32,
         priority_bits: int | None = None,
         secure: bool = False,
+        reference_hz: int | None = None,
         timing: CpuTiming = CpuTiming(),  # noqa: B008 - it is frozen
     ) -> None:
         super().__init__()
@@ -85,7 +87,13 @@ class CortexM(Core):
         self.nvic = model.controller(interrupts, priority_bits)
         self.nvic.on_pend = self._pended
         self.system_control = SystemControl(
-            board, self.nvic, reset_address, model, self._look_again, self._request_reset
+            board,
+            self.nvic,
+            reset_address,
+            model,
+            self._look_again,
+            self._request_reset,
+            reference_hz=reference_hz,
         )
         self.system_control.on_setting_change = self._take_over_settings
         self.watchpoint = DataWatchpoint(board, self.system_control)

@@ -233,6 +233,7 @@ class SystemControl(CoreIdentity):
         model: which core it is.
         on_change: called when an exception may have become pending, or one that preempts.
         on_reset_request: called when firmware asks for a reset.
+        reference_hz: SysTick's reference clock in Hz, None: there is none.
 
     Attributes:
         on_trace_change: called when DEMCR has changed.
@@ -276,8 +277,10 @@ class SystemControl(CoreIdentity):
         model: CortexModel,
         on_change: Callable[[], None],
         on_reset_request: Callable[[], None],
+        *,
+        reference_hz: int | None = None,
     ) -> None:
-        super().__init__("system_control", board, nvic, model=model)
+        super().__init__("system_control", board, nvic, model=model, reference_hz=reference_hz)
         self._vector_table, self._on_change, self._on_reset_request = vector_table, on_change, on_reset_request
         self._set_fixed()
         self.on_trace_change: Callable[[], None] | None = None

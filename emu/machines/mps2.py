@@ -22,7 +22,7 @@ from emu.devices.unmodelled import Unmodelled
 from emu.machine import MachineMap, MemoryRegion, Peripheral
 
 KIB, MIB = 1 << 10, 1 << 20
-CLOCK_HZ = 25_000_000
+CLOCK_HZ, REFERENCE_HZ = 25_000_000, 1_000_000
 
 
 BLOCK_RAM, BLOCK_RAM_SIZE = 0x0100_0000, 16 * KIB
@@ -138,6 +138,6 @@ def machine_map(name: str) -> MachineMap:
             Peripheral("ethernet", image.ethernet, Unmodelled, "Does nothing."),
         ),
         clusters=0,
-        host_options={"priority_bits": 8},
+        host_options={"priority_bits": 8, "reference_hz": REFERENCE_HZ},
         doc=(__doc__ or "").strip(),
     )
