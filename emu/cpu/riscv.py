@@ -337,7 +337,7 @@ class RiscV(Core):
             self._raise(CAUSE_OF_ACCESS[atomic.access], pc, address, refused.fault.text, address)
             return
         self._engine.write_x(atomic.destination, result)
-        self._engine.charge(1)
+        self._engine.charge(pc)
         self._pc = (pc + 4) & 0xFFFF_FFFF
 
     def _access_csr(self, access: CsrInstruction, word: int, pc: int) -> None:

@@ -111,8 +111,8 @@ def build(folder: Path, source: str, suffix: str = ".S", base: int = CODE) -> Pa
 class Board:
     """A machine with a program, its console and the core."""
 
-    def __init__(self, elf: Path, machine_map: MachineMap = MAP) -> None:
-        self.machine = Machine(machine_map)
+    def __init__(self, elf: Path, machine_map: MachineMap = MAP, *, exact: bool = False) -> None:
+        self.machine = Machine(machine_map, exact=exact)
         core = self.machine.core
         assert isinstance(core, CortexM)
         self.core = core
@@ -127,6 +127,6 @@ class Board:
         self.machine.reset()
 
 
-def assemble(folder: Path, source: str) -> Board:
+def assemble(folder: Path, source: str, machine_map: MachineMap = MAP) -> Board:
     """A machine with an assembled program that starts at ``reset``."""
-    return Board(build(folder, PRELUDE + source))
+    return Board(build(folder, PRELUDE + source), machine_map)
