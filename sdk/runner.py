@@ -109,6 +109,8 @@ class RunResult:
             "host_instructions": self.instructions,
             "uart_bytes": len(self.uart),
             "timing": self.machine.timing,
+            "cpu_timing": self.machine.cpu_timing.model,
+            "flash_wait_states": self.machine.cpu_timing.flash.wait_states,
             "npu_commands": len(self.commands),
             "npu_energy_pj": self.energy_pj,
             "clusters": [self._cluster_figures(index) for index in range(len(self.counters))],
@@ -159,6 +161,7 @@ class Runner:
             for ``stream``.
         SnapshotError: the snapshot is of another machine.
         UnknownEngineError: the host has no such engine.
+        UnknownTimingError: the host has no such timing.
     """
 
     def __init__(

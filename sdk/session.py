@@ -13,6 +13,7 @@ from emu.npu.cluster import Cluster
 from sdk.accelerator import TileState, status_of, tiles_of
 from sdk.backtrace import DEPTH, Frame, Unwinder
 from sdk.breakpoints import BreakpointFinder, Breakpoints
+from sdk.cpu_timing import with_cpu_timing
 from sdk.debug_info import DebugInfo
 from sdk.disassembly import Disassembler, Line
 from sdk.dwarf import Place
@@ -230,6 +231,8 @@ def open_session(
     stream: bytes = b"",
     engine: str = ENGINES[0],
     exact: bool = False,
+    cpu_timing: str | None = None,
+    flash_wait_states: int | None = None,
 ) -> Session:
     """A session at the reset of a program.
 
@@ -240,14 +243,16 @@ def open_session(
         stream: what the input stream delivers.
         engine: what executes the host's instructions.
         exact: stop, and take events, at the very instruction.
+        cpu_timing, flash_wait_states: see `with_cpu_timing`.
 
     Raises:
         ImageError: the file is not firmware for the machine.
+        UnknownTimingError: the host has no such timing.
         UnknownMachineError: there is no such machine.
         UnknownEngineError: the host has no such engine.
         DebugInfoError: the debug information is damaged.
     """
     image = load_elf(elf)
-    chosen = machine_map(machine or machine_for(image), clusters)
+    chosen = with_cpu_timing(machine_map(machine or machine_for(image), clusters), cpu_timing, flash_wait_states)
     runner = Runner(image, chosen, stream=stream, engine=engine, exact=exact)
     return Session(runner, DebugInfo(elf))

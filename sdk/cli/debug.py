@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emu.cpu import ENGINES
+from sdk.cpu_timing import add_cpu_timing
 
 if TYPE_CHECKING:
     from sdk.session import Session
@@ -50,6 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="stop, and take interrupts of devices, at the very instruction; otherwise the host first executes the "
         "rest of the straight line of code that it is in",
     )
+    add_cpu_timing(parser)
     parser.add_argument("--stream", type=Path, metavar="FILE", help="bytes for the input stream")
     parser.add_argument(
         "--break",
@@ -66,7 +68,9 @@ def main(args: argparse.Namespace) -> int:
     from sdk.session import open_session
 
     stream = args.stream.read_bytes() if args.stream else b""
-    session = open_session(args.elf, args.machine, args.clusters, stream, args.engine, args.exact)
+    session = open_session(
+        args.elf, args.machine, args.clusters, stream, args.engine, args.exact, args.cpu_timing, args.flash_wait_states
+    )
     for where in args.breakpoints:
         session.breakpoints.add(where)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emu.cpu import ENGINES
+from sdk.cpu_timing import add_cpu_timing, with_cpu_timing
 
 if TYPE_CHECKING:
     from emu.cpu.core import Core
@@ -90,6 +91,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="stop, and take interrupts of devices, at the very instruction; otherwise the host first executes the "
         "rest of the straight line of code that it is in",
     )
+    add_cpu_timing(parser)
     parser.add_argument("--max-cycles", type=_cycles, metavar="N", help="stop after N machine cycles")
     parser.add_argument(
         "--load-snapshot",
@@ -142,6 +144,7 @@ def main(args: argparse.Namespace) -> int:
     chosen = find_machine(args.machine, args.clusters, args.timing) if args.machine else None
     image = load_firmware(args.elf, chosen, args.load_address)
     machine = chosen or find_machine(machine_for(image), args.clusters, args.timing)
+    machine = with_cpu_timing(machine, args.cpu_timing, args.flash_wait_states)
     options = {
         "stream": args.stream.read_bytes() if args.stream else b"",
         "uart_input": _uart_input(args.uart_input),

@@ -50,8 +50,8 @@ class FlashTiming:
 
     *Inaccuracies*: no cache: code that jumps waits at the target, also where it has just been. With `prefetch` a
     line counts as executed in a cycle for each 4 bytes: silicon may need more and then waits less. Of data in flash,
-    only what is loaded relative to the program counter waits, and with the model of a Cortex-M; loads by other registers
-    do not.
+    only what is loaded relative to the program counter waits, and with the model of a Cortex-M; loads by other
+    registers do not.
     """
 
     wait_states: int = 0

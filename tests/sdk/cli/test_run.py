@@ -256,3 +256,29 @@ def test_the_interpreter_gives_the_same_figures_on_rv32_and_is_refused_on_arm(
     reports = [json.loads((tmp_path / name).read_text()) for name in ("interpreted", "native")]
     assert all(report.pop("wall_clock") for report in reports)
     assert reports[0] == reports[1]
+
+
+def test_the_cpu_timing_changes_cycles_and_nothing_else(run: Run, tmp_path: Path) -> None:
+    reports = {}
+    for name, options in {
+        "default": (),
+        "single": ("--cpu-timing", "single", "--flash-wait-states", "0"),
+        "core": ("--cpu-timing", "core"),
+        "waiting": ("--cpu-timing", "core", "--flash-wait-states", "3"),
+    }.items():
+        result = run(b"n", *options, "--quiet", "--json", str(tmp_path / name))
+        reports[name] = json.loads((tmp_path / name).read_text()) | {"stdout": result.stdout}
+        assert reports[name].pop("wall_clock")
+    assert reports["single"] == reports["default"]
+    assert reports["default"]["cycles"] < reports["core"]["cycles"] < reports["waiting"]["cycles"]
+    assert (reports["waiting"]["cpu_timing"], reports["waiting"]["flash_wait_states"]) == ("core", 3)
+    assert len({(report["stdout"], report["exit_code"]) for report in reports.values()}) == 1
+
+
+def test_wrong_cpu_timings_are_named(run: Run) -> None:
+    result = run(b"n", "--cpu-timing", "fast")
+    assert result.returncode == 1
+    assert b"has no CPU timing 'fast': known are single, core, " in result.stderr
+    result = run(b"n", "--flash-wait-states", "256")
+    assert result.returncode == 2
+    assert b"invalid number of wait states (0..255) value: '256'" in result.stderr

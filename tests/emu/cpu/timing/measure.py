@@ -25,7 +25,7 @@ def timed(machine_map: MachineMap, timing: CpuTiming | None = None, host: str | 
 
 
 def program(pieces: Sequence[Piece], separator: str = "nop") -> str:
-    """The pieces one after the other, each from a multiple of 16 on, and before an instruction that is no load or store."""
+    """The pieces one after the other, each from a multiple of 16 on and before an instruction that is no load."""
     return "".join(
         f".balign 16\nbegin{index}:\n{piece.code.replace(';', chr(10))}\nend{index}:\n{separator}\n"
         for index, piece in enumerate(pieces)
