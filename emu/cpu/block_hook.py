@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 from numba import carray, cfunc, njit, types
+from unicorn import arm_const
 
 from emu.clock import DEADLINE, HORIZON, NOW
 from emu.cpu.encoding import (
@@ -34,10 +35,12 @@ from emu.cpu.encoding import (
 )
 from emu.cpu.exception_state import EXCEPTION_SLOTS, ExceptionSlot, Taken
 from emu.cpu.hook_state import (
+    IT_BITS,
     PAGE_BITS,
     PAGES_OF_MEMORY,
     SLOTS,
     TABLE_ENTRIES,
+    THUMB_BIT,
     WATCHED,
     Request,
     Right,
@@ -78,8 +81,11 @@ TAKEN_SHIFT, ARRIVAL_SHIFT, CYCLES_MASK = lookup.TAKEN_SHIFT, 40, lookup.CYCLES_
 EXCLUSIVE = LOAD_EXCLUSIVE | STORE_EXCLUSIVE
 CODE_PAGE = 4096
 """An instruction is looked at together with the next one only where both are on the same page of this size."""
-IT_BITS = 0x0600_FC00
-THUMB_BIT = 0x0100_0000
+IPSR, CONTROL = arm_const.UC_ARM_REG_IPSR, arm_const.UC_ARM_REG_CONTROL
+EXCEPTION, UNPRIVILEGED = 0x1FF, 1
+"""What is not 0 in IPSR in handler mode, and in CONTROL in unprivileged thread mode."""
+PRIVATE_BUS = 0xE00
+"""Upper 12 bits of the addresses of Arm's private peripheral bus, which is for privileged code."""
 WORDS = types.CPointer(types.int64)
 BLOCK_SIGNATURE = types.void(types.intp, types.uint64, types.uint32, types.int64)
 
@@ -290,6 +296,22 @@ def in_window(state: Any, address: int) -> Any:
     return state[HOLE]
 
 
+@njit
+def register(state: Any, uc: int, user: int, number: int) -> Any:
+    """A register's value."""
+    state[SCRATCH] = 0
+    call_3(state[READ_FUNCTION], uc, types.int32(number), user + 8 * SCRATCH)
+    return state[SCRATCH] & 0xFFFF_FFFF
+
+
+@njit
+def unprivileged(state: Any, uc: int, user: int) -> bool:
+    """Whether an Arm core executes unprivileged code."""
+    if register(state, uc, user, IPSR) & EXCEPTION != 0:
+        return False
+    return bool(register(state, uc, user, CONTROL) & UNPRIVILEGED != 0)
+
+
 @cfunc(types.uint8(types.intp, types.uint64, types.int32, WORDS, types.int64))
 def fill(uc: int, address: int, access: int, result: Any, user: int) -> int:
     """UC_HOOK_TLB_FILL: a page's rights; illegal accesses go to the hole, where Unicorn reports them exactly.
@@ -302,19 +324,22 @@ def fill(uc: int, address: int, access: int, result: Any, user: int) -> int:
     page = types.uint64(address) >> types.uint64(PAGE_BITS)
     need = types.int64(1) << types.int64(access - UC_MEM_READ)
     rights = types.int64(pages[page])
+    if (
+        state[IT_REGISTER] != 0
+        and page >> types.uint64(20 - PAGE_BITS) == PRIVATE_BUS
+        and unprivileged(state, uc, user)
+    ):
+        # Unicorn's TLB has entries of their own for unprivileged code.
+        rights = types.int64(0)
     code, data = types.int64(RIGHTS), types.int64(RIGHTS)
     if state[CODE_MASK] != 0:
         code = types.int64(carray(bytes_at(state[CODE_MASK]), (1 << 22,))[page])
     if state[DATA_MASK] != 0:
         data = types.int64(carray(bytes_at(state[DATA_MASK]), (1 << 22,))[page])
-    if need != EXECUTE and state[IT_REGISTER] != 0:
+    if need != EXECUTE and state[IT_REGISTER] != 0 and register(state, uc, user, state[IT_REGISTER]) & IT_BITS != 0:
         # A TLB miss inside an IT block leaves its bits in the register, where a later block trips over them.
-        place = user + 8 * SCRATCH
-        state[SCRATCH] = 0
-        call_3(state[READ_FUNCTION], uc, types.int32(state[IT_REGISTER]), place)
-        if state[SCRATCH] & IT_BITS != 0:
-            state[SCRATCH] = THUMB_BIT
-            call_3(state[WRITE_FUNCTION], uc, types.int32(state[IT_REGISTER]), place)
+        state[SCRATCH] = THUMB_BIT
+        call_3(state[WRITE_FUNCTION], uc, types.int32(state[IT_REGISTER]), user + 8 * SCRATCH)
     entry = carray(result, (2,))
     if rights & need == 0 and need == EXECUTE and rights & MAY_EXECUTE != 0 and code & EXECUTE != 0:
         rights |= EXECUTE

@@ -9,6 +9,7 @@ from unicorn import UC_ARCH_ARM, UC_MODE_THUMB, Uc
 from unicorn import arm_const as arm
 
 from emu.bus import BusError
+from emu.cpu.arm_memory_map import is_private, never_executable
 from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, IPSR_MASK, SYSTEM_REGISTERS, ArmRegisters
 from emu.cpu.comparators import Comparators
 from emu.cpu.core import Core, FaultReport, Pause
@@ -17,12 +18,15 @@ from emu.cpu.data_watchpoint import DataWatchpoint
 from emu.cpu.encoding import thumb_width
 from emu.cpu.engine import Engine, InstructionSet
 from emu.cpu.exceptions import Exceptions, Fault
-from emu.cpu.halt import AccessFault, Halt, why_refused
-from emu.cpu.hook_state import EXCLUSIVE, Request, Right, Site
+from emu.cpu.halt import ACCESS_WORD, AccessFault, Halt
+from emu.cpu.hook_state import EXCLUSIVE, PAGE_BITS, WINDOW, Request, Right, Site
 from emu.cpu.instrumentation import TEXT_PORT, Instrumentation
+from emu.cpu.memory_protection import MemoryProtection
+from emu.cpu.mpu_v7 import SystemControlV7
+from emu.cpu.mpu_v8 import SystemControlV8
 from emu.cpu.nvic import Vector
 from emu.cpu.semihosting import Semihosting
-from emu.cpu.special_instructions import SpecialInstructions
+from emu.cpu.special_instructions import FETCH_FAULT, PRIVATE_RULE, SpecialInstructions
 from emu.cpu.system_control import DebugFaultStatus, FaultStatus, SleepControl, SystemControl
 from emu.cpu.timing.costs import CpuTiming, make_costs
 from emu.cpu.trace_port import TracePort
@@ -30,15 +34,17 @@ from emu.device import Board, Device
 from emu.state import State
 
 THUMB_INSTRUCTIONS = InstructionSet("thumb_rare_block", thumb_width, arm.UC_ARM_REG_PC, arm.UC_ARM_REG_EPSR)
+SYSTEM_CONTROLS: dict[Architecture, type[SystemControl]] = {
+    Architecture.V6M: SystemControl,
+    Architecture.V7M: SystemControlV7,
+    Architecture.V8M: SystemControlV8,
+}
 SYSTEM_CONTROL_BASE, WATCHPOINT_BASE = 0xE000_E000, 0xE000_1000
 INSTRUMENTATION_BASE, TRACE_PORT_BASE = 0xE000_0000, 0xE004_0000
-NEVER_EXECUTABLE = ((0x4000_0000, 0x6000_0000), (0xA000_0000, 0x1_0000_0000))
-"""Device and system regions of the default memory map."""
 SEMIHOSTING_IMMEDIATE = 0xAB
 SEV, WFE, WFI, YIELD = 0xBF40, 0xBF20, 0xBF30, 0xBF10
 TRAP_SVC, TRAP_ALIGNMENT, TRAP_BKPT, TRAP_EXC_RETURN, TRAP_STACK_LIMIT = 2, 4, 7, 8, 19
 """Numbers of Unicorn's interrupt hook."""
-FETCH_FAULT = "instruction fetch: "
 
 
 class CortexM(Core):
@@ -58,10 +64,10 @@ class CortexM(Core):
         UnknownTimingError: the core has no such timing.
         ValueError: the core cannot be built with that many interrupts or priority bits, or it has no TrustZone.
 
-    Inaccuracies: 12 cycles for exception entry, 10 for return, 6 for tail-chaining; no MPU; no
-    lazy floating-point stacking; unaligned accesses never trap, except where Unicorn says so; unprivileged code may use
-    the system control space. Exceptions are taken between blocks of instructions. Breakpoints and steps cut blocks:
-    counts stay exact, but a device access inside such a block sees an earlier time.
+    Inaccuracies: 12 cycles for exception entry, 10 for return, 6 for tail-chaining; no
+    lazy floating-point stacking; unaligned accesses never trap, except where Unicorn says so. Exceptions are taken
+    between blocks of instructions. Breakpoints and steps cut blocks: counts stay exact, but a device access inside such
+    a block sees an earlier time. A frame that the MPU lets be stacked only in part is not stacked at all.
 
     With CCR.DIV_0_TRP set, every division leaves the native run: about 80 us each.
     """
@@ -86,7 +92,8 @@ class CortexM(Core):
         self.board, self.reset_address = board, reset_address
         self.nvic = model.controller(interrupts, priority_bits)
         self.nvic.on_pend = self._pended
-        self.system_control = SystemControl(
+        make_control = SYSTEM_CONTROLS[model.architecture]
+        self.system_control = make_control(
             board,
             self.nvic,
             reset_address,
@@ -96,6 +103,7 @@ class CortexM(Core):
             reference_hz=reference_hz,
         )
         self.system_control.on_setting_change = self._take_over_settings
+        self.system_control.on_protection_change = self._protection_changed
         self.watchpoint = DataWatchpoint(board, self.system_control)
         board.bus.add_device(SYSTEM_CONTROL_BASE, self.system_control)
         board.bus.add_device(WATCHPOINT_BASE, self.watchpoint)
@@ -105,14 +113,18 @@ class CortexM(Core):
         uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB)
         uc.ctl_set_cpu_model(model.unicorn)
         costs = make_costs(timing, model.name, board.bus, reset_address)
-        self.engine = Engine(uc, board, THUMB_INSTRUCTIONS, costs=costs)
+        self.engine = Engine(uc, board, THUMB_INSTRUCTIONS, window=(WINDOW, 1 << PAGE_BITS), costs=costs)
         self.registers = ArmRegisters(self.engine)
+        self.protection = MemoryProtection(self.engine, self.registers, self.nvic, self.system_control)
+        self._protection_stale = True
         self.exceptions = Exceptions(
-            self.engine, self.registers, self.nvic, self.system_control, self._report, secure=secure
+            self.engine, self.registers, self.nvic, self.system_control, self.protection, self._report, secure=secure
+        )
+        self._special = SpecialInstructions(
+            self.engine, self.registers, self.system_control, self.exceptions, self.protection
         )
         self._comparators = Comparators(uc, self.watchpoint.matched)
         self.watchpoint.on_change = self.engine.request_stop
-        self._special = SpecialInstructions(self.engine, self.registers, self.system_control, self.exceptions)
         self.semihosting = Semihosting(board, self.name, exit_block=False)
         self._breakpoints: frozenset[int] = frozenset()
         self._standing_on: int | None = None
@@ -147,6 +159,7 @@ class CortexM(Core):
         self._sleeping = self._waiting_for_event = False
         self._stop_requested = self._reset_requested = False
         self._standing_on = None
+        self._protection_stale = True
         self.engine.instructions = 0
         self.registers.reset()
         stack, target = struct.unpack("<2I", self._read_code(self.reset_address, 8))
@@ -176,6 +189,7 @@ class CortexM(Core):
         if state["follows"]:
             self.engine.continue_at(self.pc)
         self._stop_requested, self._standing_on, self._slept_through = False, None, None
+        self._protection_stale = True
         self.engine.sites = Site(state["exclusive"])
         self._take_over_settings()
 
@@ -208,6 +222,11 @@ class CortexM(Core):
             self.engine.request_check()
         else:
             self.engine.request_stop()
+
+    def _protection_changed(self) -> None:
+        self._protection_stale = True
+        self.exceptions.native.configure(self.system_control)
+        self.engine.request_stop()
 
     def _request_reset(self) -> None:
         self._reset_requested = True
@@ -320,6 +339,10 @@ class CortexM(Core):
             return Pause.LOCKUP
         if self._reset_requested:
             return Pause.RESET
+        if self._protection_stale:
+            self._protection_stale = False
+            self.protection.refresh()
+            self._take_over_settings()
         if self._stop_requested:
             self._stop_requested = False
             return Pause.REQUEST
@@ -375,7 +398,7 @@ class CortexM(Core):
                 self.exceptions.fault(self._access_fault())
             case Halt.INVALID:
                 self._invalid()
-            case Halt.SITE:
+            case Halt.SITE | Halt.FETCH:
                 return self._handle(self._special.at_site())
             case Halt.SLEEP:
                 self._sleep(for_event=False)
@@ -463,13 +486,18 @@ class CortexM(Core):
         assert isinstance(refused, AccessFault)
         if refused.access is Right.EXECUTE:
             return self._fetch_fault(refused.address)
+        if is_private(refused.address) and not self.registers.privileged:
+            text = f"{ACCESS_WORD[refused.access]} at 0x{refused.address:08x}: {PRIVATE_RULE}"
+            return Fault(Vector.BUS_FAULT, text, FaultStatus.PRECISERR.mask, refused.address)
+        if refused.protected:
+            return Fault(Vector.MEM_MANAGE, refused.text, FaultStatus.DACCVIOL.mask, refused.address)
         return Fault(Vector.BUS_FAULT, refused.text, FaultStatus.PRECISERR.mask, refused.address)
 
     def _fetch_fault(self, address: int) -> Fault:
-        text = FETCH_FAULT + why_refused(self.board.bus, address, Right.EXECUTE)
-        if any(low <= address < high for low, high in NEVER_EXECUTABLE):
-            return Fault(Vector.MEM_MANAGE, text, FaultStatus.IACCVIOL.mask)
-        return Fault(Vector.BUS_FAULT, text, FaultStatus.IBUSERR.mask)
+        refused = self.engine.refusal(address, Right.EXECUTE)
+        if refused.protected or never_executable(address):
+            return Fault(Vector.MEM_MANAGE, FETCH_FAULT + refused.text, FaultStatus.IACCVIOL.mask)
+        return Fault(Vector.BUS_FAULT, FETCH_FAULT + refused.text, FaultStatus.IBUSERR.mask)
 
     def _report(self, kind: str, fault: Fault) -> None:
         report = FaultReport(kind, fault.text, self.pc, fault.address, self.registers.all(), self.board.clock.now)

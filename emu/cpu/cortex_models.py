@@ -1,7 +1,7 @@
 """What differs between the Cortex-M cores.
 
-*Inaccuracies*: no core has a memory protection unit, and floating-point state is stacked at once, not lazily. Of
-TrustZone there is nothing but a Cortex-M33 that stays in Secure state.
+*Inaccuracies*: floating-point state is stacked at once, not lazily. Of TrustZone there is nothing but a Cortex-M33 that
+stays in Secure state.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class CortexModel:
         features: values of the identification registers ID_PFR0, ID_PFR1, ID_DFR0, ID_AFR0, ID_MMFR0..3, ID_ISAR0..5;
             empty where they are reserved.
         cache_type: value of CTR.
+        mpu_regions: regions of its memory protection unit, 0 without one.
     """
 
     name: str
@@ -57,6 +58,7 @@ class CortexModel:
     media_features: tuple[int, ...] = ()
     features: tuple[int, ...] = field(default=(), repr=False)
     cache_type: int = 0
+    mpu_regions: int = 0
 
     def controller(self, interrupts: int, priority_bits: int | None) -> Nvic:
         """The NVIC of a core that is built with these numbers. Raises ValueError if it cannot be."""
@@ -101,6 +103,7 @@ CORTEX_M3 = CortexModel(
     0x410F_C231,
     Architecture.V7M,
     features=FEATURES_OF_M3_AND_M4,
+    mpu_regions=8,
 )
 CORTEX_M4F = CortexModel(
     "cortex-m4f",
@@ -109,6 +112,7 @@ CORTEX_M4F = CortexModel(
     Architecture.V7M,
     media_features=(0x1011_0021, 0x1100_0011, 0),
     features=FEATURES_OF_M3_AND_M4,
+    mpu_regions=8,
 )
 CORTEX_M7 = CortexModel(
     "cortex-m7",
@@ -121,6 +125,7 @@ CORTEX_M7 = CortexModel(
         *(0x0110_1110, 0x0211_2000, 0x2023_2231, 0x0111_1131, 0x0131_0132),
     ),
     cache_type=0x8303_C003,
+    mpu_regions=8,
 )
 CORTEX_M33 = CortexModel(
     "cortex-m33",
@@ -134,5 +139,6 @@ CORTEX_M33 = CortexModel(
         *(0x0110_1110, 0x0221_2000, 0x2023_2232, 0x0111_1131, 0x0131_0132),
     ),
     cache_type=0x8000_C000,
+    mpu_regions=16,
 )
 MODELS = {model.name: model for model in (CORTEX_M0, CORTEX_M3, CORTEX_M4F, CORTEX_M7, CORTEX_M33)}

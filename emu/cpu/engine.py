@@ -25,11 +25,13 @@ from emu.cpu.halt import AccessFault, Halt, refusal
 from emu.cpu.hook_state import (
     EXCLUSIVE,
     HOLE,
+    IT_BITS,
     NO_TRAP,
     NOWHERE,
     PAGE_BITS,
     SLOTS,
     TABLE_ENTRIES,
+    THUMB_BIT,
     Request,
     Right,
     Site,
@@ -40,7 +42,7 @@ from emu.cpu.native import hook_addresses
 from emu.cpu.protection import Protection
 from emu.cpu.register_batch import RegisterBatch
 from emu.cpu.timing.costs import InstructionCosts
-from emu.cpu.window import MMIO_READ, MMIO_WRITE, PartWindow, map_callbacks
+from emu.cpu.window import MMIO_READ, MMIO_WRITE, PartWindow, add_hook, map_callbacks
 from emu.device import Board, Device
 from emu.memory import PAGE, Memory
 
@@ -127,6 +129,7 @@ class Engine:
         self._protection: tuple[Protection | None, Protection | None] = None, None
         self._callbacks: list[Any] = []
         self._pc = RegisterBatch(uc, [instruction_set.pc])
+        self._it = RegisterBatch(uc, [instruction_set.it_register])
         self._watched: dict[tuple[int, ...], RegisterBatch] = {}
         self._table = np.zeros(2 * TABLE_ENTRIES, np.int64)
         self._pages = np.zeros(ADDRESS_SPACE >> PAGE_BITS, np.uint8)
@@ -145,7 +148,13 @@ class Engine:
         if window is not None:
             self.state[Slot.WINDOW], self.state[Slot.WINDOW_PAGE] = window
             self._window = PartWindow(
-                uc, self.bus, *window, refuse=self._refuse, written=self.invalidate, catch=self._catch
+                uc,
+                self.bus,
+                *window,
+                refuse=self._refuse,
+                proceed=self._proceed,
+                written=self.invalidate,
+                catch=self._catch,
             )
 
     def _make_state(self) -> npt.NDArray[np.int64]:
@@ -174,25 +183,14 @@ class Engine:
         on_interrupt = addresses["trap"] if on_trap is None else self._trap_callback(on_trap)
         hole_base, hole_size = self.instruction_set.hole
         everywhere, hole = (1, 0), (hole_base, hole_base + hole_size - 1)
-        for kind, address, (low, high) in (
+        for kind, address, bounds in (
             (unicorn_const.UC_HOOK_BLOCK, on_block, everywhere),
             (unicorn_const.UC_HOOK_TLB_FILL, addresses["fill"], everywhere),
             (unicorn_const.UC_HOOK_INTR, on_interrupt, everywhere),
             # A memory hook that covers RAM would take RAM off Unicorn's fast path.
             (unicorn_const.UC_HOOK_MEM_UNMAPPED, addresses["fault"], hole),
         ):
-            hook = ctypes.c_size_t()
-            status = uclib.uc_hook_add(
-                self._handle,
-                ctypes.byref(hook),
-                kind,
-                ctypes.c_void_p(address),
-                ctypes.c_void_p(self.state.ctypes.data),
-                ctypes.c_uint64(low),
-                ctypes.c_uint64(high),
-            )
-            if status != unicorn_const.UC_ERR_OK:
-                raise UcError(status)
+            add_hook(self.uc, kind, address, self.state.ctypes.data, bounds)
 
     def _trap_callback(self, on_trap: Callable[[int], None]) -> int:
         """Address of a UC_HOOK_INTR callback that calls ``on_trap``."""
@@ -298,10 +296,19 @@ class Engine:
                 self._pages[page] &= ~EXECUTE
 
     def _refuse(self, address: int, access: Right) -> None:
-        """End the running instruction with a fault; for callbacks of loads and stores."""
-        self.state[Slot.FAULT_ACCESS] = UNICORN_NUMBER[access]
-        self.state[Slot.FAULT_ADDRESS] = address
-        self.uc.emu_stop()
+        """Note the fault of the running instruction, which ends."""
+        if not self.state[Slot.FAULT_ACCESS]:
+            self.state[Slot.FAULT_ACCESS] = UNICORN_NUMBER[access]
+            self.state[Slot.FAULT_ADDRESS] = address
+
+    def _proceed(self) -> bool:
+        """Before an access to the window is made: whether none of its instruction was refused, as a part of a store."""
+        if self.state[Slot.FAULT_ACCESS]:
+            return False
+        # The hook leaves the bits of an IT block in their register, where a later block trips over them.
+        if self.instruction_set.it_register and self._it.read()[0] & IT_BITS:
+            self._it.write(THUMB_BIT)
+        return True
 
     # Running
 
@@ -355,8 +362,6 @@ class Engine:
         state[Slot.REQUEST], state[Slot.STOPPED], state[Slot.BLOCK_SIZE] = request, Stopped.NO, 0
         state[Slot.TRAP], state[Slot.FAULT_ACCESS] = NO_TRAP, 0
         self.fault = None
-        if self._window is not None:
-            self._window.start()
         status = _start(self._handle, pc, 0, 0, 0)
         if self._caught is not None:
             error, self._caught = self._caught, None

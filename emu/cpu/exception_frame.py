@@ -11,6 +11,8 @@ from unicorn import arm_const as arm
 from emu.cpu.arm_registers import EPSR_BITS, FPCA, IPSR_MASK, NPRIV, SFPA, SPSEL, THUMB
 from emu.cpu.engine import Engine
 from emu.cpu.exception_state import Batch
+from emu.cpu.hook_state import Right
+from emu.cpu.memory_protection import MemoryProtection
 from emu.cpu.register_batch import RegisterBatch
 from emu.cpu.system_control import FaultStatus
 
@@ -71,8 +73,9 @@ class ExceptionFrames:
     modelled.
     """
 
-    def __init__(self, engine: Engine, exc_return: int, *, secure: bool) -> None:
-        self._bus, self._exc_return, self._secure = engine.bus, exc_return, secure
+    def __init__(self, engine: Engine, protection: MemoryProtection, exc_return: int, *, secure: bool) -> None:
+        self._bus, self._protection = engine.bus, protection
+        self._exc_return, self._secure = exc_return, secure
         ipsr, control = arm.UC_ARM_REG_IPSR, arm.UC_ARM_REG_CONTROL
         stack, psr = arm.UC_ARM_REG_SP, arm.UC_ARM_REG_XPSR
         # Writing the flags last makes Unicorn derive its translation flags again.
@@ -131,7 +134,14 @@ class ExceptionFrames:
         return Frame(target, data, exc_return, flags, control)
 
     def store(self, frame: Frame) -> None:
-        """Write the frame to its stack. Raises `emu.bus.BusError`."""
+        """Write the frame to its stack, with the rights of the interrupted code.
+
+        Raises:
+            emu.bus.BusError: the stack is not in memory.
+            emu.cpu.memory_protection.ProtectionError: the MPU forbids it.
+        """
+        privileged = not (frame.exc_return & THREAD and frame.control & NPRIV)
+        self._protection.check(frame.stack_pointer, len(frame.data), Right.WRITE, privileged=privileged)
         view = self._bus.view(frame.stack_pointer, len(frame.data), write=True)
         view[:] = np.frombuffer(frame.data, np.uint8)
 
@@ -163,6 +173,7 @@ class ExceptionFrames:
 
         Raises:
             BusError: the stack cannot be read; nothing has changed.
+            ProtectionError: the MPU forbids the code that it returns to to read it; nothing has changed.
             RefusedFrameError: it must not be unstacked; nothing has changed.
         """
         main, process, control = self._stacks.read()
@@ -170,6 +181,8 @@ class ExceptionFrames:
         pointer = process if on_process_stack else main
         floats = not exc_return & NO_FLOATS
         words = EXTENDED_WORDS if floats else BASIC_WORDS
+        privileged = not (exc_return & THREAD and control & NPRIV)
+        self._protection.check(pointer, 4 * words, Right.READ, privileged=privileged)
         *saved, pc, flags = struct.unpack("<8I", self._bus.read(pointer, 32))
         if floats:
             stacked = struct.unpack("<17I", self._bus.read(pointer + 32, 68))

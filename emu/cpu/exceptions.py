@@ -24,6 +24,7 @@ from emu.cpu.exception_frame import (
     RefusedFrameError,
 )
 from emu.cpu.hook_state import EXCLUSIVE
+from emu.cpu.memory_protection import MemoryProtection, ProtectionError
 from emu.cpu.native_exceptions import NativeExceptions
 from emu.cpu.nvic import IDLE, Nvic, Vector
 from emu.cpu.stack_limits import StackLimits
@@ -87,14 +88,15 @@ class Exceptions(Saved):
         registers: ArmRegisters,
         nvic: Nvic,
         control: SystemControl,
+        protection: MemoryProtection,
         report: Callable[[str, Fault], None],
         *,
         secure: bool,
     ) -> None:
         self._engine, self._registers, self._nvic, self._control = engine, registers, nvic, control
-        self._report = report
+        self._protection, self._report = protection, report
         self._exc_return = control.model.exc_return(secure=secure)
-        self._frames = ExceptionFrames(engine, self._exc_return, secure=secure)
+        self._frames = ExceptionFrames(engine, protection, self._exc_return, secure=secure)
         self.stack_limits = StackLimits(engine.uc)
         self.native = NativeExceptions(engine, nvic, self._frames, registers, self.stack_limits, secure=secure)
         self.locked_up = False
@@ -144,6 +146,9 @@ class Exceptions(Saved):
         except BusError as error:
             text = f"stacking of an exception: {error}"
             number = self._stacking_failed(number, Fault(Vector.BUS_FAULT, text, FaultStatus.STKERR.mask))
+        except ProtectionError as error:
+            text = f"stacking of an exception: {error}"
+            number = self._stacking_failed(number, Fault(Vector.MEM_MANAGE, text, FaultStatus.MSTKERR.mask))
         self._engine.clock.advance_to(self._engine.clock.now + ENTRY_CYCLES + self._float_cycles(frame.exc_return))
         self._begin(number, frame)
 
@@ -172,6 +177,7 @@ class Exceptions(Saved):
             self._frames.chain(exc_return, number, vector)
         else:
             self._frames.begin(frame, number, vector)
+        self._protection.follow()
 
     def _read_vector(self, number: int) -> int | None:
         address = self._control.VTOR + 4 * number
@@ -232,6 +238,10 @@ class Exceptions(Saved):
         except BusError as error:
             self._chain_fault(Fault(Vector.BUS_FAULT, f"{text}{error}", FaultStatus.UNSTKERR.mask), exc_return)
             return
+        except ProtectionError as error:
+            self._chain_fault(Fault(Vector.MEM_MANAGE, f"{text}{error}", FaultStatus.MUNSTKERR.mask), exc_return)
+            return
+        self._protection.follow()
         self._engine.clock.advance_to(self._engine.clock.now + RETURN_CYCLES + self._float_cycles(exc_return))
         if not matches:
             self.fault(Fault(Vector.USAGE_FAULT, text + OTHER_MODE, FaultStatus.INVPC.mask))

@@ -106,6 +106,8 @@ PAGE_BITS = 10
 """Unicorn's smallest page is 1 KiB (Arm)."""
 PAGES_OF_MEMORY = 4
 """Pages in one of `emu.memory.PAGE` bytes, which is RV32's page in Unicorn: they have the same rights."""
+IT_BITS, THUMB_BIT = 0x0600_FC00, 0x0100_0000
+"""Bits of Arm's EPSR."""
 HOLE = 1 << 32
 """Arm has room above the 4 GiB for a hole of 4 GiB."""
 WINDOW = 1 << 33
@@ -169,6 +171,10 @@ class Site(IntFlag):
     """BXNS and BLXNS."""
     NOT_BASELINE = encoding.NOT_BASELINE
     """CBZ, CBNZ and IT, which ARMv6-M does not have."""
+    UNPRIVILEGED = encoding.UNPRIVILEGED
+    """Loads and stores with the rights of unprivileged code."""
+    LEVEL = encoding.LEVEL
+    """Writes of CONTROL and FAULTMASK: other rights may apply behind them."""
     USER_COUNTER = encoding.USER_COUNTER
     IGNORED = encoding.IGNORED
 

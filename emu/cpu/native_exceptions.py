@@ -25,7 +25,7 @@ class NativeExceptions:
     Args:
         engine: gets the array's address.
         limits: of the stacks; native code knows none.
-        secure: the core is in Secure state, whose frames native code does not know.
+        secure: the core is in Secure state, whose frames native code does not know; nor does it know the MPU.
 
     Attributes:
         wanted: whether exceptions are to be native where they can be; after a change call `configure`.
@@ -69,7 +69,8 @@ class NativeExceptions:
         """Take over settings, after a change of system control registers, of the stack limits or of `wanted`."""
         state = self._state
         model = control.model
-        state[ExceptionSlot.NATIVE] = self.wanted and not self._secure and not any(self._limits.values)
+        restricted = control.protects or any(self._limits.values)
+        state[ExceptionSlot.NATIVE] = self.wanted and not self._secure and not restricted
         state[ExceptionSlot.VECTOR_TABLE] = control.VTOR
         state[ExceptionSlot.ALIGN] = Configuration.STKALIGN.extract(control.CCR)
         state[ExceptionSlot.NON_BASE_THREAD] = Configuration.NONBASETHRDENA.extract(control.CCR)

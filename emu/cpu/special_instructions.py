@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emu.bus import BusError
+from emu.cpu.arm_memory_map import is_private
 from emu.cpu.arm_registers import ArmRegisters
 from emu.cpu.cortex_models import Architecture
 from emu.cpu.encoding import thumb_site
 from emu.cpu.engine import Engine
 from emu.cpu.exceptions import Exceptions, Fault
-from emu.cpu.halt import Halt
-from emu.cpu.hook_state import EXCLUSIVE, Site
+from emu.cpu.halt import ACCESS_WORD, Halt
+from emu.cpu.hook_state import EXCLUSIVE, Right, Site
+from emu.cpu.memory_protection import MemoryProtection
 from emu.cpu.nvic import Vector
 from emu.cpu.system_control import Configuration, CoprocessorAccess, FaultStatus, SystemControl
 
@@ -29,6 +31,8 @@ NON_SECURE = 0x80
 """Bit of the register's number in MSR: its Non-secure alias."""
 REGISTERS = (*(f"r{number}" for number in range(13)), "sp", "lr", "pc")
 """Names by the numbers in an encoding."""
+FETCH_FAULT = "instruction fetch: "
+PRIVATE_RULE = "the private peripheral bus is for privileged software"
 
 
 @dataclass(frozen=True)
@@ -53,36 +57,68 @@ class Instruction:
 class SpecialInstructions:
     """Chooses the sites at which the engine stops, and does there what the architecture asks for."""
 
-    def __init__(self, engine: Engine, registers: ArmRegisters, control: SystemControl, exceptions: Exceptions) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        registers: ArmRegisters,
+        control: SystemControl,
+        exceptions: Exceptions,
+        protection: MemoryProtection,
+    ) -> None:
         self._engine, self._registers, self._control = engine, registers, control
-        self._exceptions = exceptions
+        self._exceptions, self._protection = exceptions, protection
 
     def choose_sites(self) -> None:
-        """Which instructions must not simply execute in the present state of CPACR and CCR."""
-        sites = Site.SEND_EVENT | self._engine.sites & EXCLUSIVE
+        """Which instructions must not simply execute in the present state of CPACR, CCR and the MPU."""
+        sites = Site.SEND_EVENT | Site.UNPRIVILEGED | self._engine.sites & EXCLUSIVE
         sites |= ALWAYS[self._control.model.architecture]
         if not CoprocessorAccess.CP10.extract(self._control.CPACR):
             sites |= Site.FLOATING_POINT
         if Configuration.DIV_0_TRP.extract(self._control.CCR):
             sites |= Site.DIVIDE
+        if self._protection.enabled:
+            sites |= Site.LEVEL
         self._engine.sites = sites
 
     @property
     def is_next(self) -> bool:
         """Whether the next instruction is one at which the engine stops."""
-        return bool(self._at(self._registers.start & ~1).site & self._engine.sites)
+        pc = self._registers.start & ~1
+        instruction = self._at(pc)
+        return bool(instruction.site & self._engine.sites) or self._forbidden(pc, instruction.width) is not None
 
     def at_site(self) -> Halt:
         """The next block holds an instruction that needs attention: go up to it, or deal with it."""
         start = self._registers.start
         pc = address = start & ~1
-        while not (instruction := self._at(address)).site & self._engine.sites:
+        while True:
+            instruction = self._at(address)
+            if instruction.site & self._engine.sites or self._forbidden(address, instruction.width) is not None:
+                break
             address += instruction.width
-        if address > pc:
-            return self._engine.execute_to(start, address)
-        if self._registers.condition_passed and self._handled(instruction):
+        return self._engine.execute_to(start, address) if address > pc else self._execute_one(start)
+
+    def _execute_one(self, start: int) -> Halt:
+        """Execute the next instruction, or deal with it."""
+        instruction = self._at(start & ~1)
+        forbidden = self._forbidden(start & ~1, instruction.width)
+        if forbidden is not None:
+            rule = self._protection.rule_at(forbidden, Right.EXECUTE, privileged=self._registers.privileged)
+            self._exceptions.fault(Fault(Vector.MEM_MANAGE, FETCH_FAULT + rule, FaultStatus.IACCVIOL.mask))
             return Halt.STEP
-        return self._engine.execute_one(start)
+        if instruction.site & self._engine.sites and self._registers.condition_passed and self._handled(instruction):
+            return Halt.STEP
+        halt = self._engine.execute_one(start)
+        if instruction.site is Site.LEVEL:
+            self._protection.follow()
+        elif instruction.site is Site.UNPRIVILEGED:
+            # Its pages have got the rights of the code that it is part of.
+            self._engine.flush_tlb()
+        return halt
+
+    def _forbidden(self, address: int, width: int) -> int | None:
+        """The first address of an instruction that protection does not allow to fetch from."""
+        return self._protection.refused(address, width, Right.EXECUTE, privileged=self._registers.privileged)
 
     def _at(self, address: int) -> Instruction:
         width = self._engine.width_at(address)
@@ -113,6 +149,8 @@ class SpecialInstructions:
                     FaultStatus.UNDEFINSTR.mask,
                 )
                 return True
+            case Site.UNPRIVILEGED:
+                return self._refused_unprivileged(instruction)
             case Site.STORE_EXCLUSIVE:
                 # The word form has the number of its result register in other bits than the byte and half-word forms.
                 result = instruction.second >> 8 if instruction.first >> 4 & 0xF == 4 else instruction.second
@@ -121,6 +159,22 @@ class SpecialInstructions:
                 self._registers.skip(instruction.width)
                 return True
         return False
+
+    def _refused_unprivileged(self, instruction: Instruction) -> bool:
+        """Take the fault of a load or store with the rights of unprivileged code, if it breaks a rule."""
+        address = self._registers.read(REGISTERS[instruction.first & 15]) + (instruction.second & 0xFF) & 0xFFFF_FFFF
+        access = Right.READ if instruction.first >> 4 & 1 else Right.WRITE
+        if is_private(address):
+            text = f"{ACCESS_WORD[access]} at 0x{address:08x}: {PRIVATE_RULE}"
+            self._exceptions.fault(Fault(Vector.BUS_FAULT, text, FaultStatus.PRECISERR.mask, address))
+            return True
+        count = 1 << (instruction.first >> 5 & 3)
+        refused = self._protection.refused(address, count, access, privileged=False)
+        if refused is None:
+            return False
+        rule = self._protection.rule_at(refused, access, privileged=False)
+        self._exceptions.fault(Fault(Vector.MEM_MANAGE, rule, FaultStatus.DACCVIOL.mask, refused))
+        return True
 
     def _usage_fault(self, text: str, status: int) -> None:
         self._exceptions.fault(Fault(Vector.USAGE_FAULT, text, status))

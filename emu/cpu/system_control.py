@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from asm.bits import Layout
+from emu.cpu.arm_memory_map import ProtectionRule
 from emu.cpu.core_identity import CoreIdentity
 from emu.cpu.cortex_models import Architecture, CortexModel
 from emu.cpu.nvic import FIRST_INPUT, Nvic, Vector
@@ -238,9 +239,10 @@ class SystemControl(CoreIdentity):
     Attributes:
         on_trace_change: called when DEMCR has changed.
         on_setting_change: called when VTOR, SCR, CCR, CPACR or FPCCR has changed.
+        on_protection_change: called when the registers of a memory protection unit have changed.
 
-    Inaccuracies: the MPU, stepping by the debug monitor, and lazy floating-point stacking are not modelled.
-    Unprivileged code reaches these registers (silicon: BusFault). Auxiliary registers are storage.
+    Inaccuracies: stepping by the debug monitor and lazy floating-point stacking are not modelled. Auxiliary registers
+    are storage.
     """
 
     ACTLR = Register(0x008, Opaque, "Auxiliary control.", modelled=False)
@@ -259,10 +261,6 @@ class SystemControl(CoreIdentity):
     AFSR = Register(0xD3C, Opaque, "Auxiliary fault status.", modelled=False)
     CPACR = Register(0xD88, CoprocessorAccess)
     MPU_TYPE = Register(0xD90, Opaque, "MPU type: 0, there is no MPU.", access=Access.RO)
-    MPU_CTRL = Register(0xD94, Opaque, "MPU control.", modelled=False)
-    MPU_RNR = Register(0xD98, Opaque, "MPU region number.", modelled=False)
-    MPU_RBAR = Register(0xD9C, Opaque, "MPU region base address.", modelled=False)
-    MPU_RASR = Register(0xDA0, Opaque, "MPU region attributes and size.", modelled=False)
     DHCSR = Register(0xDF0, Opaque, "Debug halting control: 0, no debugger is connected.", access=Access.RO)
     DEMCR = Register(0xDFC, ExceptionMonitor)
     FPCCR = Register(0xF34, LazyContext)
@@ -285,6 +283,7 @@ class SystemControl(CoreIdentity):
         self._set_fixed()
         self.on_trace_change: Callable[[], None] | None = None
         self.on_setting_change: Callable[[], None] | None = None
+        self.on_protection_change: Callable[[], None] | None = None
 
     def reset(self) -> None:
         """Registers as after power-up."""
@@ -298,6 +297,21 @@ class SystemControl(CoreIdentity):
         self.CCR = FIXED_CONFIGURATION[self.model.architecture]
         if not self.model.has_fpu:
             self.FPCCR = 0
+
+    @property
+    def protects(self) -> bool:
+        """Whether there is a memory protection unit that works."""
+        return False
+
+    @property
+    def protection(self) -> ProtectionRule | None:
+        """What the memory protection unit allows; None if there is none, or while it does not work."""
+        return None
+
+    def protection_changed(self) -> None:
+        """A register of the memory protection unit was written."""
+        if self.on_protection_change is not None:
+            self.on_protection_change()
 
     def changed(self) -> None:
         """Make the core look at pending exceptions."""

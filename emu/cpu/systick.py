@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from asm.bits import Layout
 from emu.cpu.nvic import Nvic, Vector
@@ -49,7 +49,7 @@ class SysTick(Device):
     gets another clock, loses what it has counted of its present tick.
     """
 
-    saved = ("_stopped_at", "_cycles_per_count", "nvic")
+    saved: ClassVar[tuple[str, ...]] = ("_stopped_at", "_cycles_per_count", "nvic")
 
     CSR = Register(0x010, SystickControl)
     RVR = Register(0x014, SystickReload)

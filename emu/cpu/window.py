@@ -17,6 +17,17 @@ from emu.memory import Memory
 MMIO_READ = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p)
 MMIO_WRITE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64, ctypes.c_void_p)
 """Unicorn's callbacks: (instance, offset, bytes, [value,] user data)."""
+CHECK = ctypes.CFUNCTYPE(
+    ctypes.c_uint8,
+    ctypes.c_void_p,
+    ctypes.c_int,
+    ctypes.c_uint64,
+    ctypes.c_int,
+    ctypes.c_int64,
+    ctypes.c_void_p,
+)
+"""Unicorn's callback for accesses without permission: (instance, kind, address, bytes, value, user data)."""
+ASKED = unicorn_const.UC_HOOK_MEM_READ_PROT | unicorn_const.UC_HOOK_MEM_WRITE_PROT
 
 
 def map_callbacks(uc: Uc, base: int, size: int, read: Any, write: Any) -> None:
@@ -34,13 +45,32 @@ def map_callbacks(uc: Uc, base: int, size: int, read: Any, write: Any) -> None:
         raise UcError(status)
 
 
+def add_hook(uc: Uc, kinds: int, function: int, user: int, bounds: tuple[int, int]) -> None:
+    """Add a hook at the host address ``function`` for first and last address in ``bounds``. Raises UcError."""
+    status = uclib.uc_hook_add(
+        uc._uch,
+        ctypes.byref(ctypes.c_size_t()),
+        kinds,
+        ctypes.c_void_p(function),
+        ctypes.c_void_p(user),
+        *(ctypes.c_uint64(bound) for bound in bounds),
+    )
+    if status != unicorn_const.UC_ERR_OK:
+        raise UcError(status)
+
+
 class PartWindow:
     """The window of the part pages in Unicorn's physical address space.
+
+    Unicorn may neither read nor write it, and asks before every access: so an instruction ends before the access that
+    is refused, in whatever state of an IT block, which callbacks of devices cannot achieve.
 
     Args:
         base: its first address, where nothing else may be mapped.
         page: bytes of Unicorn's page.
-        refuse: called with address and access of what the protection does not allow; it ends the instruction.
+        refuse: called with address and access of what the protection does not allow.
+        proceed: called before an access is made; False if it must not be, because another of its instruction was
+            refused.
         written: called with address and number of bytes that firmware wrote to memory.
         catch: called with an exception of a device.
 
@@ -56,34 +86,43 @@ class PartWindow:
         page: int,
         *,
         refuse: Callable[[int, Right], None],
+        proceed: Callable[[], bool],
         written: Callable[[int, int], None],
         catch: Callable[[BaseException], None],
     ) -> None:
-        self._bus, self._page = bus, page
-        self._refuse, self._written, self._catch = refuse, written, catch
+        self._bus, self._base, self._page = bus, base, page
+        self._refuse, self._proceed, self._written, self._catch = refuse, proceed, written, catch
         self.protection: Protection | None = None
-        self._refused = False
         self._callbacks = MMIO_READ(self._read), MMIO_WRITE(self._write)
-        map_callbacks(uc, base, WINDOW_PAGES * page, *self._callbacks)
+        self._check = CHECK(self._allowed)
+        size = WINDOW_PAGES * page
+        map_callbacks(uc, base, size, *self._callbacks)
+        uc.mem_protect(base, size, unicorn_const.UC_PROT_NONE)
+        add_hook(uc, ASKED, ctypes.cast(self._check, ctypes.c_void_p).value or 0, 0, (base, base + size - 1))
 
-    def start(self) -> None:
-        """The run starts, or goes on behind a refused instruction."""
-        self._refused = False
-
-    def _address(self, offset: int, size: int, access: Right) -> int | None:
-        """The address behind an offset; None if the access is refused, or part of an instruction that was refused."""
+    def _address(self, offset: int) -> int:
+        """The address behind an offset."""
         assert self.protection is not None, "without protection nothing is mapped to the window"
-        address = self.protection.parts[offset // self._page] + offset % self._page
-        if not self._refused and not self.protection.allows(address, size, access):
-            self._refused = True
-            self._refuse(address, access)
-        return None if self._refused else address
+        return self.protection.parts[offset // self._page] + offset % self._page
+
+    def _allowed(self, _uc: int, kind: int, place: int, size: int, _value: int, _user: int) -> int:
+        """Whether an access may be made. Loads that are not aligned become two that are, stores become bytes."""
+        assert self.protection is not None, "without protection nothing is mapped to the window"
+        address = self._address(place - self._base)
+        within = address % size
+        if kind == unicorn_const.UC_MEM_WRITE_PROT:
+            access, parts = Right.WRITE, [] if within else [address]
+        else:
+            access, parts = Right.READ, [address - within, address - within + size] if within else [address]
+        for part in parts:
+            if part // self._page == address // self._page and not self.protection.allows(part, size, access):
+                self._refuse(max(part, address), access)
+                return 0
+        return int(self._proceed())
 
     def _read(self, _uc: int, offset: int, size: int, _user: int) -> int:
         try:
-            address = self._address(offset, size, Right.READ)
-            if address is None:
-                return 0
+            address = self._address(offset)
             found = self._bus.find(address)
             assert found is not None, "the window shows only pages of the bus"
             base, region = found
@@ -96,9 +135,7 @@ class PartWindow:
 
     def _write(self, _uc: int, offset: int, size: int, value: int, _user: int) -> None:
         try:
-            address = self._address(offset, size, Right.WRITE)
-            if address is None:
-                return
+            address = self._address(offset)
             found = self._bus.find(address)
             assert found is not None, "the window shows only pages of the bus"
             base, region = found

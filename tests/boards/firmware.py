@@ -97,7 +97,7 @@ def build(folder: Path, machine: str, program: str, *defines: str, compiler: str
         command = list(target.gcc)
         if shutil.which(command[0]) is None:
             pytest.skip(f"needs GCC: install {command[0]}")
-    defines = (f"STACK_TOP={target.stack:#x}u", *defines)
+    defines = (f"STACK_TOP={target.stack:#x}u", f"CODE={target.code:#x}u", *defines)
     options = [*COMMON_OPTIONS, *(f"-D{define}" for define in defines), f"-Wl,-T,{script}"]
     subprocess.run([*command, *options, "-o", str(elf), str(PROGRAMS / program)], check=True, cwd=folder)
     return elf

@@ -1,4 +1,4 @@
-"""An exception torture prints the same lines on our Cortex-M cores and on QEMU's."""
+"""Tortures of exceptions and memory protection print the same lines on our Cortex-M cores and on QEMU's."""
 
 from __future__ import annotations
 
@@ -25,13 +25,17 @@ def run_qemu(elf: Path, machine: str) -> tuple[list[str], int]:
 
 
 MAINLINE = ("mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505")
+ALL = ("exceptions.c", "exceptions_hard.c", "protection.c", "protected_tasks.c")
 PROGRAMS = [
-    *((machine, program) for machine in MAINLINE for program in ("exceptions.c", "exceptions_hard.c")),
+    *((machine, program) for machine in MAINLINE for program in ALL),
     ("mps2-an505", "exceptions_limits.c"),
     ("microbit", "exceptions_baseline.c"),
 ]
-DEFINES = {"mps2-an500": ("MEMORY_END=0x61000000",), "mps2-an505": ("MEMORY_END=0x81000000", "MARK=0x38010000")}
-"""Where a memory ends with nothing behind it, and memory that no program occupies."""
+DEFINES = {
+    "mps2-an500": ("MEMORY_END=0x61000000",),
+    "mps2-an505": ("MEMORY_END=0x81000000", "MARK=0x38010000", "PMSAV8", "DEVICES=0x50000000u"),
+}
+"""Where a memory ends with nothing behind it, and memory that no program occupies; the MPU and where devices are."""
 
 
 @pytest.mark.parametrize(("machine", "program"), PROGRAMS)
@@ -42,7 +46,7 @@ def test_the_same_lines(tmp_path: Path, machine: str, program: str) -> None:
     here.core.semihosting.console.append(printed.extend)
     load_into(load_elf(elf), here.bus)
     here.reset()
-    stop = here.run(10_000_000)
+    stop = here.run(50_000_000)
     expected, code = run_qemu(elf, machine)
     assert printed.decode().splitlines() == expected
     assert (stop.reason, stop.exit_code) == (StopReason.EXIT, code)
