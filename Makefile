@@ -5,13 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= auto
 
-.PHONY: help demo test lint types generated unit check-slow check-riscv-tests generate bench clean
+.PHONY: help demo test lint types generated unit check-slow check-riscv-tests check-riscv-arch-test generate bench clean
 
 help:
 	@echo "make demo         build the digits example for both hosts, run it, show the result"
 	@echo "make test         everything that must hold: lint, types, generated files, tests, examples"
 	@echo "make check-slow   the long proofs (generated cases, random firmware, mutated files)"
 	@echo "make check-riscv-tests DIR=<checkout>   a checkout of riscv-tests on both RV32IMC engines"
+	@echo "make check-riscv-arch-test DIR=<checkout>   a checkout of riscv-arch-test on both, against QEMU"
 	@echo "make bench        speed, measured side by side, with machine facts"
 	@echo "make generate     regenerate headers, SVD, linker regions and manuals from the register declarations"
 	@echo "make clean        remove build/ and the virtual environment"
@@ -51,6 +52,9 @@ check-slow: $(VENV)/dev
 
 check-riscv-tests: $(VENV)/dev
 	$(BIN)/python -m tests.riscv_tests $(DIR)
+
+check-riscv-arch-test: $(VENV)/dev
+	$(BIN)/python -m tests.riscv_arch_test $(DIR)
 
 $(VENV)/bench: $(VENV)/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
