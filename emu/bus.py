@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from emu.device import Device
 
 
+NOWHERE = (0, 0, None)
+"""First address, the one behind the last, and what is there: nothing."""
+
+
 class BusError(Exception):
     """An access that the bus answers with an error: the rule, the address, the size."""
 
@@ -76,17 +80,19 @@ class Bus:
         Raises:
             BusError: not memory, not all of it, read-only, or blocked.
         """
-        found = self.find(address)
-        region = None if found is None else found[1]
-        if isinstance(region, Memory):
-            offset = address - region.base
-            if (
-                0 <= count <= region.size - offset
-                and (region.writable or not write)
-                and not (region.any_blocked and region.is_blocked(offset, count))
-            ):
-                return region.data[offset : offset + count]
-        raise BusError(address, count, "write" if write else "read", _why_refused(region, address, count, write))
+        index = bisect_right(self._bases, address) - 1
+        low, high, region = self._regions[index] if index >= 0 else NOWHERE
+        offset = address - low
+        if (
+            isinstance(region, Memory)
+            and address < high
+            and 0 <= count <= high - address
+            and (region.writable or not write)
+            and not (region.any_blocked and region.is_blocked(offset, count))
+        ):
+            return region.data[offset : offset + count]
+        there = region if address < high else None
+        raise BusError(address, count, "write" if write else "read", _why_refused(there, address, count, write))
 
     def written(self, address: int, count: int) -> None:
         """Tell the CPUs that bytes changed behind their back (they may hold translated code)."""

@@ -46,15 +46,13 @@ class Emulated:
         plan = plan_network(load_network(paths.examples() / FOLDERS[title]), clusters=1)
         firmware = write_firmware(plan, make_parameters(plan.network), folder)
         elf = build(open_project(firmware.folder), BuildOptions("st18")).elf
-        self.stream = firmware.stream
-        self.runner = Runner(load_elf(elf), machine_map("st18"))
+        self.runner = Runner(load_elf(elf), machine_map("st18"), stream=firmware.stream)
         self._before = 0
 
     def infer(self) -> None:
-        """One inference from reset to the end of the firmware."""
+        """One inference from reset, which rewinds the input stream, to the end of the firmware."""
         self._before = self.runner.clusters[0].counters.busy_cycles
         self.runner.machine.reset()
-        self.runner.input_stream.feed(self.stream)
         result = self.runner.run()
         if result.exit_code != 0:
             raise SystemExit(f"the firmware did not come to its end: {result.outcome.value}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import random
+import string
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,23 +147,23 @@ SHOW("%s", (char *)0);"""
 
 
 def test_memory_functions_at_every_alignment(run: Callable[..., list[str]]) -> None:
-    pattern = bytes(range(65, 65 + 26))
-    moves = [(to, start, count) for to in range(5) for start in range(5) for count in (0, 1, 3, 4, 5, 8, 11, 16, 20)]
+    pattern, digits = string.ascii_letters.encode(), (string.digits + string.ascii_letters).encode()
+    counts = (0, 1, 3, 4, 5, 8, 11, 20, 32, 37)
+    moves = [(to, start, count) for to in range(5) for start in range(5) for count in counts]
     table = ", ".join(f"{{{to}, {start}, {count}}}" for to, start, count in moves)
     body = f"""\
 static const unsigned char moves[][3] = {{{table}}};
 for (unsigned i = 0; i < sizeof moves / 3; ++i) {{
-    char buffer[27] = "{pattern.decode()}", other[27] = "{pattern.decode().lower()}";
+    char buffer[53] = "{pattern.decode()}", other[53] = "{pattern.decode().swapcase()}";
     memmove(buffer + moves[i][0], buffer + moves[i][1], moves[i][2]);
-    memcpy(other + moves[i][0], "0123456789abcdefghijklmnopqrstuvwxyz" + moves[i][1], moves[i][2]);
-    char filled[27] = "{pattern.decode()}";
+    memcpy(other + moves[i][0], "{digits.decode()}" + moves[i][1], moves[i][2]);
+    char filled[53] = "{pattern.decode()}";
     memset(filled + moves[i][0], '*', moves[i][2]);
-    SHOW("%s %s %s %d", buffer, other, filled, memcmp(buffer, filled, 26) < 0);
+    SHOW("%s %s %s %d", buffer, other, filled, memcmp(buffer, filled, 52) < 0);
 }}"""
-    digits = b"0123456789abcdefghijklmnopqrstuvwxyz"
     expected = []
     for to, start, count in moves:
-        moved, other, filled = bytearray(pattern), bytearray(pattern.lower()), bytearray(pattern)
+        moved, other, filled = bytearray(pattern), bytearray(pattern.swapcase()), bytearray(pattern)
         moved[to : to + count] = pattern[start : start + count]
         other[to : to + count] = digits[start : start + count]
         filled[to : to + count] = b"*" * count

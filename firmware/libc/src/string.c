@@ -6,7 +6,7 @@
 typedef uint32_t __attribute__((may_alias)) any_word;
 
 /* Words that a loop moves at once: start-up clears and copies whole memories. */
-#define WORDS 4
+#define WORDS 8
 
 static int both_aligned(const void *first, const void *second)
 {
@@ -21,11 +21,18 @@ void *memcpy(void *restrict destination, const void *restrict source, size_t byt
         for (; bytes >= WORDS * sizeof(any_word); bytes -= WORDS * sizeof(any_word)) {
             const any_word *const read = (const any_word *)(const void *)from;
             any_word *const written = (any_word *)(void *)to;
-            const any_word first = read[0], second = read[1], third = read[2], fourth = read[3];
-            written[0] = first;
-            written[1] = second;
-            written[2] = third;
-            written[3] = fourth;
+            /* All are read before the first is written: instructions that move several registers serve. */
+            const any_word words[WORDS] = {
+                read[0], read[1], read[2], read[3], read[4], read[5], read[6], read[7],
+            };
+            written[0] = words[0];
+            written[1] = words[1];
+            written[2] = words[2];
+            written[3] = words[3];
+            written[4] = words[4];
+            written[5] = words[5];
+            written[6] = words[6];
+            written[7] = words[7];
             to += WORDS * sizeof(any_word);
             from += WORDS * sizeof(any_word);
         }
@@ -65,6 +72,10 @@ void *memset(void *destination, int value, size_t bytes)
             written[1] = word;
             written[2] = word;
             written[3] = word;
+            written[4] = word;
+            written[5] = word;
+            written[6] = word;
+            written[7] = word;
             to += WORDS * sizeof(any_word);
         }
         for (; bytes >= sizeof(any_word); bytes -= sizeof(any_word)) {
