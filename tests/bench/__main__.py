@@ -8,9 +8,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import cpu, npu_kernels, npu_networks
+from tests.bench import cpu, limits, npu_kernels, npu_networks
 
-PARTS: dict[str, Callable[[], None]] = {"npu-kernels": npu_kernels.main, "npu": npu_networks.main, "cpu": cpu.main}
+PARTS: dict[str, Callable[[], None]] = {
+    "npu-kernels": npu_kernels.main,
+    "npu": npu_networks.main,
+    "cpu": cpu.main,
+    "limits": limits.main,
+}
 
 
 def main(names: list[str]) -> int:
