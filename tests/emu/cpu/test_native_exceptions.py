@@ -40,12 +40,18 @@ def in_python(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-def states(elf: Path, seed: int, *, native: bool, slice_cycles: int) -> list[tuple[int, int, str]]:
-    """Time, instructions and state hash after every slice of a run to the program's end."""
+def traffic_board(elf: Path, seed: int, *, native: bool) -> Board:
+    """A machine with a random script; cores of odd seeds have a cycle model."""
     board = Board(elf, TIMED if seed % 2 else MAP)
     board.core.native_exceptions = native
     script = np.random.default_rng(seed).integers(0, 1 << 32, WORDS, dtype=np.uint32)
     board.machine.bus.write(SCRIPT, script.tobytes())
+    return board
+
+
+def states(elf: Path, seed: int, *, native: bool, slice_cycles: int) -> list[tuple[int, int, str]]:
+    """Time, instructions and state hash after every slice of a run to the program's end."""
+    board = traffic_board(elf, seed, native=native)
     found = []
     while board.machine.clock.now < LONGEST_RUN:
         stop = board.machine.run(slice_cycles)
@@ -65,3 +71,27 @@ def test_native_and_python_exceptions_give_the_same_states(traffic: Path, in_pyt
     in_python.clear()
     assert states(traffic, seed, native=True, slice_cycles=slice_cycles) == expected
     assert len(in_python) < carried_out // 3
+
+
+def stops(elf: Path, *, native: bool) -> list[tuple[int, int, int, str]]:
+    """Time, instructions, place and state hash at breakpoints, and after some steps from each."""
+    board = traffic_board(elf, seed=3, native=native)
+    board.core.add_breakpoint(board.symbols["supervisor_handler"])
+    board.core.add_breakpoint(board.symbols["act"])
+    found = []
+    while True:
+        stop = board.machine.run(LONGEST_RUN)
+        for _ in range(len(found) % 4):
+            if stop.reason is StopReason.EXIT:
+                break
+            stop = board.machine.step()
+        found.append((stop.time, board.core.instructions, stop.pc, board.machine.state_hash()))
+        if stop.reason is StopReason.EXIT:
+            return found
+        assert stop.reason in (StopReason.BREAKPOINT, StopReason.STEP)
+
+
+def test_breakpoints_and_steps_stop_at_the_same_states(traffic: Path) -> None:
+    expected = stops(traffic, native=False)
+    assert len(expected) > 50
+    assert stops(traffic, native=True) == expected
