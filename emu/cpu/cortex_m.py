@@ -11,6 +11,7 @@ from unicorn import arm_const as arm
 from emu.bus import BusError
 from emu.cpu.arm_memory_map import is_private, never_executable
 from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, IPSR_MASK, SYSTEM_REGISTERS, ArmRegisters
+from emu.cpu.bit_band import add_bit_bands
 from emu.cpu.comparators import Comparators
 from emu.cpu.core import Core, FaultReport, Pause
 from emu.cpu.cortex_models import CORTEX_M4F, Architecture, CortexModel
@@ -56,13 +57,15 @@ class CortexM(Core):
         model: which one.
         interrupts: external interrupt inputs.
         priority_bits: implemented bits of a priority; by default 4, or what the core has if that is fewer.
+        bit_band: only of a Cortex-M3 or M4: it has bit-band aliases of SRAM and peripherals.
         secure: only of an ARMv8-M core: it has TrustZone and stays in Secure state; by default it has no TrustZone.
         reference_hz: frequency of SysTick's reference clock in Hz; by default there is none.
         timing: how long instructions take.
 
     Raises:
         UnknownTimingError: the core has no such timing.
-        ValueError: the core cannot be built with that many interrupts or priority bits, or it has no TrustZone.
+        ValueError: the core cannot be built with that many interrupts or priority bits, it has no TrustZone,
+            or no bit-band aliases.
 
     Inaccuracies: 12 cycles for exception entry, 10 for return, 6 for tail-chaining; no
     lazy floating-point stacking; unaligned accesses never trap, except where Unicorn says so. Exceptions are taken
@@ -83,6 +86,7 @@ class CortexM(Core):
         *,
         interrupts: int = 32,
         priority_bits: int | None = None,
+        bit_band: bool = False,
         secure: bool = False,
         reference_hz: int | None = None,
         timing: CpuTiming = CpuTiming(),  # noqa: B008 - it is frozen
@@ -110,6 +114,8 @@ class CortexM(Core):
         self._units: list[Device] = [self.system_control, self.watchpoint]
         if model.architecture is not Architecture.V6M:
             self._add_trace()
+        if bit_band:
+            add_bit_bands(board, model)
         uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB)
         uc.ctl_set_cpu_model(model.unicorn)
         costs = make_costs(timing, model.name, board.bus, reset_address)

@@ -59,6 +59,7 @@ class Image:
     Attributes:
         identity: of the configuration controller.
         ethernet: address of the Ethernet controller.
+        bit_band: whether the host has bit-band aliases.
     """
 
     host: str
@@ -66,13 +67,16 @@ class Image:
     identity: int
     memories: tuple[MemoryRegion, ...]
     ethernet: int
+    bit_band: bool = True
 
 
 SMALL_MEMORIES = (*STATIC_MEMORIES, *BLOCK_MEMORIES, _psram(0x2100_0000))
 IMAGES = {
     "mps2-an385": Image("cortex-m3", "Cortex-M3", 0x4104_3850, SMALL_MEMORIES, 0x4020_0000),
     "mps2-an386": Image("cortex-m4f", "Cortex-M4F", 0x4104_3860, SMALL_MEMORIES, 0x4020_0000),
-    "mps2-an500": Image("cortex-m7", "Cortex-M7", 0x4104_5000, (*STATIC_MEMORIES, _psram(0x6000_0000)), 0xA000_0000),
+    "mps2-an500": Image(
+        "cortex-m7", "Cortex-M7", 0x4104_5000, (*STATIC_MEMORIES, _psram(0x6000_0000)), 0xA000_0000, bit_band=False
+    ),
 }
 APPLICATION_NOTE, REVISION = 0x0020_0008, 2
 
@@ -138,6 +142,6 @@ def machine_map(name: str) -> MachineMap:
             Peripheral("ethernet", image.ethernet, Unmodelled, "Does nothing."),
         ),
         clusters=0,
-        host_options={"priority_bits": 8, "reference_hz": REFERENCE_HZ},
+        host_options={"priority_bits": 8, "reference_hz": REFERENCE_HZ, "bit_band": image.bit_band},
         doc=(__doc__ or "").strip(),
     )

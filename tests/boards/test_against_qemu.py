@@ -31,6 +31,14 @@ def test_both_addresses_of_everything(tmp_path: Path, compiler: str) -> None:
     assert run_here(elf, "mps2-an505") == (printed, code)
 
 
+@pytest.mark.parametrize("machine", ["mps2-an385", "mps2-an386"])
+def test_bit_bands_and_aligned_frames(tmp_path: Path, machine: str) -> None:
+    elf = build(tmp_path, machine, "mps2_bit_band.c")
+    printed, code = run_on_qemu(elf, machine, count=True)
+    assert printed.startswith("bit 00000001\n")
+    assert run_here(elf, machine) == (printed, code)
+
+
 @pytest.mark.parametrize("compiler", ["zig", "gcc"])
 def test_microbit(tmp_path: Path, compiler: str) -> None:
     elf = build(tmp_path, "microbit", "microbit_devices.c", compiler=compiler)
