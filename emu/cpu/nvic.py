@@ -192,7 +192,11 @@ class Nvic(Saved):
 
     def pend(self, number: int) -> None:
         """Make an exception pending."""
-        self.pend_all(1 << number)
+        index, bit = WORD_BYTES * NvicSlot.PENDING + number // 8, 1 << number % 8
+        if not self._bytes[index] & bit:
+            self._bytes[index] |= bit
+            if self.on_pend is not None:
+                self.on_pend()
 
     def pend_all(self, exceptions: int) -> None:
         """Make a set of exceptions pending."""

@@ -32,6 +32,16 @@ class InterruptControl(Layout):
     NMIPENDSET = Bits(31, 1, "1: NMI becomes (is) pending.")
 
 
+PENDING_BITS = (
+    (InterruptControl.PENDSTSET.mask, Vector.SYS_TICK, True),
+    (InterruptControl.PENDSTCLR.mask, Vector.SYS_TICK, False),
+    (InterruptControl.PENDSVSET.mask, Vector.PEND_SV, True),
+    (InterruptControl.PENDSVCLR.mask, Vector.PEND_SV, False),
+    (InterruptControl.NMIPENDSET.mask, Vector.NMI, True),
+)
+"""Bits of ICSR, what they are about, and whether it becomes pending."""
+
+
 class VectorTable(Layout):
     """Vector table offset."""
 
@@ -350,14 +360,8 @@ class SystemControl(CoreIdentity):
     @ICSR.on_write
     def _write_interrupt_control(self, value: int) -> None:
         self.ICSR = 0
-        for field, vector, pend in (
-            (InterruptControl.PENDSTSET, Vector.SYS_TICK, True),
-            (InterruptControl.PENDSTCLR, Vector.SYS_TICK, False),
-            (InterruptControl.PENDSVSET, Vector.PEND_SV, True),
-            (InterruptControl.PENDSVCLR, Vector.PEND_SV, False),
-            (InterruptControl.NMIPENDSET, Vector.NMI, True),
-        ):
-            if field.extract(value):
+        for bit, vector, pend in PENDING_BITS:
+            if value & bit:
                 (self.nvic.pend if pend else self.nvic.unpend)(vector)
         self.changed()
 
