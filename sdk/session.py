@@ -6,21 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emu.bus import BusError
-from emu.cpu import ENGINES
 from emu.cpu.core import FaultReport
-from emu.machines import MAX_CLUSTERS, machine_map
 from emu.npu.cluster import Cluster
 from sdk.accelerator import TileState, status_of, tiles_of
 from sdk.backtrace import DEPTH, Frame, Unwinder
 from sdk.breakpoints import BreakpointFinder, Breakpoints
-from sdk.cpu_timing import with_cpu_timing
 from sdk.debug_info import DebugInfo
 from sdk.disassembly import Disassembler, Line
 from sdk.dwarf import Place
 from sdk.host import HOSTS
-from sdk.loader import load_elf, machine_for
+from sdk.loader import load_elf
+from sdk.machine_options import MachineOptions
 from sdk.motion import Halt, Motion, Mover, Reason
 from sdk.runner import Runner
+
+PLAIN = MachineOptions()
+"""The machine for the firmware's architecture, as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,26 +225,13 @@ class Session:
         return f"{halt.reason.value}: {place}"
 
 
-def open_session(
-    elf: Path,
-    machine: str | None = None,
-    clusters: int = MAX_CLUSTERS,
-    stream: bytes = b"",
-    engine: str = ENGINES[0],
-    exact: bool = False,
-    cpu_timing: str | None = None,
-    flash_wait_states: int | None = None,
-) -> Session:
+def open_session(elf: Path, options: MachineOptions = PLAIN, stream: bytes = b"") -> Session:
     """A session at the reset of a program.
 
     Args:
         elf: the firmware.
-        machine: name of the machine, None: the one that fits the firmware.
-        clusters: NPU clusters that the machine has.
+        options: the machine.
         stream: what the input stream delivers.
-        engine: what executes the host's instructions.
-        exact: stop, and take events, at the very instruction.
-        cpu_timing, flash_wait_states: see `with_cpu_timing`.
 
     Raises:
         ImageError: the file is not firmware for the machine.
@@ -253,6 +241,5 @@ def open_session(
         DebugInfoError: the debug information is damaged.
     """
     image = load_elf(elf)
-    chosen = with_cpu_timing(machine_map(machine or machine_for(image), clusters), cpu_timing, flash_wait_states)
-    runner = Runner(image, chosen, stream=stream, engine=engine, exact=exact)
-    return Session(runner, DebugInfo(elf))
+    machine = options.machine_for(image)
+    return Session(Runner(image, machine, stream=stream, engine=options.engine, exact=options.exact), DebugInfo(elf))

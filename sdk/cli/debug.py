@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emu.cpu import ENGINES
-from sdk.cpu_timing import add_cpu_timing
+from sdk.machine_options import MachineOptions, add_machine_options
 
 if TYPE_CHECKING:
     from sdk.session import Session
@@ -35,23 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = EXAMPLES
     parser.add_argument("elf", type=Path, metavar="FW.elf", help="the firmware")
-    parser.add_argument("--machine", metavar="M", help="machine (default: the one for the firmware's architecture)")
-    parser.add_argument(
-        "--clusters", type=int, default=8, metavar="N", help="NPU clusters, 1..8 (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--engine",
-        choices=ENGINES,
-        default=ENGINES[0],
-        help="what executes the host's instructions; the interpreter is for RV32 hosts (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--exact",
-        action="store_true",
-        help="stop, and take interrupts of devices, at the very instruction; otherwise the host first executes the "
-        "rest of the straight line of code that it is in",
-    )
-    add_cpu_timing(parser)
+    add_machine_options(parser)
     parser.add_argument("--stream", type=Path, metavar="FILE", help="bytes for the input stream")
     parser.add_argument(
         "--break",
@@ -68,9 +51,7 @@ def main(args: argparse.Namespace) -> int:
     from sdk.session import open_session
 
     stream = args.stream.read_bytes() if args.stream else b""
-    session = open_session(
-        args.elf, args.machine, args.clusters, stream, args.engine, args.exact, args.cpu_timing, args.flash_wait_states
-    )
+    session = open_session(args.elf, MachineOptions.of_arguments(args), stream)
     for where in args.breakpoints:
         session.breakpoints.add(where)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -14,8 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emu.cpu import ENGINES
-from sdk.cpu_timing import add_cpu_timing, with_cpu_timing
+from sdk.machine_options import MachineOptions, add_machine_options
 
 if TYPE_CHECKING:
     from emu.cpu.core import Core
@@ -58,40 +57,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = EXAMPLES
     parser.add_argument("elf", type=Path, metavar="FW", help="the firmware: ELF, Intel HEX, UF2 or raw bytes")
-    parser.add_argument(
-        "--machine",
-        metavar="M",
-        help="machine, or a Python file that describes one (default: the one for an ELF file's architecture)",
-    )
+    add_machine_options(parser)
     parser.add_argument(
         "--load-address",
         type=_address,
         metavar="A",
         help="where raw bytes go (default: where the machine starts)",
     )
-    parser.add_argument(
-        "--clusters", type=int, default=8, metavar="N", help="NPU clusters, 1..8 (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--timing",
-        choices=("published", "strict"),
-        default="published",
-        help="how long NPU commands take: the published rule, or whole cycles with ports and beats "
-        "(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--engine",
-        choices=ENGINES,
-        default=ENGINES[0],
-        help="what executes the host's instructions; the interpreter is for RV32 hosts (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--exact",
-        action="store_true",
-        help="stop, and take interrupts of devices, at the very instruction; otherwise the host first executes the "
-        "rest of the straight line of code that it is in",
-    )
-    add_cpu_timing(parser)
     parser.add_argument("--max-cycles", type=_cycles, metavar="N", help="stop after N machine cycles")
     parser.add_argument(
         "--load-snapshot",
@@ -135,26 +107,23 @@ _address.__name__ = "address"
 
 def main(args: argparse.Namespace) -> int:
     """Runs; returns the exit code."""
-    from sdk.custom_machine import find_machine
     from sdk.firmware_formats import load_firmware
-    from sdk.loader import machine_for
     from sdk.messages import SourceLines
     from sdk.runner import Runner
 
-    chosen = find_machine(args.machine, args.clusters, args.timing) if args.machine else None
-    image = load_firmware(args.elf, chosen, args.load_address)
-    machine = chosen or find_machine(machine_for(image), args.clusters, args.timing)
-    machine = with_cpu_timing(machine, args.cpu_timing, args.flash_wait_states)
-    options = {
+    options = MachineOptions.of_arguments(args)
+    image = load_firmware(args.elf, options.named, args.load_address)
+    machine = options.machine_for(image)
+    running: dict[str, Any] = {
         "stream": args.stream.read_bytes() if args.stream else b"",
         "uart_input": _uart_input(args.uart_input),
-        "engine": args.engine,
-        "exact": args.exact,
+        "engine": options.engine,
+        "exact": options.exact,
     }
     if args.load_snapshot:
-        runner = _from_snapshot(args.load_snapshot, image, machine, options)
+        runner = _from_snapshot(args.load_snapshot, image, machine, running)
     else:
-        runner = Runner(image, machine, **options)
+        runner = Runner(image, machine, **running)
     runner.port.sinks.append(_print_bytes)
     runner.machine.core.semihosting.console.append(_print_console)
     lines = SourceLines(image)
@@ -177,13 +146,13 @@ def main(args: argparse.Namespace) -> int:
     return _exit_code(result)
 
 
-def _from_snapshot(path: Path, image: Image, machine: MachineMap, options: dict[str, Any]) -> Runner:
+def _from_snapshot(path: Path, image: Image, machine: MachineMap, running: dict[str, Any]) -> Runner:
     from emu.snapshot import Snapshot, SnapshotError
     from sdk.runner import Runner
 
     snapshot = Snapshot.load(path)
     try:
-        return Runner(image, machine, **options, snapshot=snapshot)
+        return Runner(image, machine, **running, snapshot=snapshot)
     except SnapshotError as error:
         raise SnapshotError(f"{path}: {error}") from None
 

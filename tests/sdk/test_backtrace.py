@@ -8,10 +8,13 @@ import pytest
 
 from sdk.backtrace import Frame, render_frames
 from sdk.dwarf import Place
+from sdk.machine_options import MachineOptions
 from sdk.motion import Reason
 from sdk.session import Session, open_session
 from tests.sdk.compiling import PROGRAMS
 from tests.sdk.firmware_builds import MACHINES, build_firmware
+
+ONE_CLUSTER = MachineOptions(clusters=1)
 
 SOURCE = PROGRAMS / "interrupted.c"
 ENTRY = {"st18": ["Reset_Handler"], "st18-rv32": ["imnpu_start", "_start"]}
@@ -48,7 +51,7 @@ def own(frames: list[Frame]) -> list[str]:
 
 
 def test_a_handler_is_followed_by_what_it_interrupted(elf: Path) -> None:
-    session = open_session(elf, clusters=1)
+    session = open_session(elf, ONE_CLUSTER)
     frames = stopped_at(session, "inner")
     recursion = ["descend interrupted", "descend", "descend", "descend"]
     assert own(frames) == ["inner", "handle", *recursion, "wait_for_interrupt", "main"]
@@ -58,7 +61,7 @@ def test_a_handler_is_followed_by_what_it_interrupted(elf: Path) -> None:
 
 
 def test_callers_are_at_the_lines_of_their_calls(elf: Path) -> None:
-    frames = stopped_at(open_session(elf, clusters=1), "inner")
+    frames = stopped_at(open_session(elf, ONE_CLUSTER), "inner")
     lines = [frame.place.line for frame in frames if frame.place and frame.place.path == SOURCE.name]
     recursive = line_of("below = again(depth - 1);")
     assert lines[0] in (line_of("static void inner(void)") + 1, line_of("fired = 1;"))
@@ -69,7 +72,7 @@ def test_callers_are_at_the_lines_of_their_calls(elf: Path) -> None:
 
 
 def test_the_stack_pointer_of_each_frame_is_where_its_caller_put_it(elf: Path) -> None:
-    session = open_session(elf, clusters=1)
+    session = open_session(elf, ONE_CLUSTER)
     frames = [frame for frame in stopped_at(session, "inner") if not frame.inlined]
     for caller in frames[1:]:
         if caller.interrupted:
@@ -86,7 +89,7 @@ def test_the_stack_pointer_of_each_frame_is_where_its_caller_put_it(elf: Path) -
 
 
 def test_an_interrupt_on_the_process_stack_is_followed(elf: Path) -> None:
-    session = open_session(elf, clusters=1)
+    session = open_session(elf, ONE_CLUSTER)
     if session.machine.core.architecture != "arm":
         pytest.skip("RISC-V has one stack pointer")
     stopped_at(session, "inner")
@@ -99,19 +102,19 @@ def test_an_interrupt_on_the_process_stack_is_followed(elf: Path) -> None:
 
 
 def test_a_trace_ends_at_the_reset(elf: Path) -> None:
-    session = open_session(elf, clusters=1)
+    session = open_session(elf, ONE_CLUSTER)
     frames = session.backtrace()
     assert [frame.function for frame in frames] == [ENTRY[session.machine.map.name][-1]]
 
 
 def test_depth_is_bounded(elf: Path) -> None:
-    session = open_session(elf, clusters=1)
+    session = open_session(elf, ONE_CLUSTER)
     assert len(stopped_at(session, "inner")) > 4
     assert [frame.function for frame in session.backtrace(depth=2)] == ["inner", "handle"]
 
 
 def test_frames_are_rendered_with_their_source_lines(elf: Path, tmp_path: Path) -> None:
-    session = open_session(elf, clusters=1)
+    session = open_session(elf, ONE_CLUSTER)
     frame = Frame(0x0800_0100, "work", Place(SOURCE.name, line_of("inner();")), 0)
     handled = Frame(0x0800_0200, "idle", None, 0, interrupted=True)
     (elf.parent / SOURCE.name).write_text(SOURCE.read_text())

@@ -10,9 +10,12 @@ import pytest
 
 from sdk.debug_info import DebugInfo
 from sdk.faults import render_fault, render_place
+from sdk.machine_options import MachineOptions
 from sdk.session import Session, open_session
 from tests.sdk.compiling import PROGRAMS
 from tests.sdk.firmware_builds import MACHINES, build_firmware
+
+ONE_CLUSTER = MachineOptions(clusters=1)
 
 SOURCE = (PROGRAMS / "faulty.c").read_text()
 
@@ -47,7 +50,7 @@ def ended(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         f"const volatile uintptr_t wild_address = {misdeed.address};\nconst volatile int value = {misdeed.value};\n"
     )
     (folder / "faulty.c").write_text(f"{SOURCE}\n{values}")
-    session = open_session(build_firmware(folder / "faulty.c", machine, folder / "faulty.elf"), clusters=1)
+    session = open_session(build_firmware(folder / "faulty.c", machine, folder / "faulty.elf"), ONE_CLUSTER)
     session.complete(session.run(10_000_000))
     return misdeed, session
 

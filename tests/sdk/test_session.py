@@ -14,10 +14,14 @@ from asm.rules import ElementFormat
 from sdk import paths
 from sdk.breakpoints import BreakpointError
 from sdk.dwarf import Place
+from sdk.machine_options import MachineOptions
 from sdk.motion import Motion, Reason
 from sdk.session import Session, open_session
 from tests.sdk.compiling import PROGRAMS
 from tests.sdk.firmware_builds import MACHINES, build_firmware
+
+ONE_CLUSTER = MachineOptions(clusters=1)
+TWO_CLUSTERS = MachineOptions(clusters=2)
 
 DIGITS = paths.examples() / "digits"
 FRAME_BYTES = 32
@@ -35,7 +39,7 @@ def elf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def session(elf: Path) -> Session:
-    return open_session(elf, clusters=2, stream=(DIGITS / "images.bin").read_bytes()[: FRAME_BYTES * IMAGES])
+    return open_session(elf, TWO_CLUSTERS, stream=(DIGITS / "images.bin").read_bytes()[: FRAME_BYTES * IMAGES])
 
 
 def line_of(name: str, text: str) -> int:
@@ -81,9 +85,9 @@ def test_step_enters_calls_and_finish_leaves_them(session: Session) -> None:
 
 
 def test_next_does_not_stop_in_a_recursive_call(tmp_path: Path, elf: Path) -> None:
-    machine = "st18" if open_session(elf, clusters=1).machine.core.architecture == "arm" else "st18-rv32"
+    machine = "st18" if open_session(elf, ONE_CLUSTER).machine.core.architecture == "arm" else "st18-rv32"
     program = build_firmware(PROGRAMS / "interrupted.c", machine, tmp_path / "program.elf", optimisation="0")
-    session = open_session(program, clusters=1)
+    session = open_session(program, ONE_CLUSTER)
     session.complete(session.run_to_main())
     session.breakpoints.add("descend")
     session.complete(session.run())
@@ -147,7 +151,7 @@ def test_an_accelerator_breakpoint_stops_before_its_instruction(session: Session
 
 
 def test_a_run_with_breakpoints_ends_like_one_without(elf: Path, session: Session) -> None:
-    plain = open_session(elf, clusters=2, stream=(DIGITS / "images.bin").read_bytes()[: FRAME_BYTES * IMAGES])
+    plain = open_session(elf, TWO_CLUSTERS, stream=(DIGITS / "images.bin").read_bytes()[: FRAME_BYTES * IMAGES])
     plain.complete(plain.run())
     for name in ("first_layer:", "second_layer:", "dense_layer:"):
         session.breakpoints.add(f"digits.imn:{line_of('digits.imn', name)}")
@@ -190,8 +194,8 @@ def test_a_limit_and_a_pause_end_a_run(session: Session) -> None:
 def test_pausing_changes_nothing(elf: Path, tmp_path: Path) -> None:
     source = tmp_path / "loop.c"
     source.write_text("volatile int count;\nint main(void)\n{\n    for (;;)\n        ++count;\n}\n")
-    machine = "st18" if open_session(elf, clusters=1).machine.core.architecture == "arm" else "st18-rv32"
-    session = open_session(build_firmware(source, machine, tmp_path / "loop.elf"), clusters=1)
+    machine = "st18" if open_session(elf, ONE_CLUSTER).machine.core.architecture == "arm" else "st18-rv32"
+    session = open_session(build_firmware(source, machine, tmp_path / "loop.elf"), ONE_CLUSTER)
     motion = session.run()
     for _ in range(3):
         next(motion)
@@ -200,7 +204,7 @@ def test_pausing_changes_nothing(elf: Path, tmp_path: Path) -> None:
     assert halt.reason is Reason.PAUSE
     assert session.where().function == "main"
     assert session.describe(halt).startswith("paused: main at loop.c:")
-    other = open_session(session.info.path, clusters=1)
+    other = open_session(session.info.path, ONE_CLUSTER)
     assert other.complete(other.run(halt.time)).time == halt.time
     address = session.info.symbols["count"].address
     assert session.read_memory(address, 4) == other.read_memory(address, 4) != bytes(4)
@@ -211,8 +215,8 @@ def test_a_sleep_without_end_is_noticed(elf: Path, tmp_path: Path) -> None:
     source.write_text(
         "#include <imnpu/imnpu.h>\nint main(void)\n{\n    for (;;)\n        imnpu_wait_for_interrupt();\n}\n"
     )
-    machine = "st18" if open_session(elf, clusters=1).machine.core.architecture == "arm" else "st18-rv32"
-    session = open_session(build_firmware(source, machine, tmp_path / "sleep.elf"), clusters=1)
+    machine = "st18" if open_session(elf, ONE_CLUSTER).machine.core.architecture == "arm" else "st18-rv32"
+    session = open_session(build_firmware(source, machine, tmp_path / "sleep.elf"), ONE_CLUSTER)
     assert go(session, session.run()) is Reason.ASLEEP
 
 

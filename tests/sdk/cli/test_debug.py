@@ -30,5 +30,7 @@ def test_wrong_input_is_named_first(elf: Path, tmp_path: Path, capsys: pytest.Ca
     assert "there is no function or accelerator program 'nain': did you mean 'main'?" in capsys.readouterr().err
     assert main(["debug", "--machine", "st18-rv32", str(elf)]) == 1
     assert "use --machine st18" in capsys.readouterr().err
+    assert main(["debug", "--machine", str(tmp_path / "board.py"), str(elf)]) == 1
+    assert "board.py: cannot be read: No such file or directory" in capsys.readouterr().err
     assert main(["debug", str(tmp_path / "missing.elf")]) == 1
     assert "missing.elf: cannot be read: No such file or directory" in capsys.readouterr().err

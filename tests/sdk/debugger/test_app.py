@@ -15,8 +15,12 @@ from sdk.debugger.app import DebuggerApp
 from sdk.debugger.line_pane import LinePane
 from sdk.debugger.panes import RegisterPane
 from sdk.debugger.source_pane import SourcePane
+from sdk.machine_options import MachineOptions
 from sdk.session import open_session
 from tests.sdk.firmware_builds import MACHINES, build_firmware
+
+ONE_CLUSTER = MachineOptions(clusters=1)
+TWO_CLUSTERS = MachineOptions(clusters=2)
 
 DIGITS = paths.examples() / "digits"
 FRAMES = (DIGITS / "images.bin").read_bytes()[: 32 * 2]
@@ -69,7 +73,7 @@ class Screen:
 
 @pytest.fixture
 async def screen(elf: Path) -> AsyncIterator[Screen]:
-    session = open_session(elf, clusters=2, stream=FRAMES)
+    session = open_session(elf, TWO_CLUSTERS, stream=FRAMES)
     app = DebuggerApp(session, session.run_to_main())
     async with app.run_test(size=SIZE) as pilot:
         await app.workers.wait_for_complete()
@@ -223,8 +227,8 @@ async def test_memory_and_symbols(screen: Screen) -> None:
 async def test_p_pauses_a_program_that_never_stops(tmp_path: Path, elf: Path) -> None:
     source = tmp_path / "loop.c"
     source.write_text("volatile int count;\nint main(void)\n{\n    for (;;)\n        ++count;\n}\n")
-    machine = open_session(elf, clusters=1).machine.map.name
-    session = open_session(build_firmware(source, machine, tmp_path / "loop.elf"), clusters=1)
+    machine = open_session(elf, ONE_CLUSTER).machine.map.name
+    session = open_session(build_firmware(source, machine, tmp_path / "loop.elf"), ONE_CLUSTER)
     app = DebuggerApp(session, session.run_to_main())
     async with app.run_test(size=SIZE) as pilot:
         screen = Screen(app, pilot)
