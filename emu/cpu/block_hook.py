@@ -35,11 +35,13 @@ from emu.cpu.encoding import (
 )
 from emu.cpu.exception_state import EXCEPTION_SLOTS, ExceptionSlot, Taken
 from emu.cpu.hook_state import (
+    FLAG_SHIFT,
     IT_BITS,
     PAGE_BITS,
     PAGES_OF_MEMORY,
     SLOTS,
     TABLE_ENTRIES,
+    TAG_MASK,
     THUMB_BIT,
     WATCHED,
     Request,
@@ -75,8 +77,7 @@ AT_EXCEPTION, EXCEPTIONS = int(Stopped.EXCEPTION), int(Slot.EXCEPTIONS)
 TAKE_FUNCTION, NOTHING_TAKEN, LEFT_OVER = map(int, (ExceptionSlot.TAKE_FUNCTION, Taken.NONE, Taken.LEFT_OVER))
 EXECUTE, MAY_EXECUTE, RIGHTS, DATA_RIGHTS, PART = int(Right.EXECUTE), int(Right.MAY_EXECUTE), 7, 3, int(Right.PART)
 UC_MEM_READ = 16
-TAG_MASK = (1 << 44) - 1
-FLAG_SHIFT, COUNT_SHIFT, COUNT_MASK = 44, 54, 0x3FF
+COUNT_SHIFT, COUNT_MASK = 54, 0x3FF
 TAKEN_SHIFT, ARRIVAL_SHIFT, CYCLES_MASK = lookup.TAKEN_SHIFT, 40, lookup.CYCLES_MASK
 EXCLUSIVE = LOAD_EXCLUSIVE | STORE_EXCLUSIVE
 CODE_PAGE = 4096

@@ -24,6 +24,7 @@ from emu.clock import NOW
 from emu.cpu.halt import AccessFault, Halt, refusal
 from emu.cpu.hook_state import (
     EXCLUSIVE,
+    FLAG_SHIFT,
     HOLE,
     IT_BITS,
     NO_TRAP,
@@ -31,6 +32,7 @@ from emu.cpu.hook_state import (
     PAGE_BITS,
     SLOTS,
     TABLE_ENTRIES,
+    TAG_MASK,
     THUMB_BIT,
     Request,
     Right,
@@ -124,6 +126,7 @@ class Engine:
         self.fault: AccessFault | None = None
         self._handle = uc._uch
         self._caught: BaseException | None = None
+        self._running = self._repeats = False
         self._exits: frozenset[int] = frozenset()
         self._end: int | None = None
         self._protection: tuple[Protection | None, Protection | None] = None, None
@@ -362,7 +365,9 @@ class Engine:
         state[Slot.REQUEST], state[Slot.STOPPED], state[Slot.BLOCK_SIZE] = request, Stopped.NO, 0
         state[Slot.TRAP], state[Slot.FAULT_ACCESS] = NO_TRAP, 0
         self.fault = None
+        self._running = True
         status = _start(self._handle, pc, 0, 0, 0)
+        self._running = False
         if self._caught is not None:
             error, self._caught = self._caught, None
             raise error
@@ -376,6 +381,10 @@ class Engine:
             return Halt.INVALID
         if status != unicorn_const.UC_ERR_OK:
             raise UcError(status)
+        if self._repeats:
+            self._repeats = False
+            self.retract(self.pc)
+            return Halt.REQUEST
         stopped = state[Slot.STOPPED]
         if stopped:
             return HALT_OF_STOPPED[Stopped(stopped)]
@@ -399,6 +408,17 @@ class Engine:
     def request_stop(self) -> None:
         """Make `execute` return `Halt.REQUEST` at the next block; for device callbacks during `execute`."""
         self._words[Slot.REQUEST] |= STOP
+
+    def repeat_before(self, sites: Site) -> None:
+        """Execute the running store again, as the first instruction of a block, if its block has one of these sites.
+
+        For device callbacks of stores that may be repeated: a block is asked for its sites when it starts.
+        """
+        start, size = self._words[Slot.BLOCK_PC], self._words[Slot.BLOCK_SIZE]
+        entry = int(self._table[start >> 1 & (TABLE_ENTRIES - 1)])
+        if self._running and entry & TAG_MASK == start | size << 32 and entry >> FLAG_SHIFT & sites:
+            self._repeats = True
+            self.uc.emu_stop()
 
     def request_check(self) -> None:
         """Take a pending exception at the next block, natively; for device callbacks during `execute`."""

@@ -102,6 +102,8 @@ SLOTS = Slot.EXCEPTIONS + 1
 NO_TRAP = -1
 NOWHERE = -1
 TABLE_ENTRIES = 1 << 16
+TAG_MASK, FLAG_SHIFT = (1 << 44) - 1, 44
+"""Of an entry of the block table: address and size << 32 of the block; the first bit of its `Site`s."""
 PAGE_BITS = 10
 """Unicorn's smallest page is 1 KiB (Arm)."""
 PAGES_OF_MEMORY = 4

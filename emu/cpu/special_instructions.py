@@ -78,7 +78,10 @@ class SpecialInstructions:
             sites |= Site.DIVIDE
         if self._protection.enabled:
             sites |= Site.LEVEL
+        added = sites & ~self._engine.sites
         self._engine.sites = sites
+        if added:
+            self._engine.repeat_before(added)
 
     @property
     def is_next(self) -> bool:

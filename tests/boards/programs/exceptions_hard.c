@@ -584,8 +584,7 @@ static void control(void) {
 
 static void divide(void) {
     title("division");
-    CCR |= 1 << 4;
-    BARRIER();
+    RECOVERING("ldr r0, [%1]\n orr r0, #16\n str r0, [%1]\n movs r4, #0\n udiv r2, r0, r4", "r"(&CCR));
     RECOVERING("movs r0, #0\n movs r1, #5\n sdiv r2, r1, r0");
     RECOVERING("movs r0, #0\n movs r1, #5\n cmp r0, #0\n it eq\n udiveq r2, r1, r0");
     CCR &= ~(1u << 4);
