@@ -10,7 +10,7 @@ from unicorn import arm_const as arm
 
 from emu.bus import BusError
 from emu.cpu.arm_memory_map import is_private, never_executable
-from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, IPSR_MASK, SYSTEM_REGISTERS, ArmRegisters
+from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, IPSR_MASK, NPRIV, SYSTEM_REGISTERS, ArmRegisters
 from emu.cpu.bit_band import add_bit_bands
 from emu.cpu.comparators import Comparators
 from emu.cpu.core import Core, FaultReport, Pause
@@ -28,7 +28,7 @@ from emu.cpu.mpu_v8 import SystemControlV8
 from emu.cpu.nvic import Vector
 from emu.cpu.semihosting import Semihosting
 from emu.cpu.special_instructions import FETCH_FAULT, PRIVATE_RULE, SpecialInstructions
-from emu.cpu.system_control import DebugFaultStatus, FaultStatus, SleepControl, SystemControl
+from emu.cpu.system_control import Configuration, DebugFaultStatus, FaultStatus, SleepControl, SystemControl
 from emu.cpu.timing.costs import CpuTiming, make_costs
 from emu.cpu.trace_port import TracePort
 from emu.device import Board, Device
@@ -401,7 +401,10 @@ class CortexM(Core):
             case Halt.TRAP:
                 self._trap(self.engine.trap)
             case Halt.FAULT:
-                self.exceptions.fault(self._access_fault())
+                if not self._is_open_trigger():
+                    self.exceptions.fault(self._access_fault())
+                else:
+                    return self._execute_privileged()
             case Halt.INVALID:
                 self._invalid()
             case Halt.SITE | Halt.FETCH:
@@ -485,6 +488,20 @@ class CortexM(Core):
 
     def _usage_fault(self, text: str, status: int) -> None:
         self.exceptions.fault(Fault(Vector.USAGE_FAULT, text, status))
+
+    def _is_open_trigger(self) -> bool:
+        """Whether unprivileged software was refused STIR, which CCR opens to it."""
+        refused = self.engine.fault
+        is_trigger = refused is not None and refused.address == SYSTEM_CONTROL_BASE + SystemControl.STIR.offset
+        return is_trigger and bool(Configuration.USERSETMPEND.extract(self.system_control.CCR))
+
+    def _execute_privileged(self) -> Pause | None:
+        """Execute the next instruction of unprivileged software with the rights of privileged software."""
+        control = self.registers.read("control")
+        self.registers.write("control", control & ~NPRIV)
+        pause = self._handle(self.engine.execute_one(self.registers.start))
+        self.registers.write("control", control)
+        return pause
 
     def _access_fault(self) -> Fault:
         """The fault that the architecture makes of a refused access."""
