@@ -139,6 +139,11 @@ class ArmRegisters:
         return values[0] & 1, values[1] & 0xFF, values[2] & 1
 
     @property
+    def whole_control(self) -> int:
+        """CONTROL with the bits of TrustZone, which `read` leaves out."""
+        return self._mode.read()[1]
+
+    @property
     def thumb(self) -> bool:
         """The T bit; execution with it clear is a UsageFault."""
         return bool(self._position.read()[1] & THUMB)

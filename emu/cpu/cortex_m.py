@@ -67,12 +67,13 @@ class CortexM(Core):
         ValueError: the core cannot be built with that many interrupts or priority bits, it has no TrustZone,
             or no bit-band aliases.
 
-    Inaccuracies: 12 cycles for exception entry, 10 for return, 6 for tail-chaining; no
-    lazy floating-point stacking; unaligned accesses never trap, except where Unicorn says so. Exceptions are taken
-    between blocks of instructions. Breakpoints and steps cut blocks: counts stay exact, but a device access inside such
-    a block sees an earlier time. A frame that the MPU lets be stacked only in part is not stacked at all.
+    Inaccuracies: 12 cycles for exception entry, 10 for return, 6 for tail-chaining; unaligned accesses never trap,
+    except where Unicorn says so. Exceptions are taken between blocks of instructions. Breakpoints and steps cut blocks:
+    counts stay exact, but a device access inside such a block sees an earlier time. A frame that the MPU lets be
+    stacked only in part is not stacked at all, and the MPU is asked at entry for what is stacked lazily.
 
-    With CCR.DIV_0_TRP set, every division leaves the native run: about 80 us each.
+    With CCR.DIV_0_TRP set, every division leaves the native run: about 80 us each. So does the first floating-point
+    instruction of a handler that has interrupted a floating-point context, and all of them while FPDSCR is not 0.
     """
 
     architecture = "arm"

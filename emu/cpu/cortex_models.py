@@ -1,7 +1,6 @@
 """What differs between the Cortex-M cores.
 
-*Inaccuracies*: floating-point state is stacked at once, not lazily. Of TrustZone there is nothing but a Cortex-M33 that
-stays in Secure state.
+*Inaccuracies*: of TrustZone there is nothing but a Cortex-M33 that stays in Secure state.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ class Frame:
         exc_return: value of LR in the handler.
         flags: xPSR.
         control: CONTROL.
+        lazy: there is room for floating-point registers behind the data.
     """
 
     stack_pointer: int
@@ -48,6 +49,7 @@ class Frame:
     exc_return: int
     flags: int
     control: int
+    lazy: bool = False
 
 
 class RefusedFrameError(Exception):
@@ -68,9 +70,6 @@ class ExceptionFrames:
     Args:
         exc_return: the constant bits of EXC_RETURN.
         secure: Secure state: the frame keeps CONTROL.SFPA.
-
-    Inaccuracies: floating-point registers are stacked at once when CONTROL.FPCA is set; lazy stacking is not
-    modelled.
     """
 
     def __init__(self, engine: Engine, protection: MemoryProtection, exc_return: int, *, secure: bool) -> None:
@@ -115,8 +114,13 @@ class ExceptionFrames:
             Batch.RESTORE: self._restore,
         }
 
-    def capture(self, *, align: bool) -> Frame:
-        """The frame that an exception taken now pushes; ``align``: CCR.STKALIGN."""
+    def capture(self, *, align: bool, lazy: bool) -> Frame:
+        """The frame that an exception taken now pushes.
+
+        Args:
+            align: CCR.STKALIGN.
+            lazy: only keep room for floating-point registers.
+        """
         *saved, pc, flags, pointer, control = self._context.read()
         floats = bool(control & FPCA)
         target = pointer - 4 * (EXTENDED_WORDS if floats else BASIC_WORDS)
@@ -126,12 +130,12 @@ class ExceptionFrames:
         if self._secure and control & SFPA:
             stacked_flags |= STACKED_SFPA
         data = struct.pack("<8I", *saved, pc & ~1, stacked_flags)
-        if floats:
+        if floats and not lazy:
             data += struct.pack("<18I", *self._floats.read(), 0)
         exc_return = self._exc_return | (0 if floats else NO_FLOATS)
         if not flags & IPSR_MASK:
             exc_return |= THREAD | (PROCESS_STACK if control & SPSEL else 0)
-        return Frame(target, data, exc_return, flags, control)
+        return Frame(target, data, exc_return, flags, control, floats and lazy)
 
     def store(self, frame: Frame) -> None:
         """Write the frame to its stack, with the rights of the interrupted code.
@@ -141,9 +145,15 @@ class ExceptionFrames:
             emu.cpu.memory_protection.ProtectionError: the MPU forbids it.
         """
         privileged = not (frame.exc_return & THREAD and frame.control & NPRIV)
-        self._protection.check(frame.stack_pointer, len(frame.data), Right.WRITE, privileged=privileged)
+        words = EXTENDED_WORDS if frame.lazy else len(frame.data) // 4
+        self._protection.check(frame.stack_pointer, 4 * words, Right.WRITE, privileged=privileged)
         view = self._bus.view(frame.stack_pointer, len(frame.data), write=True)
         view[:] = np.frombuffer(frame.data, np.uint8)
+
+    def store_floats(self, address: int) -> None:
+        """Write S0..S15 and FPSCR to the room that a frame has for them. Raises `emu.bus.BusError`."""
+        view = self._bus.view(address, 4 * len(FLOATS), write=True)
+        view[:] = np.frombuffer(struct.pack("<17I", *self._floats.read()), np.uint8)
 
     def begin(self, frame: Frame, number: int, vector: int) -> None:
         """Enter the handler of exception ``number`` at ``vector`` after its frame was stored."""
@@ -161,12 +171,13 @@ class ExceptionFrames:
         flags, control = self._chain.read()
         self._next_handler.write(number, control & NPRIV, exc_return, THUMB if vector & 1 else 0, vector, flags)
 
-    def resume(self, exc_return: int, *, checked: bool, floats_enabled: bool) -> bool:
+    def resume(self, exc_return: int, *, checked: bool, floats_enabled: bool, floats_stored: bool) -> bool:
         """Go back to what the exception interrupted.
 
         Args:
             checked: refuse a frame of another mode than EXC_RETURN says.
             floats_enabled: do not refuse a frame with floating-point registers.
+            floats_stored: they are in it; if not, the core still has them.
 
         Returns:
             Whether the frame is of that mode; if it is not, the frame has decided.
@@ -184,13 +195,13 @@ class ExceptionFrames:
         privileged = not (exc_return & THREAD and control & NPRIV)
         self._protection.check(pointer, 4 * words, Right.READ, privileged=privileged)
         *saved, pc, flags = struct.unpack("<8I", self._bus.read(pointer, 32))
-        if floats:
+        if floats and floats_stored:
             stacked = struct.unpack("<17I", self._bus.read(pointer + 32, 68))
         to_thread = not flags & IPSR_MASK
         matches = to_thread == bool(exc_return & THREAD)
         if checked and not matches:
             raise RefusedFrameError(OTHER_MODE, FaultStatus.INVPC.mask)
-        if floats and not floats_enabled:
+        if floats and floats_stored and not floats_enabled:
             raise RefusedFrameError("floating-point registers, while CPACR disables the FPU", FaultStatus.NOCP.mask)
         active = FPCA if floats else 0
         if self._secure and flags & STACKED_SFPA:
@@ -200,7 +211,7 @@ class ExceptionFrames:
             self._to_thread.write(0, 0, active | choice)
         else:
             self._to_handler.write(flags & IPSR_MASK, control & NPRIV | active)
-        if floats:
+        if floats and floats_stored:
             self._floats.write(*stacked)
         pointer = ((pointer + 4 * words) | (4 if flags & ALIGNED else 0)) & 0xFFFF_FFFF
         if on_process_stack and not to_thread:

@@ -17,7 +17,7 @@ from unicorn.arm_const import UC_ARM_REG_PC
 
 from emu.clock import DEADLINE, NOW
 from emu.cpu.exception_state import BATCH_SLOTS, EXCEPTION_SLOTS, Batch, ExceptionSlot, Taken
-from emu.cpu.hook_state import EXCLUSIVE, PAGE_BITS, SLOTS, Request, Right, Slot, Stopped
+from emu.cpu.hook_state import EXCLUSIVE, PAGE_BITS, SLOTS, Request, Right, Site, Slot, Stopped
 from emu.cpu.native_calls import bytes_at, call_1, call_3, call_batch, trailing_zeros, unsigned_at, words_at
 from emu.cpu.nvic_state import NVIC_SLOTS, WORD_BITS, WORDS, NvicSlot
 
@@ -47,6 +47,10 @@ ENTRY_CYCLES, RETURN_CYCLES, CHAIN_CYCLES, FLOAT_CYCLES = map(
 EXC_RETURN, UNSTACKS_FLOATS, MASK_BY_PRIORITY = map(
     int, (ExceptionSlot.EXC_RETURN, ExceptionSlot.UNSTACKS_FLOATS, ExceptionSlot.MASK_BY_PRIORITY)
 )
+LAZY, LAZY_ACTIVE, LAZY_ADDRESS, FLOAT_SITES = map(
+    int, (ExceptionSlot.LAZY, ExceptionSlot.LAZY_ACTIVE, ExceptionSlot.LAZY_ADDRESS, ExceptionSlot.FLOAT_SITES)
+)
+FLOATING_POINT = int(Site.FLOATING_POINT)
 READ_FUNCTION, WRITE_FUNCTION = int(ExceptionSlot.READ_FUNCTION), int(ExceptionSlot.WRITE_FUNCTION)
 CONTEXT, FLOATS, FROM_THREAD, FROM_HANDLER, NEXT_HANDLER, STACKS = (
     int(ExceptionSlot.BATCHES + BATCH_SLOTS * batch)
@@ -256,15 +260,20 @@ def enter(state: Any, exceptions: Any, nvic: Any, uc: int, context: Any, number:
     frame[7] = flags | ALIGNED if moved else flags & ~ALIGNED
     cycles = exceptions[ENTRY_CYCLES]
     exc_return = exceptions[EXC_RETURN] | NO_FLOATS
+    lazy = floats and exceptions[LAZY] != 0
     if floats:
+        exc_return = exceptions[EXC_RETURN]
+    if floats and not lazy:
         stacked = read(exceptions, uc, FLOATS)
         for index in range(FLOAT_WORDS):
             frame[BASIC_WORDS + index] = stacked[index]
         frame[EXTENDED_WORDS - 1] = 0
         cycles += exceptions[FLOAT_CYCLES]
-        exc_return = exceptions[EXC_RETURN]
     activate(nvic, number)
     note_transition(state, exceptions, cycles)
+    if lazy:
+        exceptions[LAZY_ACTIVE], exceptions[LAZY_ADDRESS] = 1, target + 4 * BASIC_WORDS
+        state[SITES] |= FLOATING_POINT
     if flags & IPSR_MASK == 0:
         exc_return |= THREAD
         if control & SPSEL:
@@ -389,8 +398,12 @@ def resume(state: Any, exceptions: Any, nvic: Any, uc: int, exc_return: int, pla
     if flags & THUMB == 0 or other_mode:
         return False
     deactivate(nvic, place)
-    cycles = exceptions[RETURN_CYCLES] + (exceptions[FLOAT_CYCLES] if floats else 0)
+    stacked = floats and exceptions[LAZY_ACTIVE] == 0
+    cycles = exceptions[RETURN_CYCLES] + (exceptions[FLOAT_CYCLES] if stacked else 0)
     note_transition(state, exceptions, cycles)
+    if floats and not stacked:
+        exceptions[LAZY_ACTIVE] = 0
+        state[SITES] = state[SITES] & ~FLOATING_POINT | exceptions[FLOAT_SITES]
     if unmask:
         clear_faultmask(exceptions, uc)
     mode = (FPCA if floats else 0) | (SPSEL if exc_return & PROCESS_STACK else 0)
@@ -402,7 +415,7 @@ def resume(state: Any, exceptions: Any, nvic: Any, uc: int, exc_return: int, pla
         values = values_of(exceptions, TO_HANDLER)
         values[0], values[1] = flags & IPSR_MASK, control & NPRIV | mode
         write(exceptions, uc, TO_HANDLER)
-    if floats:
+    if stacked:
         values = values_of(exceptions, FLOATS)
         for index in range(FLOAT_WORDS):
             values[index] = types.int64(frame[BASIC_WORDS + index])

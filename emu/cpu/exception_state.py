@@ -1,7 +1,7 @@
 """Layout of the array that tells native exception entry and return what they need to know.
 
 One array of 64-bit integers a core, whose address is in `emu.cpu.hook_state.Slot.EXCEPTIONS`. All of it but the event
-register is derived from elsewhere: `emu.cpu.exceptions.Exceptions.configure` fills it in.
+register and what lazy stacking has left is derived from elsewhere: `NativeExceptions.configure` fills it in.
 """
 
 from __future__ import annotations
@@ -65,7 +65,15 @@ class ExceptionSlot(IntEnum):
     """1: frames with floating-point registers may be unstacked."""
     MASK_BY_PRIORITY = 17
     """ARMv8-M: FAULTMASK stays at the end of any handler of negative priority, else only at that of NMI."""
-    BATCHES = 18
+    LAZY = 18
+    """1: FPCCR.LSPEN: a frame keeps room for floating-point registers, which are stored when they are used."""
+    LAZY_ACTIVE = 19
+    """FPCCR.LSPACT: there is such a frame, and they have not been stored yet;"""
+    LAZY_ADDRESS = 20
+    """FPCAR: where they belong."""
+    FLOAT_SITES = 21
+    """`Site.FLOATING_POINT` if Python looks at floating-point instructions for another reason than lazy stacking."""
+    BATCHES = 22
     """For each `Batch`: addresses of register numbers, of pointers to values, of the values; their count."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from emu.bus import BusError
-from emu.cpu.arm_registers import ArmRegisters
+from emu.cpu.arm_registers import FPCA, SFPA, ArmRegisters
 from emu.cpu.cortex_models import Architecture
 from emu.cpu.engine import Engine
 from emu.cpu.exception_frame import (
@@ -23,7 +23,7 @@ from emu.cpu.exception_frame import (
     Frame,
     RefusedFrameError,
 )
-from emu.cpu.hook_state import EXCLUSIVE
+from emu.cpu.hook_state import EXCLUSIVE, Site
 from emu.cpu.memory_protection import MemoryProtection, ProtectionError
 from emu.cpu.native_exceptions import NativeExceptions
 from emu.cpu.nvic import IDLE, Nvic, Vector
@@ -77,10 +77,12 @@ class Exceptions(Saved):
         locked_up: a fault happened where no fault can be taken.
         event: the event register of WFE.
         stack_limits: 0 on cores that have none.
+        lazy: what is still to be stacked of the floating-point registers.
+        float_context: bits of CONTROL: a floating-point context is in use.
         native: does the same in native code where it can, without leaving the run.
     """
 
-    saved = ("locked_up", "event", "stack_limits")
+    saved = ("locked_up", "event", "lazy", "stack_limits")
 
     def __init__(
         self,
@@ -99,13 +101,25 @@ class Exceptions(Saved):
         self._frames = ExceptionFrames(engine, protection, self._exc_return, secure=secure)
         self.stack_limits = StackLimits(engine.uc)
         self.native = NativeExceptions(engine, nvic, self._frames, registers, self.stack_limits, secure=secure)
+        control.lazy_stacking = self.native
+        self.float_context = FPCA | SFPA if secure else FPCA
         self.locked_up = False
         self.event = False
 
     def reset(self) -> None:
-        """No lockup, no event, no stack limits."""
+        """No lockup, no event, no stack limits, nothing left to stack."""
         self.stack_limits.set(0, 0)
         self.locked_up = self.event = False
+        self.lazy = (False, 0)
+
+    @property
+    def lazy(self) -> tuple[bool, int]:
+        """FPCCR.LSPACT and FPCAR."""
+        return self.native.lazy_active, self.native.lazy_address
+
+    @lazy.setter
+    def lazy(self, state: tuple[bool, int]) -> None:
+        self.native.lazy_active, self.native.lazy_address = state
 
     @property
     def event(self) -> bool:
@@ -134,7 +148,8 @@ class Exceptions(Saved):
 
     def take(self, number: int) -> None:
         """Enter the handler of a pending exception, or of a synchronous one that may preempt."""
-        frame = self._frames.capture(align=bool(Configuration.STKALIGN.extract(self._control.CCR)))
+        align = bool(Configuration.STKALIGN.extract(self._control.CCR))
+        frame = self._frames.capture(align=align, lazy=self._control.stacks_lazily)
         limit = self.stack_limits.values[bool(frame.exc_return & PROCESS_STACK)]
         try:
             if frame.stack_pointer < limit:
@@ -149,12 +164,25 @@ class Exceptions(Saved):
         except ProtectionError as error:
             text = f"stacking of an exception: {error}"
             number = self._stacking_failed(number, Fault(Vector.MEM_MANAGE, text, FaultStatus.MSTKERR.mask))
-        self._engine.clock.advance_to(self._engine.clock.now + ENTRY_CYCLES + self._float_cycles(frame.exc_return))
+        if frame.lazy:
+            self.native.lazy_active, self.native.lazy_address = True, frame.stack_pointer + len(frame.data)
+            self._engine.sites |= Site.FLOATING_POINT
+        floats = 0 if frame.lazy or frame.exc_return & NO_FLOATS else FLOAT_CYCLES
+        self._engine.clock.advance_to(self._engine.clock.now + ENTRY_CYCLES + floats)
         self._begin(number, frame)
 
-    @staticmethod
-    def _float_cycles(exc_return: int) -> int:
-        return 0 if exc_return & NO_FLOATS else FLOAT_CYCLES
+    def keep_floats(self) -> bool:
+        """Store the floating-point registers that lazy stacking has left; False: a fault is taken instead."""
+        native = self.native
+        try:
+            self._frames.store_floats(native.lazy_address)
+        except BusError as error:
+            text = f"lazy stacking of floating-point registers: {error}"
+            self.fault(Fault(Vector.BUS_FAULT, text, FaultStatus.LSPERR.mask))
+            return False
+        native.lazy_active = False
+        self._engine.clock.advance_to(self._engine.clock.now + FLOAT_CYCLES)
+        return True
 
     def _stacking_failed(self, number: int, fault: Fault) -> int:
         """The more urgent of the exception and of what its stacking caused; the other one stays pending."""
@@ -230,7 +258,8 @@ class Exceptions(Saved):
             matches = self._frames.resume(
                 exc_return,
                 checked=control.model.architecture is Architecture.V8M,
-                floats_enabled=control.unstacks_floats,
+                floats_enabled=control.floats_enabled,
+                floats_stored=not self.native.lazy_active,
             )
         except RefusedFrameError as error:
             self._chain_fault(Fault(Vector.USAGE_FAULT, f"{text}{error}", error.status), exc_return)
@@ -242,7 +271,13 @@ class Exceptions(Saved):
             self._chain_fault(Fault(Vector.MEM_MANAGE, f"{text}{error}", FaultStatus.MUNSTKERR.mask), exc_return)
             return
         self._protection.follow()
-        self._engine.clock.advance_to(self._engine.clock.now + RETURN_CYCLES + self._float_cycles(exc_return))
+        floats = 0
+        if not exc_return & NO_FLOATS:
+            floats = 0 if self.native.lazy_active else FLOAT_CYCLES
+            self.native.lazy_active = False
+            if not control.watches_floats:
+                self._engine.sites &= ~Site.FLOATING_POINT
+        self._engine.clock.advance_to(self._engine.clock.now + RETURN_CYCLES + floats)
         if not matches:
             self.fault(Fault(Vector.USAGE_FAULT, text + OTHER_MODE, FaultStatus.INVPC.mask))
             self._registers.write("lr", exc_return)

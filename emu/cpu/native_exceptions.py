@@ -12,7 +12,7 @@ from emu.cpu.cortex_models import Architecture
 from emu.cpu.engine import Engine
 from emu.cpu.exception_frame import CHAIN_CYCLES, ENTRY_CYCLES, FLOAT_CYCLES, RETURN_CYCLES, ExceptionFrames
 from emu.cpu.exception_state import BATCH_SLOTS, EXCEPTION_SLOTS, Batch, ExceptionSlot
-from emu.cpu.hook_state import Slot
+from emu.cpu.hook_state import Site, Slot
 from emu.cpu.native import hook_addresses
 from emu.cpu.nvic import Nvic
 from emu.cpu.stack_limits import StackLimits
@@ -78,7 +78,9 @@ class NativeExceptions:
         state[ExceptionSlot.NON_BASE_THREAD] = Configuration.NONBASETHRDENA.extract(control.CCR)
         state[ExceptionSlot.SLEEP_ON_EXIT] = SleepControl.SLEEPONEXIT.extract(control.SCR)
         state[ExceptionSlot.HAS_FPU] = model.has_fpu
-        state[ExceptionSlot.UNSTACKS_FLOATS] = control.unstacks_floats
+        state[ExceptionSlot.UNSTACKS_FLOATS] = control.floats_enabled
+        state[ExceptionSlot.LAZY] = control.stacks_lazily
+        state[ExceptionSlot.FLOAT_SITES] = Site.FLOATING_POINT if control.watches_floats else 0
         state[ExceptionSlot.EXC_RETURN] = model.exc_return(secure=self._secure)
         state[ExceptionSlot.MASK_BY_PRIORITY] = model.architecture is Architecture.V8M
 
@@ -86,6 +88,24 @@ class NativeExceptions:
     def possible(self) -> bool:
         """Whether native code takes exceptions."""
         return bool(self._words[ExceptionSlot.NATIVE])
+
+    @property
+    def lazy_active(self) -> bool:
+        """FPCCR.LSPACT: a frame has room for floating-point registers that are still to be stored."""
+        return bool(self._state[ExceptionSlot.LAZY_ACTIVE])
+
+    @lazy_active.setter
+    def lazy_active(self, active: bool) -> None:
+        self._state[ExceptionSlot.LAZY_ACTIVE] = active
+
+    @property
+    def lazy_address(self) -> int:
+        """FPCAR: address of that room."""
+        return int(self._state[ExceptionSlot.LAZY_ADDRESS])
+
+    @lazy_address.setter
+    def lazy_address(self, address: int) -> None:
+        self._state[ExceptionSlot.LAZY_ADDRESS] = address
 
     @property
     def event(self) -> bool:

@@ -15,7 +15,7 @@ from emu.cpu.halt import ACCESS_WORD, Halt
 from emu.cpu.hook_state import EXCLUSIVE, Right, Site
 from emu.cpu.memory_protection import MemoryProtection
 from emu.cpu.nvic import Vector
-from emu.cpu.system_control import Configuration, CoprocessorAccess, FaultStatus, SystemControl
+from emu.cpu.system_control import Configuration, FaultStatus, SystemControl
 
 ALWAYS = {
     Architecture.V6M: Site.NOT_BASELINE,
@@ -69,10 +69,10 @@ class SpecialInstructions:
         self._exceptions, self._protection = exceptions, protection
 
     def choose_sites(self) -> None:
-        """Which instructions must not simply execute in the present state of CPACR, CCR and the MPU."""
+        """Which instructions must not simply execute in the present state of system control and the MPU."""
         sites = Site.SEND_EVENT | Site.UNPRIVILEGED | self._engine.sites & EXCLUSIVE
         sites |= ALWAYS[self._control.model.architecture]
-        if not CoprocessorAccess.CP10.extract(self._control.CPACR):
+        if self._control.watches_floats or self._exceptions.native.lazy_active:
             sites |= Site.FLOATING_POINT
         if Configuration.DIV_0_TRP.extract(self._control.CCR):
             sites |= Site.DIVIDE
@@ -134,6 +134,8 @@ class SpecialInstructions:
     def _handled(self, instruction: Instruction) -> bool:
         """Do what Unicorn would not; False if it shall execute the instruction."""
         match instruction.site:
+            case Site.FLOATING_POINT if self._control.floats_enabled:
+                return not self._begin_floats()
             case Site.FLOATING_POINT:
                 self._usage_fault("floating-point instruction while CPACR disables the FPU", FaultStatus.NOCP.mask)
                 return True
@@ -177,6 +179,19 @@ class SpecialInstructions:
             return False
         rule = self._protection.rule_at(refused, access, privileged=False)
         self._exceptions.fault(Fault(Vector.MEM_MANAGE, rule, FaultStatus.DACCVIOL.mask, refused))
+        return True
+
+    def _begin_floats(self) -> bool:
+        """Before a floating-point instruction: keep those of another context, begin an own one; False: a fault."""
+        if self._exceptions.native.lazy_active and not self._exceptions.keep_floats():
+            return False
+        control, default = self._registers.whole_control, self._control.FPDSCR
+        context = self._exceptions.float_context
+        if default and control & context != context:
+            # Unicorn would begin a context with FPSCR = 0.
+            self._registers.write("control", control | context)
+            self._registers.write("fpscr", default)
+        self.choose_sites()
         return True
 
     def _usage_fault(self, text: str, status: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from asm.bits import Layout
 from emu.cpu.arm_memory_map import ProtectionRule
@@ -162,6 +163,7 @@ class FaultStatus(Layout):
     IMPRECISERR = Bits(10, 1, "Bus error of an earlier data access; does not happen here.")
     UNSTKERR = Bits(11, 1, "Bus error while unstacking.")
     STKERR = Bits(12, 1, "Bus error while stacking.")
+    LSPERR = Bits(13, 1, "Bus error while stacking floating-point registers lazily.")
     BFARVALID = Bits(15, 1, "BFAR holds the address.")
     UNDEFINSTR = Bits(16, 1, "Undefined instruction.")
     INVSTATE = Bits(17, 1, "Execution with the Thumb bit clear.")
@@ -202,9 +204,31 @@ class Opaque(Layout):
 class LazyContext(Layout):
     """Floating-point context control."""
 
-    LSPACT = Bits(0, 1, "Lazy stacking is in progress; never here.", access=Access.RO)
-    LSPEN = Bits(30, 1, "Lazy stacking: the registers are always stacked at once here.", reset=1)
+    LSPACT = Bits(0, 1, "A frame has room for floating-point registers, which are not stored yet.")
+    LSPEN = Bits(30, 1, "1: floating-point registers are stacked when they are used; 0: at once.", reset=1)
     ASPEN = Bits(31, 1, "Floating-point instructions set CONTROL.FPCA; always so here.", reset=1)
+
+
+class LazyAddress(Layout):
+    """Floating-point context address."""
+
+    ADDRESS = Bits(3, 29, "Where the newest frame has room for floating-point registers, / 8.")
+
+
+class DefaultStatus(Layout):
+    """FPSCR at the first floating-point instruction of a context."""
+
+    RMODE = Bits(22, 2, "Rounding mode.")
+    FZ = Bits(24, 1, "Flush to zero.")
+    DN = Bits(25, 1, "Default NaN.")
+    AHP = Bits(26, 1, "Alternative half-precision.")
+
+
+class LazyStacking(Protocol):
+    """What is still to be stacked of the floating-point registers: FPCCR.LSPACT and FPCAR."""
+
+    lazy_active: bool
+    lazy_address: int
 
 
 class DebugFaultStatus(Layout):
@@ -248,11 +272,12 @@ class SystemControl(CoreIdentity):
 
     Attributes:
         on_trace_change: called when DEMCR has changed.
-        on_setting_change: called when VTOR, SCR, CCR, CPACR or FPCCR has changed.
+        on_setting_change: called when VTOR, SCR, CCR, CPACR, FPCCR or FPDSCR has changed.
         on_protection_change: called when the registers of a memory protection unit have changed.
+        lazy_stacking: whose state FPCCR and FPCAR show.
 
-    Inaccuracies: stepping by the debug monitor and lazy floating-point stacking are not modelled. Auxiliary registers
-    are storage.
+    Inaccuracies: stepping by the debug monitor is not modelled. FPCCR does not tell which faults lazy stacking may
+    cause. Auxiliary registers are storage.
     """
 
     ACTLR = Register(0x008, Opaque, "Auxiliary control.", modelled=False)
@@ -274,8 +299,8 @@ class SystemControl(CoreIdentity):
     DHCSR = Register(0xDF0, Opaque, "Debug halting control: 0, no debugger is connected.", access=Access.RO)
     DEMCR = Register(0xDFC, ExceptionMonitor)
     FPCCR = Register(0xF34, LazyContext)
-    FPCAR = Register(0xF38, Opaque, "Floating-point context address.", modelled=False)
-    FPDSCR = Register(0xF3C, Opaque, "Default FPSCR of new contexts.", modelled=False)
+    FPCAR = Register(0xF38, LazyAddress)
+    FPDSCR = Register(0xF3C, DefaultStatus)
 
     def __init__(
         self,
@@ -294,6 +319,7 @@ class SystemControl(CoreIdentity):
         self.on_trace_change: Callable[[], None] | None = None
         self.on_setting_change: Callable[[], None] | None = None
         self.on_protection_change: Callable[[], None] | None = None
+        self.lazy_stacking: LazyStacking
 
     def reset(self) -> None:
         """Registers as after power-up."""
@@ -333,12 +359,19 @@ class SystemControl(CoreIdentity):
             self.on_setting_change()
 
     @property
-    def unstacks_floats(self) -> bool:
-        """Whether a frame with floating-point registers may be unstacked.
+    def floats_enabled(self) -> bool:
+        """Whether floating-point instructions are allowed."""
+        return bool(CoprocessorAccess.CP10.extract(self.CPACR))
 
-        With lazy stacking, handlers that use no floating-point instruction leave that part of the frame empty.
-        """
-        return bool(CoprocessorAccess.CP10.extract(self.CPACR) or LazyContext.LSPEN.extract(self.FPCCR))
+    @property
+    def stacks_lazily(self) -> bool:
+        """Whether exception entry only keeps room for floating-point registers."""
+        return bool(LazyContext.LSPEN.extract(self.FPCCR))
+
+    @property
+    def watches_floats(self) -> bool:
+        """Whether floating-point instructions need attention, lazy stacking aside: not allowed, or a new FPSCR."""
+        return not self.floats_enabled or bool(self.FPDSCR)
 
     def record(self, status: int) -> None:
         """Set bits of CFSR."""
@@ -429,8 +462,31 @@ class SystemControl(CoreIdentity):
             self.CPACR = 0
         self._setting_changed()
 
+    @FPCCR.on_read
+    def _read_lazy_context(self) -> int:
+        return LazyContext.LSPACT.insert(self.FPCCR, int(self.lazy_stacking.lazy_active))
+
     @FPCCR.on_write
     def _write_lazy_context(self, value: int) -> None:
+        if self.model.has_fpu:
+            self.lazy_stacking.lazy_active = bool(LazyContext.LSPACT.extract(value))
+        else:
+            self.FPCCR = 0
+        self._setting_changed()
+
+    @FPCAR.on_read
+    def _read_lazy_address(self) -> int:
+        return self.lazy_stacking.lazy_address
+
+    @FPCAR.on_write
+    def _write_lazy_address(self, value: int) -> None:
+        if self.model.has_fpu:
+            self.lazy_stacking.lazy_address = value
+
+    @FPDSCR.on_write
+    def _write_default_status(self, value: int) -> None:
+        if not self.model.has_fpu:
+            self.FPDSCR = 0
         self._setting_changed()
 
     @DEMCR.on_read
