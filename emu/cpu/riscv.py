@@ -350,7 +350,8 @@ class RiscV(Core):
         if access.writes and csr.write is not None:
             operand = access.source if access.immediate else self._engine.read_x(access.source)
             csr.write(access.result(old, operand) & 0xFFFF_FFFF)
-            self._protect()
+            if csr.protects:
+                self._protect()
         if access.destination:
             self._engine.write_x(access.destination, old)
         self._engine.charge(pc)

@@ -86,12 +86,18 @@ class Counter(Saved):
 
 @dataclass(frozen=True)
 class Csr:
-    """One register: its name, what a read gives, what a write does (None: nothing, or read-only by its number)."""
+    """One register: its name, what a read gives, what a write does (None: nothing, or read-only by its number).
+
+    Attributes:
+        modelled: it does something.
+        protects: a write may change what memory protection allows.
+    """
 
     name: str
     read: Callable[[], int]
     write: Callable[[int], None] | None = None
     modelled: bool = True
+    protects: bool = False
 
 
 class CsrFile:
@@ -132,7 +138,7 @@ class CsrFile:
 
     def _define_traps(self) -> None:
         self.registers |= {
-            0x300: Csr("mstatus", lambda: self.state.mstatus, self.state.write_mstatus),
+            0x300: Csr("mstatus", lambda: self.state.mstatus, self.state.write_mstatus, protects=True),
             0x304: self._stored("mie", INTERRUPT_BITS),
             0x305: Csr("mtvec", lambda: self.state.mtvec, self.state.write_mtvec),
             0x306: self._stored("mcounteren", CYCLE | TIME | INSTRET),
@@ -160,10 +166,11 @@ class CsrFile:
                 f"pmpcfg{index}",
                 partial(pmp.read_configuration, index),
                 partial(pmp.write_configuration, index),
+                protects=True,
             )
         for index in range(16):
             self.registers[0x3B0 + index] = Csr(
-                f"pmpaddr{index}", partial(pmp.read_address, index), partial(pmp.write_address, index)
+                f"pmpaddr{index}", partial(pmp.read_address, index), partial(pmp.write_address, index), protects=True
             )
 
     def _define_counter(self, machine: int, user: int, name: str, counter: Counter) -> None:

@@ -98,7 +98,7 @@ def instruction_at(bus: Bus, pc: int) -> int:
     base, region = found
     if not isinstance(region, Memory):
         return 0
-    word = int.from_bytes(region.data[pc - base : pc - base + 4].tobytes(), "little")
+    word = int.from_bytes(region.data[pc - base : pc - base + 4], "little")
     return word if word & 3 == 3 else word & 0xFFFF
 
 

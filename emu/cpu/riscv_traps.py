@@ -60,6 +60,10 @@ class Status(Layout):
     TW = Field(21, 1, "wfi in U-mode is illegal.")
 
 
+PRIVILEGES = frozenset(map(int, Privilege))
+STATUS_BITS = Status.mask()
+
+
 @dataclass
 class PrivilegedState:
     """Registers and rules of trap entry and return. ``mip`` is the level of the interrupt lines."""
@@ -99,9 +103,9 @@ class PrivilegedState:
 
     def pending_interrupt(self) -> Interrupt | None:
         """The interrupt to take before the next instruction."""
-        if self.privilege is Privilege.MACHINE and not Status.MIE.extract(self.mstatus):
-            return None
         ready = self.mip & self.mie
+        if not ready or (self.privilege is Privilege.MACHINE and not Status.MIE.extract(self.mstatus)):
+            return None
         return next((number for number in Interrupt if ready >> number & 1), None)
 
     def enter_interrupt(self, number: Interrupt, pc: int) -> int:
@@ -132,9 +136,9 @@ class PrivilegedState:
 
     def write_mstatus(self, value: int) -> None:
         """Keep the bits that exist; a privilege that does not exist leaves MPP as it was."""
-        if Status.MPP.extract(value) not in tuple(Privilege):
+        if Status.MPP.extract(value) not in PRIVILEGES:
             value = Status.MPP.insert(value, Status.MPP.extract(self.mstatus))
-        self.mstatus = value & Status.mask()
+        self.mstatus = value & STATUS_BITS
 
     def write_mtvec(self, value: int) -> None:
         """Bits 1..0 are the mode, direct or vectored; a write with another mode changes nothing."""

@@ -211,6 +211,9 @@ class UnicornHart:
             halt = self._finish(self._engine.execute_to(pc, last))
             if halt is not Halt.STEP or self._engine.pc != last:
                 return halt
+            if address != last and self._code is not None and not self._code.allows(address, 1, Right.EXECUTE):
+                # Protection lets half of the instruction be fetched: a block begins with it, but not at once.
+                return Halt.REQUEST
         self._engine.fault = self._engine.refusal(address, Right.EXECUTE)
         return Halt.FAULT
 
@@ -228,7 +231,8 @@ class UnicornHart:
 
     def write_x(self, number: int, value: int) -> None:
         """See `HartEngine.write_x`."""
-        self._x[number].write(value)
+        if number:
+            self._x[number].write(value)
 
     def read_all_x(self) -> Sequence[int]:
         """See `HartEngine.read_all_x`."""

@@ -122,6 +122,15 @@ def test_a_reservation_is_part_of_the_state(program: Program, engine: str) -> No
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_an_amo_into_x0_only_stores(program: Program, engine: str) -> None:
+    code = f"li a0, RAM + 0x800\n sw a0, 0(a0)\n {atomic(ADD, 'x0', 'a0', 'a0')} mv s0, x0\n lw s1, 0(a0)"
+    machine = program(HANDLED.format(code=code), engine)
+    assert machine.run(1000).exit_code == 0
+    registers = [machine.core.read_register(name) for name in ("zero", "s0", "s1")]
+    assert registers == [0, 0, 2 * (RAM + 0x800) & 0xFFFF_FFFF]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_an_amo_may_go_to_a_device(program: Program, engine: str) -> None:
     code = f"li a0, MSIP\n li a2, 1\n {atomic(SWAP, 's0', 'a0', 'a2')} csrr s1, mip"
     machine = program(HANDLED.format(code=code), engine)

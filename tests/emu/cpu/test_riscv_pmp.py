@@ -249,6 +249,39 @@ def test_a_block_is_executed_up_to_the_last_instruction_that_may_be_fetched(prog
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_a_run_may_end_before_an_instruction_of_which_half_may_be_fetched(program: Program, engine: str) -> None:
+    source = """
+        la t0, handler
+        csrw mtvec, t0
+        la t0, there
+        srli t0, t0, 2
+        csrw pmpaddr0, t0
+        addi t0, t0, 1                      # 4 bytes
+        csrw pmpaddr1, t0
+        li t0, 0x0c00
+        csrw pmpcfg0, t0
+        la t0, there
+        csrw mepc, t0
+        mret
+        .balign 4
+    handler:
+        j handler
+        .balign 8
+    there:
+        c.addi s0, 1
+        .option norvc
+        addi s0, s0, 1
+    """
+    machine = program(source, engine)
+    while not machine.core.read_register("s0"):
+        stop = machine.run(1)
+    assert stop.pc & 7 == 2
+    assert machine.core.read_register("mcause") == 0, "the instruction is refused when its turn has come"
+    machine.run(1)
+    assert machine.core.read_register("mcause") == FETCH
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_locked_entries_bind_machine_mode_too(program: Program, engine: str) -> None:
     setup = entry(0, RAM + 0x800, 8, READ | LOCK)
     code = "li a0, RAM + 0x804\n sw a0, 4(a0)\n lw a1, 0(a0)\n sw a1, 0(a0)"
