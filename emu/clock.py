@@ -15,7 +15,7 @@ import numpy as np
 
 from emu.state import State
 
-NOW, HORIZON, DEADLINE = 0, 1, 2
+NOW, HORIZON, DEADLINE, SKIPS = 0, 1, 2, 3
 """Indices into `Clock.state`. Blocks that begin before the horizon end before the deadline, or may be late."""
 LONGEST_BLOCK = 1 << 10
 """Cycles: more than any block takes whose instructions take one each."""
@@ -67,12 +67,15 @@ class Clock:
         exact: the CPU stops at the very instruction that reaches a deadline. Otherwise it executes the rest of the
             block, straight on to the next jump: it is always late by the same amount.
         longest_block: cycles; no block takes more.
+        skips: rounds of loops that do nothing but wait are not executed, only counted.
     """
 
-    def __init__(self, hertz: int, *, exact: bool = False, longest_block: int = LONGEST_BLOCK) -> None:
+    def __init__(
+        self, hertz: int, *, exact: bool = False, longest_block: int = LONGEST_BLOCK, skips: bool = True
+    ) -> None:
         self.hertz, self.exact = hertz, exact
         self._longest_block = longest_block
-        self.state = np.array([0, FOREVER, FOREVER], np.int64)
+        self.state = np.array([0, FOREVER, FOREVER, skips], np.int64)
         self.events: dict[str, Event] = {}
         self._heap: list[tuple[int, int, Event]] = []
         self._scheduled = 0

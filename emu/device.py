@@ -87,11 +87,14 @@ class Device(Saved):
     Attributes:
         size: bytes of the register window.
         words: stored words by offset; the state of every register.
+        steady: offsets of words that may be read in between: that changes nothing, and until the next event or write it
+            gives the same. A subclass with its own `read` says which ones are.
         irq: the device's interrupt line.
     """
 
     size: ClassVar[int] = 0x1000
     registers: ClassVar[list[Register]] = []
+    steady: ClassVar[frozenset[int]] = frozenset()
     _by_offset: ClassVar[dict[int, tuple[Register, int]]] = {}
     _reset_values: ClassVar[dict[int, int]] = {}
 
@@ -108,6 +111,9 @@ class Device(Saved):
                     raise ValueError(f"{cls.__name__}.{register.name} at 0x{offset:x} is outside the window")
                 cls._by_offset[offset] = (register, index)
         cls._reset_values = {offset: register.reset for offset, (register, _) in cls._by_offset.items()}
+        if "steady" not in vars(cls):
+            own = cls.read is not Device.read
+            cls.steady = frozenset(o for o, (register, _) in cls._by_offset.items() if register.steady and not own)
 
     def __init__(self, name: str, board: Board) -> None:
         self.name, self.board = name, board

@@ -126,6 +126,7 @@ class Machine:
         map: what is where.
         engine: what executes the host's instructions, one of `emu.cpu.ENGINES`.
         exact: stop, and take events, at the very instruction instead of the end of its block.
+        skips: rounds of loops that do nothing but wait are not executed, only counted.
 
     Attributes:
         devices: by name.
@@ -137,10 +138,12 @@ class Machine:
         engine: str = ENGINES[0],
         *,
         exact: bool = False,
+        skips: bool = True,
     ) -> None:
         self.map = map
         self.log = Log()
-        self.clock = Clock(map.clock_hz, exact=exact, longest_block=map.cpu_timing.longest_block)
+        longest_block = map.cpu_timing.longest_block
+        self.clock = Clock(map.clock_hz, exact=exact, longest_block=longest_block, skips=skips)
         self.bus = Bus()
         self.board = Board(self.clock, self.bus, self.log)
         for region in map.memories:

@@ -97,6 +97,7 @@ class Register:
         self.offset, self.layout, self.access, self.modelled = offset, layout, access, modelled
         self.doc = doc or (layout.__doc__ or "").strip()
         self.reader: Callable[..., int] | None = None
+        self.steady = modelled
         self.writer: Callable[..., None] | None = None
         self.reset = sum(field.reset << field.low for field in layout.fields.values())
         self.read_mask = self._mask(Access.RW, Access.RO, Access.W1C)
@@ -121,6 +122,18 @@ class Register:
 
     def on_read(self, function: Function) -> Function:
         """Decorator: the method returns what firmware reads."""
+        self.steady = False
+        return self._on_read(function)
+
+    def on_steady_read(self, function: Function) -> Function:
+        """The same for a method that changes nothing and returns the same until the next event or write.
+
+        A loop that polls the register is then not executed round by round.
+        """
+        self.steady = self.modelled
+        return self._on_read(function)
+
+    def _on_read(self, function: Function) -> Function:
         self.reader = function
         return function
 

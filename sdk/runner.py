@@ -148,6 +148,7 @@ class Runner:
         uart_input: bytes that the serial port receives.
         engine: what executes the host's instructions, one of `emu.cpu.ENGINES`.
         exact: stop, and take events, at the very instruction instead of the end of its block.
+        skips: rounds of loops that do nothing but wait are not executed, only counted.
         snapshot: go on from here instead of from reset; ``stream`` and ``uart_input`` come behind what it still holds.
 
     Attributes:
@@ -173,11 +174,12 @@ class Runner:
         uart_input: bytes = b"",
         engine: str = ENGINES[0],
         exact: bool = False,
+        skips: bool = True,
         snapshot: Snapshot | None = None,
     ) -> None:
         check_fits(image, machine)
         self.image = image
-        self.machine = Machine(machine, engine, exact=exact)
+        self.machine = Machine(machine, engine, exact=exact, skips=skips)
         load_into(image, self.machine.bus)
         self.uart = bytearray()
         self.commands: list[CommandRecord] = []

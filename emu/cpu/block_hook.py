@@ -22,7 +22,7 @@ from typing import Any
 from numba import carray, cfunc, njit, types
 from unicorn import arm_const
 
-from emu.clock import DEADLINE, HORIZON, NOW
+from emu.clock import DEADLINE, FOREVER, HORIZON, NOW, SKIPS
 from emu.cpu.encoding import (
     LOAD_EXCLUSIVE,
     STORE_EXCLUSIVE,
@@ -39,6 +39,8 @@ from emu.cpu.hook_state import (
     IT_BITS,
     PAGE_BITS,
     PAGES_OF_MEMORY,
+    PASSES_BEFORE_SKIPPING,
+    POLL,
     SLOTS,
     TABLE_ENTRIES,
     TAG_MASK,
@@ -50,6 +52,7 @@ from emu.cpu.hook_state import (
     Stopped,
 )
 from emu.cpu.native_calls import bytes_at, call_1, call_2, call_3, call_4, words_at
+from emu.cpu.polling import REGISTERS, compiled, polls, riscv_effects, thumb_effects, written_by
 from emu.cpu.timing import lookup
 
 CLOCK, INSTRUCTIONS, REQUEST, STOPPED = map(int, (Slot.CLOCK, Slot.INSTRUCTIONS, Slot.REQUEST, Slot.STOPPED))
@@ -61,6 +64,7 @@ WRITE_FUNCTION, IT_REGISTER, SCRATCH, SITES = map(
     int, (Slot.WRITE_FUNCTION, Slot.IT_REGISTER, Slot.SCRATCH, Slot.SITES)
 )
 RARE_FUNCTION = int(Slot.RARE_FUNCTION)
+POLL_PASSES, POLL_TIME, UNSTEADY = int(Slot.POLL_PASSES), int(Slot.POLL_TIME), int(Slot.UNSTEADY)
 WATCH_COUNT, WATCH, REST = int(Slot.WATCH_COUNT), int(Slot.WATCH), int(Slot.REST)
 COSTS, NEXT, TAKEN = int(Slot.COSTS), int(Slot.NEXT), int(Slot.TAKEN)
 HOLE, HOLE_SIZE, ILLEGAL_PAGE = int(Slot.HOLE), int(Slot.HOLE_SIZE), int(Slot.ILLEGAL_PAGE)
@@ -100,7 +104,7 @@ def make_block(timed: bool) -> Any:
     @cfunc(BLOCK_SIGNATURE)
     def block(uc: int, address: int, length: int, user: int) -> None:
         state = carray(words_at(user), (SLOTS,))
-        clock = carray(words_at(state[CLOCK]), (3,))
+        clock = carray(words_at(state[CLOCK]), (4,))
         pc, size = types.int64(address), types.int64(length)
         table = carray(words_at(state[TABLE]), (2 * TABLE_ENTRIES,))
         index = types.uint64((pc >> 1) & (TABLE_ENTRIES - 1))
@@ -128,12 +132,40 @@ def make_block(timed: bool) -> Any:
     return block
 
 
-compiled = njit(error_model="numpy")
 instruction_costs, arrival_cycles = compiled(lookup.instruction_costs), compiled(lookup.arrival_cycles)
 
 
+@compiled
+def waits(state: Any, clock: Any, pc: int, size: int) -> bool:
+    """A block begins that may poll: whether it has done so before, and would do the same again up to the deadline."""
+    if state[BLOCK_PC] != pc or state[BLOCK_SIZE] != size:
+        state[POLL_PASSES] = 0
+    else:
+        state[POLL_PASSES] += 1
+    steady = state[UNSTEADY] == 0 and state[POLL_PASSES] >= PASSES_BEFORE_SKIPPING
+    if steady and clock[SKIPS] != 0 and clock[DEADLINE] < FOREVER:
+        return True
+    state[UNSTEADY], state[POLL_TIME] = 0, clock[NOW]
+    return False
+
+
+@compiled
+def skip_rounds(state: Any, clock: Any, count: int) -> None:
+    """Count all rounds of a block up to the deadline instead of executing them."""
+    round_time, left = clock[NOW] - state[POLL_TIME], clock[DEADLINE] - clock[NOW]
+    if clock[HORIZON] == clock[DEADLINE]:
+        left += round_time - 1
+    rounds = left // round_time
+    clock[NOW] += rounds * round_time
+    state[INSTRUCTIONS] += rounds * count
+    state[POLL_TIME] = clock[NOW]
+
+
 def make_rare_block(
-    width_rule: Callable[..., int], site_rule: Callable[..., int], word_rule: Callable[..., int]
+    width_rule: Callable[..., int],
+    site_rule: Callable[..., int],
+    word_rule: Callable[..., int],
+    effects: Callable[..., int],
 ) -> Any:
     """What `block` leaves over: requests, the deadline, unknown blocks, sites; for one instruction set."""
     width, site, word = (njit(inline="always")(rule) for rule in (width_rule, site_rule, word_rule))
@@ -169,16 +201,27 @@ def make_rare_block(
             base = regions[3 * region]
             if base <= pc < base + regions[3 * region + 1]:
                 code = carray(bytes_at(regions[3 * region + 2] + (pc - base)), (1 << 16,))
-                offset = count = flags = cycles = taken = arrival = 0
+                offset = count = flags = cycles = taken = arrival = live = written = last = 0
                 while offset < size:
                     costs = costs_at(state, code, pc, offset)
                     cycles += costs & CYCLES_MASK
                     taken = costs >> TAKEN_SHIFT
+                    if last >= 0:
+                        last = effects(
+                            types.int64(code[offset]),
+                            types.int64(code[offset + 1]),
+                            types.int64(code[offset + 2]),
+                            types.int64(code[offset + 3]),
+                        )
+                        live |= last & REGISTERS & ~written
+                        written |= written_by(last)
                     kind = site(code[offset], code[offset + 1], code[offset + 2], code[offset + 3])
                     if kind != STORE_EXCLUSIVE or flags & LOAD_EXCLUSIVE == 0:
                         flags |= kind
                     offset += width(code[offset], code[offset + 1])
                     count += 1
+                if polls(live, written, last):
+                    flags |= POLL
                 if state[COSTS] != 0:
                     arrival = arrival_cycles(carray(words_at(state[COSTS]), (1 << 16,)), pc)
                 table[index] |= flags << FLAG_SHIFT | count << COUNT_SHIFT
@@ -213,7 +256,7 @@ def make_rare_block(
     @cfunc(BLOCK_SIGNATURE)
     def rare_block(uc: int, address: int, length: int, user: int) -> None:
         state = carray(words_at(user), (SLOTS,))
-        clock = carray(words_at(state[CLOCK]), (3,))
+        clock = carray(words_at(state[CLOCK]), (4,))
         request = state[REQUEST]
         pc, size = types.int64(address), types.int64(length)
         jumped = pc != state[NEXT]
@@ -261,6 +304,18 @@ def make_rare_block(
         entry, costs = table[index], table[index + types.uint64(TABLE_ENTRIES)]
         if part:
             table[index] = 0
+        count = entry >> COUNT_SHIFT & COUNT_MASK
+        may_poll = (entry >> FLAG_SHIFT) & POLL != 0 and not part and request & REQUEST_STEP == 0
+        if may_poll and waits(state, clock, pc, size):
+            # The entry may be that of other code, which was here before.
+            classify(state, table, index, pc, size)
+            if (table[index] >> FLAG_SHIFT) & POLL != 0:
+                skip_rounds(state, clock, count)
+            table[index], table[index + types.uint64(TABLE_ENTRIES)] = entry, costs
+            if clock[NOW] >= clock[DEADLINE]:
+                state[STOPPED], state[BLOCK_SIZE] = AT_DEADLINE, 0
+                call_1(state[STOP_FUNCTION], uc)
+                return
         cycles, arrival = costs & CYCLES_MASK, 0
         if jumped:
             arrival = costs >> ARRIVAL_SHIFT
@@ -269,7 +324,7 @@ def make_rare_block(
             state[STOPPED], state[BLOCK_SIZE], state[REST] = AT_DEADLINE, 0, cycles
             call_1(state[STOP_FUNCTION], uc)
             return
-        flags = (entry >> FLAG_SHIFT) & state[SITES]
+        flags = (entry >> FLAG_SHIFT) & state[SITES] & ~POLL
         if flags & EXCLUSIVE == LOAD_EXCLUSIVE:
             state[SITES] &= ~EXCLUSIVE
             flags &= ~EXCLUSIVE
@@ -379,8 +434,8 @@ def fault(uc: int, access: int, address: int, size: int, value: int, user: Any) 
 HOOKS = {
     "block": make_block(timed=False),
     "timed_block": make_block(timed=True),
-    "thumb_rare_block": make_rare_block(thumb_width, thumb_site, thumb_word),
-    "riscv_rare_block": make_rare_block(riscv_width, riscv_site, riscv_word),
+    "thumb_rare_block": make_rare_block(thumb_width, thumb_site, thumb_word, thumb_effects),
+    "riscv_rare_block": make_rare_block(riscv_width, riscv_site, riscv_word, riscv_effects),
     "fill": fill,
     "fault": fault,
 }

@@ -30,6 +30,7 @@ from emu.cpu.hook_state import (
     NO_TRAP,
     NOWHERE,
     PAGE_BITS,
+    POLL,
     SLOTS,
     TABLE_ENTRIES,
     TAG_MASK,
@@ -234,7 +235,11 @@ class Engine:
         self.uc.ctl(unicorn_const.UC_CTL_TLB_FLUSH, unicorn_const.UC_CTL_IO_WRITE)
 
     def _map_device(self, base: int, device: Device) -> None:
+        unsteady = ctypes.c_int64.from_address(self.state.ctypes.data + self.state.itemsize * Slot.UNSTEADY)
+
         def read(_uc: int, offset: int, size: int, _user: int) -> int:
+            if offset & ~3 not in device.steady:
+                unsteady.value = 1
             try:
                 return device.read(offset, size)
             except BaseException as error:  # an exception must not unwind through native frames
@@ -331,10 +336,7 @@ class Engine:
         return self.execute_to(pc, (pc & ~1) + self.width_at(pc & ~1))
 
     def execute_one_exactly(self, pc: int) -> Halt:
-        """The same after `Halt.DEADLINE` before the deadline, of which the block at ``pc`` would not stop in time.
-
-        Devices see the time of the block's end as they do elsewhere: cutting a block changes nothing.
-        """
+        """See `emu.cpu.riscv_engine.HartEngine.execute_one_exactly`."""
         ahead = int(self.state[Slot.REST]) - (1 if self._costs is None else self._costs.line(pc & ~1, 1).cycles)
         self.clock.state[NOW] += ahead
         try:
@@ -492,11 +494,11 @@ class Engine:
     @property
     def sites(self) -> Site:
         """Kinds of instruction before whose block `execute` halts with `Halt.SITE`."""
-        return Site(int(self.state[Slot.SITES]))
+        return Site(int(self.state[Slot.SITES]) & ~POLL)
 
     @sites.setter
     def sites(self, sites: Site) -> None:
-        self.state[Slot.SITES] = sites
+        self.state[Slot.SITES] = sites | POLL
 
     def watch(self, *numbers: int) -> None:
         """Remember the present values of up to `hook_state.WATCHED` registers for `Request.WATCH`."""

@@ -91,7 +91,13 @@ class Slot(IntEnum):
     """Address behind the newest block, `NOWHERE` if the CPU cannot go on there without a jump."""
     TAKEN = 37
     """Cycles that are added if the CPU does not go on at `NEXT`."""
-    WATCH = 38
+    POLL_PASSES = 38
+    """How often the same block that may poll has begun without another one in between,"""
+    POLL_TIME = 39
+    """when it began last,"""
+    UNSTEADY = 40
+    """and whether since then a device was read that may give something else the next time."""
+    WATCH = 41
     """Their (Unicorn number, remembered value) pairs."""
     EXCEPTIONS = WATCH + 2 * 3
     """Address of what Cortex-M exceptions need, see `emu.cpu.exception_state`."""
@@ -143,6 +149,12 @@ class Stopped(IntEnum):
     WATCH = 4
     FETCH = 5
     EXCEPTION = 6
+
+
+POLL = 1 << 9
+"""Flag in the block table, besides those of `Site`: the block polls if it jumps to itself."""
+PASSES_BEFORE_SKIPPING = 2
+"""Rounds that are executed before others are skipped: the first may have come from elsewhere, at other cost."""
 
 
 class Right(IntFlag):

@@ -21,7 +21,8 @@ SOURCES = [
     Path(__file__).parent / name
     for name in (
         *("block_hook.py", "encoding.py", "exception_hook.py", "exception_state.py"),
-        *("hook_state.py", "native.py", "native_calls.py", "nvic_state.py", "timing/lookup.py"),
+        *("hook_state.py", "native.py", "native_calls.py", "nvic_state.py", "polling.py"),
+        "timing/lookup.py",
     )
 ]
 NAMES = ("block", "timed_block", "thumb_rare_block", "riscv_rare_block", "fill", "trap", "fault", "take_pending")

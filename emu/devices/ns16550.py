@@ -84,6 +84,9 @@ class Ns16550(SerialPort):
         "_overrun",
     )
 
+    steady = frozenset({0x4})
+    """MCR, LSR, MSR, SCR."""
+
     LOW = Register(0x0, LowRegisters)
     HIGH = Register(0x4, HighRegisters)
 

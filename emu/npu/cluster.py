@@ -460,7 +460,7 @@ class Cluster(CounterRegisters):
     def _kernels_changed(self, value: int) -> None:
         self.LOAD_COUNT = 0
 
-    @STATUS.on_read
+    @STATUS.on_steady_read
     def _status(self) -> int:
         return layouts.Status.pack(
             BUSY=int(self.running is not None),

@@ -64,6 +64,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="A",
         help="where raw bytes go (default: where the machine starts)",
     )
+    parser.add_argument(
+        "--no-poll-skip",
+        dest="skips",
+        action="store_false",
+        help="execute every round of loops that do nothing but wait for a flag; the result is the same, later",
+    )
     parser.add_argument("--max-cycles", type=_cycles, metavar="N", help="stop after N machine cycles")
     parser.add_argument(
         "--load-snapshot",
@@ -119,6 +125,7 @@ def main(args: argparse.Namespace) -> int:
         "uart_input": _uart_input(args.uart_input),
         "engine": options.engine,
         "exact": options.exact,
+        "skips": args.skips,
     }
     if args.load_snapshot:
         runner = _from_snapshot(args.load_snapshot, image, machine, running)

@@ -86,8 +86,13 @@ LONGEST_BLOCK = 512
     REST,                           # cycles of the block that was not begun: an exact clock's deadline is inside
     TIMED, NEXT, TAKEN,             # 0: one cycle an instruction; behind the newest block; see COSTS
     CUT_PC, CUT_COUNT, CUT_COSTS,   # cycles of a block of other length than its entry says: of a step, of a part page
-) = range(32, 62)  # fmt: skip
-SLOTS = 62
+    POLL_PC, POLL_PASSES,           # the newest block; how often it has begun without another one in between
+    POLL_TIME, UNSTEADY,            # when it began last; since then a device was read that may give something else
+) = range(32, 66)  # fmt: skip
+SLOTS = 66
+NEVER = -(1 << 62)
+FOREVER = 1 << 62
+"""`emu.clock.FOREVER`."""
 # LOADS, FREE: add to an address to get the host's address, to load or store; 0: Python must do it. STORES is FREE
 # without the pages that code was decoded on.
 # CODE: address of the entries of the page; 0: it cannot be executed; bit 0 set: not all of it and of the next page can.
@@ -336,6 +341,48 @@ def block_costs(state: int, pc: int, entries: int, count: int) -> int:
 
 
 @compiled
+def polls(entries: int, pc: int, count: int) -> bool:
+    """Whether a block that jumps to itself only waits; see `emu.cpu.polling`."""
+    live, written, operation = 0, 0, 0
+    for _ in range(count):
+        entry = read_64(entries + 4 * (pc & PAGE_MASK))
+        operation, target = entry & 63, entry >> TARGET_SHIFT & 31
+        computes = operation == ADD_PC or ADD <= operation <= REMAINDER_UNSIGNED
+        branches_only = (operation == JUMP and target == 0) or EQUAL <= operation <= BRANCH_NOT_LESS_UNSIGNED
+        if not (computes or branches_only or LOAD_BYTE <= operation <= LOAD_HALF_UNSIGNED):
+            return False
+        live |= (1 << (entry >> FIRST_SHIFT & 31) | 1 << (entry >> SECOND_SHIFT & 31)) & ~written
+        written |= 1 << target & ~1
+        pc += 2 + (entry >> 20 & 2)
+    return operation >= JUMP and live & written == 0
+
+
+@compiled
+def skip_rounds(state: int, pc: int, entries: int, count: int) -> None:
+    """A block begins: if it polls and nothing can have changed since it began last, count rounds to the deadline."""
+    if read_64(state + 8 * POLL_PC) != pc:
+        write_64(state + 8 * POLL_PC, pc)
+        write_64(state + 8 * POLL_PASSES, 0)
+        return
+    passes = read_64(state + 8 * POLL_PASSES) + 1
+    if passes == 2 and not polls(entries, pc, count):
+        passes = NEVER
+    write_64(state + 8 * POLL_PASSES, passes)
+    clock = read_64(state + 8 * CLOCK)
+    now, deadline = read_64(clock), read_64(clock + 16)
+    skips = read_64(clock + 24) != 0 and deadline < FOREVER
+    if passes >= 2 and skips and read_64(state + 8 * UNSTEADY) == 0:
+        round_time = now - read_64(state + 8 * POLL_TIME)
+        exact = read_64(clock + 8) != deadline
+        rounds = (deadline - now + (0 if exact else round_time - 1)) // round_time
+        now += rounds * round_time
+        write_64(clock, now)
+        write_64(state + 8 * INSTRUCTIONS, read_64(state + 8 * INSTRUCTIONS) + rounds * count)
+    write_64(state + 8 * UNSTEADY, 0)
+    write_64(state + 8 * POLL_TIME, now)
+
+
+@compiled
 def begin_block(state: int, pc: int) -> int:
     """Between two blocks: count the next one and return `GO_ON`, or return why it is not executed now."""
     timed = read_64(state + 8 * TIMED) != 0
@@ -377,8 +424,13 @@ def begin_block(state: int, pc: int) -> int:
         if costs == 0:
             return AT_COSTS
         cycles = costs & CYCLES_MASK
-        if pc != read_64(state + 8 * NEXT):
-            now += costs >> ARRIVAL_SHIFT & SHORT_MASK
+    if request != STEP_ONE:
+        skip_rounds(state, pc, entries, count)
+        now = read_64(clock)
+        if now >= deadline:
+            return AT_DEADLINE
+    if timed and pc != read_64(state + 8 * NEXT):
+        now += costs >> ARRIVAL_SHIFT & SHORT_MASK
     if now + cycles > deadline and read_64(clock + 8) != deadline and request != STEP_ONE:
         write_64(state + 8 * REST, cycles)
         return AT_DEADLINE

@@ -242,6 +242,7 @@ class Interpreter:
     def _execute(self, pc: int, request: int) -> Halt:
         loop, state = self._loop, self._state
         state[loop.PC], state[loop.REMAINING], state[loop.REQUEST] = pc, 0, request
+        state[loop.POLL_PC] = NOWHERE
         self.fault = None
         halt = None
         while halt is None:
@@ -348,6 +349,8 @@ class Interpreter:
             high = self._load((address - within + size) & WORD_MASK, size)
             return (low | high << 8 * size) >> 8 * within & (1 << 8 * size) - 1
         if isinstance(region, Device):
+            if address - base & ~3 not in region.steady:
+                self._state[self._loop.UNSTEADY] = 1
             try:
                 return region.read(address - base, size)
             except Exception as error:

@@ -109,6 +109,10 @@ def test_exact_runs_stop_at_the_cycle(run: Run, firmware: Path, tmp_path: Path) 
         assert json.loads((tmp_path / "report").read_text())["cycles"] == limit
 
 
+def test_skipping_what_only_waits_changes_nothing(run: Run, firmware: Path) -> None:
+    assert run("--state-hash", "--no-poll-skip", firmware) == run("--state-hash", firmware)
+
+
 def test_new_input_comes_behind_what_the_snapshot_holds(run: Run, tmp_path: Path) -> None:
     elf = build_firmware(SCENARIOS, "st18", tmp_path / "scenarios.elf")
     saved, frames, scenario = tmp_path / "saved", [tmp_path / "one", tmp_path / "two"], tmp_path / "scenario"
