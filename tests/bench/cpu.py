@@ -113,14 +113,15 @@ WORKLOADS: dict[Host, tuple[Workload, ...]] = {
         Workload("work_float", "float", 1_500_000),
         Workload("work_call", "SVC round trip", 50_000, 1.0),
         Workload("work_tick", "tick of 100 kHz", 10_000),
-        Workload("work_poll", "polling a flag", 500_000),
+        Workload("work_poll", "reading a flag", 500_000),
+        Workload("work_wait", "polling a flag", 500),
     ),
     RV32: (
         Workload("work_integer", "integer", 24_000, 1.5),
         Workload("work_memcpy", "memcpy", 40_000, 2.0),
         Workload("work_call", "ecall round trip", 50_000),
         Workload("work_tick", "tick of 100 kHz", 10_000),
-        Workload("work_poll", "polling a flag", 500_000),
+        Workload("work_poll", "reading a flag", 500_000),
     ),
 }
 NOTHING = Workload("work_nothing", "nothing", 0)

@@ -42,6 +42,14 @@ static void start_tick(uint32_t period) {
     REGISTER(SYSTICK) = 7;
 }
 
+/* A flag that a timer raises every period, in the same units. */
+#define TIMER 0x40000000u
+#define TIMER_FLAG REGISTER(TIMER + 0x0c)
+static void start_flag(uint32_t period) {
+    REGISTER(TIMER + 8) = period - 1;
+    REGISTER(TIMER) = 9;
+}
+
 __attribute__((naked)) static void service(void) { __asm__ volatile("bx lr"); }
 static inline void call_supervisor(void) { __asm__ volatile("svc 0" : : : "memory"); }
 

@@ -169,7 +169,7 @@ __attribute__((noinline)) static void pass_instructions(uint32_t count) {
 
 /* Interrupts 10,000 instructions apart, which is 100 kHz where an instruction takes 1 ns. In real time they come only
    every 40 microseconds: QEMU falls behind if they come faster. */
-__attribute__((noinline)) static uint32_t work_tick(uint32_t rounds) {
+static uint32_t tick_interval(void) {
     uint32_t period = 0;
     for (int i = 0; i < 2; i++) {
         start_clock();
@@ -177,10 +177,25 @@ __attribute__((noinline)) static uint32_t work_tick(uint32_t rounds) {
         pass_instructions(10000);
         period = time_since(start);
     }
-    start_tick(period < MICROSECONDS(10) ? MICROSECONDS(40) : period);
+    return period < MICROSECONDS(10) ? MICROSECONDS(40) : period;
+}
+
+__attribute__((noinline)) static uint32_t work_tick(uint32_t rounds) {
+    start_tick(tick_interval());
     while (ticks < rounds) {}
     return rounds;
 }
+
+#ifdef TIMER_FLAG
+__attribute__((noinline)) static uint32_t work_wait(uint32_t rounds) {
+    start_flag(tick_interval());
+    for (uint32_t i = 0; i < rounds; i++) {
+        while (!TIMER_FLAG) {}
+        TIMER_FLAG = 1;
+    }
+    return rounds;
+}
+#endif
 
 __attribute__((noinline)) static uint32_t work_nothing(uint32_t rounds) { return rounds; }
 
