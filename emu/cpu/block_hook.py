@@ -52,7 +52,7 @@ from emu.cpu.hook_state import (
     Stopped,
 )
 from emu.cpu.native_calls import bytes_at, call_1, call_2, call_3, call_4, words_at
-from emu.cpu.polling import REGISTERS, compiled, polls, riscv_effects, thumb_effects, written_by
+from emu.cpu.polling import REGISTERS, compiled, polls, riscv_effects, riscv_jump, thumb_effects, thumb_jump, written_by
 from emu.cpu.timing import lookup
 
 CLOCK, INSTRUCTIONS, REQUEST, STOPPED = map(int, (Slot.CLOCK, Slot.INSTRUCTIONS, Slot.REQUEST, Slot.STOPPED))
@@ -166,6 +166,7 @@ def make_rare_block(
     site_rule: Callable[..., int],
     word_rule: Callable[..., int],
     effects: Callable[..., int],
+    jump: Callable[..., int],
 ) -> Any:
     """What `block` leaves over: requests, the deadline, unknown blocks, sites; for one instruction set."""
     width, site, word = (njit(inline="always")(rule) for rule in (width_rule, site_rule, word_rule))
@@ -201,18 +202,16 @@ def make_rare_block(
             base = regions[3 * region]
             if base <= pc < base + regions[3 * region + 1]:
                 code = carray(bytes_at(regions[3 * region + 2] + (pc - base)), (1 << 16,))
-                offset = count = flags = cycles = taken = arrival = live = written = last = 0
+                offset = count = flags = cycles = taken = arrival = live = written = last = target = 0
                 while offset < size:
                     costs = costs_at(state, code, pc, offset)
                     cycles += costs & CYCLES_MASK
                     taken = costs >> TAKEN_SHIFT
                     if last >= 0:
-                        last = effects(
-                            types.int64(code[offset]),
-                            types.int64(code[offset + 1]),
-                            types.int64(code[offset + 2]),
-                            types.int64(code[offset + 3]),
-                        )
+                        first, second = types.int64(code[offset]), types.int64(code[offset + 1])
+                        third, fourth = types.int64(code[offset + 2]), types.int64(code[offset + 3])
+                        last = effects(first, second, third, fourth)
+                        target = offset + jump(first, second, third, fourth)
                         live |= last & REGISTERS & ~written
                         written |= written_by(last)
                     kind = site(code[offset], code[offset + 1], code[offset + 2], code[offset + 3])
@@ -220,7 +219,7 @@ def make_rare_block(
                         flags |= kind
                     offset += width(code[offset], code[offset + 1])
                     count += 1
-                if polls(live, written, last):
+                if polls(live, written, last, target):
                     flags |= POLL
                 if state[COSTS] != 0:
                     arrival = arrival_cycles(carray(words_at(state[COSTS]), (1 << 16,)), pc)
@@ -434,8 +433,8 @@ def fault(uc: int, access: int, address: int, size: int, value: int, user: Any) 
 HOOKS = {
     "block": make_block(timed=False),
     "timed_block": make_block(timed=True),
-    "thumb_rare_block": make_rare_block(thumb_width, thumb_site, thumb_word, thumb_effects),
-    "riscv_rare_block": make_rare_block(riscv_width, riscv_site, riscv_word, riscv_effects),
+    "thumb_rare_block": make_rare_block(thumb_width, thumb_site, thumb_word, thumb_effects, thumb_jump),
+    "riscv_rare_block": make_rare_block(riscv_width, riscv_site, riscv_word, riscv_effects, riscv_jump),
     "fill": fill,
     "fault": fault,
 }

@@ -152,7 +152,7 @@ class Stopped(IntEnum):
 
 
 POLL = 1 << 9
-"""Flag in the block table, besides those of `Site`: the block polls if it jumps to itself."""
+"""Flag in the block table, besides those of `Site`: the block polls."""
 PASSES_BEFORE_SKIPPING = 2
 """Rounds that are executed before others are skipped: the first may have come from elsewhere, at other cost."""
 

@@ -38,15 +38,16 @@ def compiled(function: Function) -> Function:
 
 
 @compiled
-def polls(live: int, written: int, last: int) -> bool:
-    """Whether a block polls, if it jumps to itself.
+def polls(live: int, written: int, last: int, target: int) -> bool:
+    """Whether a block polls.
 
     Args:
         live: registers that it reads before it writes them, if it does.
         written: registers that it writes.
         last: effects of its last instruction.
+        target: where that jumps to, 0 for the beginning of the block, if it is a branch.
     """
-    return last >= 0 and last & BRANCH != 0 and live & written == 0
+    return last >= 0 and last & BRANCH != 0 and live & written == 0 and target == 0
 
 
 @compiled
@@ -61,7 +62,29 @@ def written_by(packed: int) -> int:
     return packed >> 31 & REGISTERS
 
 
+@compiled
+def signed(value: int, bits: int) -> int:
+    """The lowest bits of ``value`` as a two's-complement number."""
+    sign = 1 << (bits - 1)
+    return ((value & ((sign << 1) - 1)) ^ sign) - sign
+
+
 # RISC-V
+
+
+@compiled
+def riscv_jump(first: int, second: int, third: int, fourth: int) -> int:
+    """How far an instruction that is `BRANCH` jumps."""
+    word = first | second << 8 | third << 16 | fourth << 24
+    if first & 0x7F == 0x63:
+        return signed(word >> 19 & 0x1000 | word << 4 & 0x800 | word >> 20 & 0x7E0 | word >> 7 & 0x1E, 13)
+    if first & 3 == 3:
+        return signed(word >> 11 & 0x10_0000 | word & 0xF_F000 | word >> 9 & 0x800 | word >> 20 & 0x7FE, 21)
+    half = word & 0xFFFF
+    if half >> 13 == 5:
+        high = half >> 1 & 0xB00 | half << 2 & 0x400 | half << 1 & 0x80
+        return signed(high | half >> 1 & 0x40 | half << 3 & 0x20 | half >> 7 & 0x10 | half >> 2 & 0xE, 12)
+    return signed(half >> 4 & 0x100 | half << 1 & 0xC0 | half << 3 & 0x20 | half >> 7 & 0x18 | half >> 2 & 6, 9)
 
 
 @compiled
@@ -115,6 +138,12 @@ def compressed_effects(half: int) -> int:
 
 
 # Thumb
+
+
+@compiled
+def thumb_jump(first: int, second: int, third: int, fourth: int) -> int:
+    """How far an instruction that is `BRANCH` jumps."""
+    return 4 + 2 * (signed(first | second << 8, 11) if second >> 4 == 14 else signed(first, 8))
 
 
 @compiled

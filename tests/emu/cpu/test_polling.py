@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import capstone
@@ -11,7 +12,18 @@ import pytest
 
 from emu.clock import SKIPS
 from emu.cpu import ENGINES
-from emu.cpu.polling import BRANCH, OTHER, REGISTERS, riscv_effects, thumb_effects, written_by
+from emu.cpu.polling import (
+    BRANCH,
+    OTHER,
+    REGISTERS,
+    riscv_effects,
+    riscv_jump,
+    thumb_effects,
+    thumb_jump,
+    written_by,
+)
+from emu.cpu.timing.costs import CORE, CpuTiming
+from emu.cpu.timing.model import FlashTiming
 from emu.device import Device
 from emu.machine import Machine, StopReason
 from emu.machines import machine_map
@@ -24,6 +36,7 @@ Make = Callable[[], Machine]
 KINDS = ("arm", *(f"riscv-{engine}" for engine in ENGINES))
 SCENARIOS = Path(__file__).parents[2] / "sdk" / "programs" / "scenarios.c"
 FLAG = {"arm": arm_board.RAM + 0x1000, "riscv": riscv_board.RAM + 0x8000}
+WORD = 0xFFFF_FFFF
 FAR = 10**12
 """A time that no test lives to see if it has to execute all instructions until then."""
 
@@ -93,6 +106,28 @@ def test_a_loop_that_only_waits_ends_at_the_event(tmp_path: Path, kind: str, mor
     assert (stop.reason, stop.exit_code) == (StopReason.EXIT, 0)
     assert FAR < stop.time < FAR + 30
     compare(make, lambda machine: raise_flag(machine, 5003))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rounds_have_the_cost_of_the_core(tmp_path: Path, kind: str) -> None:
+    """Cycles of the published tables, taken branches, wait states of the memory that the code is in."""
+    host, _, engine = kind.partition("-")
+    timing = CpuTiming(CORE, FlashTiming(wait_states=2))
+    if host == "arm":
+        elf = arm_board.build(tmp_path, arm_board.PRELUDE + ARM_FLAG.format(more="nop\n"))
+    else:
+        elf = riscv_board.assemble(RISCV_FLAG.format(more="nop\n"), tmp_path)
+
+    def make() -> Machine:
+        if host == "arm":
+            return arm_board.Board(elf, replace(arm_board.MAP, cpu_timing=timing)).machine
+        return riscv_board.load(elf, replace(riscv_board.MAP, cpu_timing=timing), engine)
+
+    compare(make, lambda machine: raise_flag(machine, 5003))
+    machine = make()
+    raise_flag(machine, FAR)
+    assert machine.run().time >= FAR
+    assert machine.core.instructions < FAR
 
 
 COUNTING = [
@@ -303,6 +338,7 @@ def test_effects_of_thumb_instructions() -> None:
         assert not instruction.mnemonic.startswith(("str", "push", "stm", "bl.", "blx", "bx", "msr", "pop")), text
         if effect & BRANCH:
             assert instruction.mnemonic.startswith("b"), text
+            assert instruction.operands[0].imm & WORD == 0x1000 + thumb_jump(*code.ljust(4, b"\0")) & WORD, text
             continue
         assert read - {"pc", "cpsr"} <= names(effect & REGISTERS, ARM_NAMES), text
         assert written - {"pc", "cpsr"} == names(written_by(effect), ARM_NAMES) - {"cpsr"}, text
@@ -332,6 +368,8 @@ def test_effects_of_riscv_instructions() -> None:
         assert not found[0].mnemonic.startswith(("s", "c.s")) or found[0].mnemonic.split(".")[-1].startswith(
             ("sl", "sr", "sub", "sn", "se", "sg", "slt")
         ), text
+        if effect & BRANCH:
+            assert found[0].operands[-1].imm == riscv_jump(*code.ljust(4, b"\0")), text
         read, written = operands(found[0], effect & BRANCH != 0)
         assert written - {"zero"} == names(written_by(effect), abi), text
         assert read - {"zero"} <= names(effect & REGISTERS, abi), text
