@@ -450,6 +450,12 @@ class Engine:
             self.clock.state[NOW] += state[Slot.TAKEN]
         state[Slot.TAKEN] = 0
 
+    def arrive(self, pc: int) -> None:
+        """The caller carries out the instruction at ``pc``: add what a jump to it costs, if there was one."""
+        if self._costs is not None and not self.follows(pc):
+            self.clock.state[NOW] += self._costs.line(pc, 0).arrival
+            self.continue_at(pc)
+
     def charge(self, address: int, times: int = 1) -> None:
         """Count the instruction at ``address``, which the block hook does not see (or, -1, which did not run)."""
         self.state[Slot.INSTRUCTIONS] += times

@@ -138,6 +138,7 @@ class UnicornHart:
     def _one(self, pc: int, execute: Callable[[int], Halt]) -> Halt:
         if self._is_site(pc):
             self._engine.pc = pc
+            self._engine.arrive(pc)
             return Halt.SITE
         if self._code is not None and self._forbidden(pc) < pc + self._engine.width_at(pc):
             self._engine.pc = pc
@@ -184,7 +185,10 @@ class UnicornHart:
         pc = site = self._engine.pc
         while not self._is_site(site):
             site += self._engine.width_at(site)
-        return Halt.SITE if site == pc else self._finish(self._engine.execute_to(pc, site))
+        if site > pc:
+            return self._finish(self._engine.execute_to(pc, site))
+        self._engine.arrive(pc)
+        return Halt.SITE
 
     def _forbidden(self, pc: int) -> int:
         """The first address from the pc on that protection does not allow to fetch from."""

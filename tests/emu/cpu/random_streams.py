@@ -8,7 +8,7 @@ import struct
 
 from emu.clock import NOW
 from emu.cpu.lockstep import compare
-from emu.machine import Machine, MemoryRegion
+from emu.machine import Machine, MachineMap, MemoryRegion
 from tests.emu.cpu.riscv_board import DATA, MAP, RAM, ROM, UART
 
 LENGTH = 32
@@ -88,8 +88,8 @@ class Streams:
         overwritten: streams that overwrote themselves.
     """
 
-    def __init__(self, *engines: str) -> None:
-        self.machines = [Machine(SMALL, engine) for engine in engines]
+    def __init__(self, *engines: str, machine_map: MachineMap = SMALL) -> None:
+        self.machines = [Machine(machine_map, engine) for engine in engines]
         self.overwritten = 0
 
     def run(self, seed: int) -> tuple[str, tuple[str, str]] | None:

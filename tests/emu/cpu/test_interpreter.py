@@ -101,6 +101,11 @@ def test_random_streams_are_the_same_without_a_compiler() -> None:
     agree(Streams("interpreter", "plain"), range(40))
 
 
+def test_an_instruction_that_the_hart_carries_out_leaves_x0_alone() -> None:
+    """The stream has an atomic instruction whose result goes to x0."""
+    agree(Streams(*ENGINES), range(353, 354))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("part", range(8))

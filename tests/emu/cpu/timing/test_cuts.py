@@ -13,6 +13,7 @@ from emu.cpu.timing.model import FlashTiming
 from emu.machine import Machine, StopReason
 from emu.snapshot import SnapshotError
 from tests.emu.cpu import arm_board, riscv_board
+from tests.emu.cpu.random_streams import SMALL, Streams
 from tests.emu.cpu.timing.measure import timed
 from tests.emu.relay import relay, sliced, straight
 
@@ -114,6 +115,14 @@ def test_engines_agree(riscv_torture: Path, timing: CpuTiming, slice_cycles: int
     first, second = machines
     assert first.core.exit_code == second.core.exit_code == 42
     assert first.clock.now == second.clock.now > first.core.instructions == second.core.instructions
+
+
+@pytest.mark.parametrize("timing", MODELS, ids=str)
+def test_engines_agree_on_random_streams(timing: CpuTiming) -> None:
+    streams = Streams(*ENGINES, machine_map=timed(SMALL, timing))
+    for seed in range(150):
+        assert streams.run(seed) is None, f"seed {seed}"
+    assert streams.overwritten < 10
 
 
 def step_through(machine: Machine) -> None:
