@@ -4,7 +4,7 @@
 The functions never raise, allocate nothing and refer to no Python object.
 
 The block table is a direct-mapped cache from a block, tagged by address and size, to what it counts. It has two words
-a block, in two halves: ``pc | size << 32 | flags << 44 | instructions << 54``, where ``flags`` are the `Site` kinds in
+a block, in two halves: ``pc | size << 31 | flags << 43 | instructions << 54``, where ``flags`` are the `Site` kinds in
 the block, and ``cycles | taken << 20 | arrival << 40``. ``taken`` is added when another block follows than the one
 behind it, ``arrival`` when another one came before it than the one in front of it. Of a core whose instructions all
 take one cycle, only the first half is read.
@@ -109,7 +109,7 @@ def make_block(timed: bool) -> Any:
         table = carray(words_at(state[TABLE]), (2 * TABLE_ENTRIES,))
         index = types.uint64((pc >> 1) & (TABLE_ENTRIES - 1))
         entry = table[index]
-        known = entry & TAG_MASK == pc | size << 32
+        known = entry & TAG_MASK == pc | size << 31
         harmless = (entry >> FLAG_SHIFT) & state[SITES] == 0
         now = clock[NOW]
         if timed and pc != state[NEXT]:
@@ -196,7 +196,7 @@ def make_rare_block(
     def classify(state: Any, table: Any, index: int, pc: int, size: int) -> None:
         """Write the block's entry."""
         costs_index = index + types.uint64(TABLE_ENTRIES)
-        table[index], table[costs_index] = pc | size << 32, 0
+        table[index], table[costs_index] = pc | size << 31, 0
         regions = carray(words_at(state[REGIONS]), (3 * 64,))
         for region in range(state[REGION_COUNT]):
             base = regions[3 * region]
@@ -298,7 +298,7 @@ def make_rare_block(
             return
         table = carray(words_at(state[TABLE]), (2 * TABLE_ENTRIES,))
         index = types.uint64((pc >> 1) & (TABLE_ENTRIES - 1))
-        if table[index] & TAG_MASK != pc | size << 32:
+        if table[index] & TAG_MASK != pc | size << 31:
             classify(state, table, index, pc, size)
         entry, costs = table[index], table[index + types.uint64(TABLE_ENTRIES)]
         if part:

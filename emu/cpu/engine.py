@@ -418,7 +418,7 @@ class Engine:
         """
         start, size = self._words[Slot.BLOCK_PC], self._words[Slot.BLOCK_SIZE]
         entry = int(self._table[start >> 1 & (TABLE_ENTRIES - 1)])
-        if self._running and entry & TAG_MASK == start | size << 32 and entry >> FLAG_SHIFT & sites:
+        if self._running and entry & TAG_MASK == start | size << 31 and entry >> FLAG_SHIFT & sites:
             self._repeats = True
             self.uc.emu_stop()
 

@@ -108,8 +108,8 @@ SLOTS = Slot.EXCEPTIONS + 1
 NO_TRAP = -1
 NOWHERE = -1
 TABLE_ENTRIES = 1 << 16
-TAG_MASK, FLAG_SHIFT = (1 << 44) - 1, 44
-"""Of an entry of the block table: address and size << 32 of the block; the first bit of its `Site`s."""
+TAG_MASK, FLAG_SHIFT = (1 << 43) - 1, 43
+"""Of an entry of the block table: address and size << 31 of the block, both even; the first bit of its `Site`s."""
 PAGE_BITS = 10
 """Unicorn's smallest page is 1 KiB (Arm)."""
 PAGES_OF_MEMORY = 4
@@ -151,7 +151,7 @@ class Stopped(IntEnum):
     EXCEPTION = 6
 
 
-POLL = 1 << 9
+POLL = 1 << 10
 """Flag in the block table, besides those of `Site`: the block polls."""
 PASSES_BEFORE_SKIPPING = 2
 """Rounds that are executed before others are skipped: the first may have come from elsewhere, at other cost."""

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from emu.cpu import native
+from emu.cpu.block_hook import COUNT_SHIFT
+from emu.cpu.hook_state import FLAG_SHIFT, POLL, TAG_MASK, Site
 from tests.emu.cpu.arm_board import assemble
 
 LOAD = "import sys; from emu.cpu.native import hook_addresses; hook_addresses(); print('numba' in sys.modules)"
@@ -57,3 +59,12 @@ def test_plain_hooks_count_the_same(tmp_path: Path) -> None:
     board = assemble(tmp_path, LOOP)
     assert board.machine.run().exit_code == 0
     assert board.core.instructions == 1 + 2 * 1000 + 3
+
+
+def test_every_flag_of_a_block_has_a_bit_of_its_own() -> None:
+    sites = 0
+    for site in Site:
+        sites |= site
+    assert sites & POLL == 0
+    assert (sites | POLL) << FLAG_SHIFT < 1 << COUNT_SHIFT
+    assert TAG_MASK < 1 << FLAG_SHIFT
