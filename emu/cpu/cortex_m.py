@@ -9,8 +9,8 @@ from unicorn import UC_ARCH_ARM, UC_MODE_THUMB, Uc
 from unicorn import arm_const as arm
 
 from emu.bus import BusError
-from emu.cpu.arm_memory_map import is_private, never_executable
-from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, IPSR_MASK, NPRIV, SYSTEM_REGISTERS, ArmRegisters
+from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, NPRIV, SYSTEM_REGISTERS, ArmRegisters
+from emu.cpu.arm_traps import Traps
 from emu.cpu.bit_band import add_bit_bands
 from emu.cpu.comparators import Comparators
 from emu.cpu.core import Core, FaultReport, Pause
@@ -19,16 +19,16 @@ from emu.cpu.data_watchpoint import DataWatchpoint
 from emu.cpu.encoding import thumb_width
 from emu.cpu.engine import Engine, InstructionSet
 from emu.cpu.exceptions import Exceptions, Fault
-from emu.cpu.halt import ACCESS_WORD, AccessFault, Halt
-from emu.cpu.hook_state import EXCLUSIVE, PAGE_BITS, WINDOW, Request, Right, Site
+from emu.cpu.halt import Halt
+from emu.cpu.hook_state import EXCLUSIVE, PAGE_BITS, WINDOW, Request, Site
 from emu.cpu.instrumentation import TEXT_PORT, Instrumentation
 from emu.cpu.memory_protection import MemoryProtection
 from emu.cpu.mpu_v7 import SystemControlV7
 from emu.cpu.mpu_v8 import SystemControlV8
 from emu.cpu.nvic import Vector
 from emu.cpu.semihosting import Semihosting
-from emu.cpu.special_instructions import FETCH_FAULT, PRIVATE_RULE, SpecialInstructions
-from emu.cpu.system_control import Configuration, DebugFaultStatus, FaultStatus, SleepControl, SystemControl
+from emu.cpu.special_instructions import SpecialInstructions
+from emu.cpu.system_control import Configuration, DebugFaultStatus, SleepControl, SystemControl
 from emu.cpu.timing.costs import CpuTiming, make_costs
 from emu.cpu.trace_port import TracePort
 from emu.device import Board, Device
@@ -42,10 +42,7 @@ SYSTEM_CONTROLS: dict[Architecture, type[SystemControl]] = {
 }
 SYSTEM_CONTROL_BASE, WATCHPOINT_BASE = 0xE000_E000, 0xE000_1000
 INSTRUMENTATION_BASE, TRACE_PORT_BASE = 0xE000_0000, 0xE004_0000
-SEMIHOSTING_IMMEDIATE = 0xAB
-SEV, WFE, WFI, YIELD = 0xBF40, 0xBF20, 0xBF30, 0xBF10
-TRAP_SVC, TRAP_ALIGNMENT, TRAP_BKPT, TRAP_EXC_RETURN, TRAP_STACK_LIMIT = 2, 4, 7, 8, 19
-"""Numbers of Unicorn's interrupt hook."""
+WFI = b"\x30\xbf"
 
 
 class CortexM(Core):
@@ -133,6 +130,10 @@ class CortexM(Core):
         self._comparators = Comparators(uc, self.watchpoint.matched)
         self.watchpoint.on_change = self.engine.request_stop
         self.semihosting = Semihosting(board, self.name, exit_block=False)
+        self._traps = Traps(
+            self.engine, self.registers, self.exceptions, self.system_control, self.semihosting, self._read_code,
+            self._sleep,
+        )  # fmt: skip
         self._breakpoints: frozenset[int] = frozenset()
         self._standing_on: int | None = None
         self._sleeping = self._waiting_for_event = False
@@ -389,106 +390,40 @@ class CortexM(Core):
         Args:
             execute: what executes it, `Engine.execute_one` or its exact twin.
         """
-        waits = self._half_word(start & ~1) == WFI
+        waits = self._read_code(start & ~1, 2) == WFI
         halt = self._special.at_site() if self._special.is_next else (execute or self.engine.execute_one)(start)
         pause = self._handle(halt)
         if waits:
-            self._sleep(for_event=False)
+            self._sleep(False)
         return pause
 
     def _handle(self, halt: Halt) -> Pause | None:
         """Do what the architecture says; the reason to come back, if there is one."""
         match halt:
             case Halt.TRAP:
-                self._trap(self.engine.trap)
+                self._traps.take(self.engine.trap)
             case Halt.FAULT:
                 if not self._is_open_trigger():
-                    self.exceptions.fault(self._access_fault())
+                    self.exceptions.fault(self._traps.access_fault())
                 else:
                     return self._execute_privileged()
             case Halt.INVALID:
-                self._invalid()
+                self._traps.invalid()
             case Halt.SITE | Halt.FETCH:
                 return self._handle(self._special.at_site())
             case Halt.SLEEP:
-                self._sleep(for_event=False)
+                self._sleep(False)
             case Halt.EXIT:
                 self._standing_on = self.pc
                 return Pause.BREAKPOINT
             case _:
                 pass
-        return Pause.EXIT if self.exit_code is not None else None
-
-    def _sleep(self, *, for_event: bool) -> None:
-        self._sleeping, self._waiting_for_event = True, for_event
-
-    def _half_word(self, address: int) -> int:
-        return int.from_bytes(self._read_code(address, 2), "little")
-
-    def _trap(self, number: int) -> None:
-        pc = self.engine.pc
-        if number == TRAP_SVC:
-            self.exceptions.supervisor_call()
-        elif number == TRAP_EXC_RETURN:
-            self.engine.settle(pc)
-            if self.registers.read("xpsr") & IPSR_MASK:
-                self._leave(self.registers.start)
-            else:
-                # With TrustZone, Unicorn stops here in thread mode too, where the address is like any other.
-                self.exceptions.fault(self._fetch_fault(pc))
-        elif number == TRAP_BKPT:
-            self._breakpoint_instruction(pc)
-        elif number == TRAP_ALIGNMENT:
-            self.engine.retract(pc)
-            self._usage_fault("unaligned access", FaultStatus.UNALIGNED.mask)
-        elif number == TRAP_STACK_LIMIT:
-            self.engine.retract(pc)
-            self._usage_fault("the stack pointer would go below its limit", FaultStatus.STKOF.mask)
-        else:
-            self.engine.retract(pc)
-            self._usage_fault(f"exception {number} of the emulator", FaultStatus.UNDEFINSTR.mask)
-
-    def _leave(self, exc_return: int) -> None:
-        self.exceptions.leave(exc_return)
-        if SleepControl.SLEEPONEXIT.extract(self.system_control.SCR) and self.exceptions.idle:
-            self._sleep(for_event=False)
-
-    def _breakpoint_instruction(self, pc: int) -> None:
-        """BKPT: a semihosting call, or without a debugger an exception."""
-        immediate = self._half_word(pc) & 0xFF
-        if immediate != SEMIHOSTING_IMMEDIATE:
-            self.engine.retract(pc)
-            self.exceptions.breakpoint(f"BKPT 0x{immediate:02x} without a debugger")
-            return
-        result = self.semihosting.call(self.registers.read("r0"), self.registers.read("r1"))
-        self.registers.write("r0", result)
-        self.registers.jump(pc + 2 | 1)
         if self.semihosting.exit is not None:
             self.exit_code, self.abnormal_exit = self.semihosting.exit.code, self.semihosting.exit.abnormal
+        return Pause.EXIT if self.exit_code is not None else None
 
-    def _invalid(self) -> None:
-        """Instructions that Unicorn gives up: hints, execution without the Thumb bit, undefined ones."""
-        pc = self.engine.pc
-        if not self.registers.thumb:
-            self.engine.retract(pc)
-            self._usage_fault(
-                "execution with the Thumb bit clear: a branch to an even address", FaultStatus.INVSTATE.mask
-            )
-            return
-        hint = self._half_word(pc - 2) if self.engine.block_pc < pc else 0
-        if hint == WFE:
-            if self.exceptions.event:
-                self.exceptions.event = False
-            else:
-                self._sleep(for_event=True)
-        elif hint != YIELD:
-            self.engine.retract(pc)
-            code = self._read_code(pc, self.engine.width_at(pc))
-            words = " ".join(f"{half:04x}" for half in struct.unpack(f"<{len(code) // 2}H", code))
-            self._usage_fault(f"undefined instruction {words}", FaultStatus.UNDEFINSTR.mask)
-
-    def _usage_fault(self, text: str, status: int) -> None:
-        self.exceptions.fault(Fault(Vector.USAGE_FAULT, text, status))
+    def _sleep(self, for_event: bool) -> None:
+        self._sleeping, self._waiting_for_event = True, for_event
 
     def _is_open_trigger(self) -> bool:
         """Whether unprivileged software was refused STIR, which CCR opens to it."""
@@ -503,25 +438,6 @@ class CortexM(Core):
         pause = self._handle(self.engine.execute_one(self.registers.start))
         self.registers.write("control", control)
         return pause
-
-    def _access_fault(self) -> Fault:
-        """The fault that the architecture makes of a refused access."""
-        refused = self.engine.fault
-        assert isinstance(refused, AccessFault)
-        if refused.access is Right.EXECUTE:
-            return self._fetch_fault(refused.address)
-        if is_private(refused.address) and not self.registers.privileged:
-            text = f"{ACCESS_WORD[refused.access]} at 0x{refused.address:08x}: {PRIVATE_RULE}"
-            return Fault(Vector.BUS_FAULT, text, FaultStatus.PRECISERR.mask, refused.address)
-        if refused.protected:
-            return Fault(Vector.MEM_MANAGE, refused.text, FaultStatus.DACCVIOL.mask, refused.address)
-        return Fault(Vector.BUS_FAULT, refused.text, FaultStatus.PRECISERR.mask, refused.address)
-
-    def _fetch_fault(self, address: int) -> Fault:
-        refused = self.engine.refusal(address, Right.EXECUTE)
-        if refused.protected or never_executable(address):
-            return Fault(Vector.MEM_MANAGE, FETCH_FAULT + refused.text, FaultStatus.IACCVIOL.mask)
-        return Fault(Vector.BUS_FAULT, FETCH_FAULT + refused.text, FaultStatus.IBUSERR.mask)
 
     def _report(self, kind: str, fault: Fault) -> None:
         report = FaultReport(kind, fault.text, self.pc, fault.address, self.registers.all(), self.board.clock.now)
