@@ -1,42 +1,6 @@
-/* What the programs that are compared with QEMU share: registers, output by semihosting, fault handlers that report. */
+/* What the programs that are compared with QEMU share beyond torture.h: fault handlers that report and go on. */
 
-#include <stdint.h>
-
-#define REGISTER(address) (*(volatile uint32_t *)(address))
-#define CCR REGISTER(0xE000ED14)
-#define SHCSR REGISTER(0xE000ED24)
-#define CFSR REGISTER(0xE000ED28)
-#define HFSR REGISTER(0xE000ED2C)
-#define MMFAR REGISTER(0xE000ED34)
-#define BFAR REGISTER(0xE000ED38)
-#define CPACR REGISTER(0xE000ED88)
-#define READ(name) ({ uint32_t value; __asm volatile("mrs %0, " name : "=r"(value)); value; })
-#define WRITE(name, value) __asm volatile("msr " name ", %0\n isb" ::"r"((uint32_t)(value)) : "memory")
-#define BARRIER() __asm volatile("dsb\n isb" ::: "memory")
-
-static uint32_t semihost(uint32_t operation, const void *parameter) {
-    register uint32_t r0 __asm("r0") = operation;
-    register const void *r1 __asm("r1") = parameter;
-    __asm volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
-    return r0;
-}
-
-static void text(const char *string) { semihost(4, string); }
-
-static void hex(const char *name, uint32_t value) {
-    char digits[9];
-    for (int i = 0; i < 8; i++) {
-        uint32_t digit = value >> (28 - 4 * i) & 15;
-        digits[i] = (char)(digit < 10 ? '0' + digit : 'a' + digit - 10);
-    }
-    digits[8] = 0;
-    text(" ");
-    text(name);
-    text("=");
-    text(digits);
-}
-
-static void end(void) { text("\n"); }
+#include "../../../boards/programs/torture.h"
 
 static void show(const char *name, uint32_t value) {
     text(name);
