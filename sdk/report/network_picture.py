@@ -19,7 +19,13 @@ STYLE = (
     "text{font-family:system-ui,sans-serif;font-size:12px;fill:#24292f}"
     ".title{font-size:17px;font-weight:600}.head{font-size:13px;font-weight:600}.small{fill:#57606a}"
 )
-TIME_PARTS = {"load": "#bc6c25", "work": "#1f6feb", "stalls": "#cf222e", "control": "#8c959f"}
+TIME_PARTS = {
+    "load": "#bc6c25",
+    "work": "#1f6feb",
+    "copy": "#2da44e",
+    "stalls": "#cf222e",
+    "control": "#8c959f",
+}
 ENERGY_PARTS = {
     "array": "#1f6feb",
     "overhead": "#79c0ff",
