@@ -1,0 +1,89 @@
+"""Whole convolutions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from emu.npu.native.compiled.activation import Scaling, pool, requantise
+from emu.npu.native.compiled.memory import Coding, Runs, read_features, write_elements
+from emu.npu.native.compiled.products import Window, block_sums, find_places
+from emu.npu.native.compiled.vectors import BLOCK, CHUNK_COLUMNS, CHUNK_PIXELS, GROUP_BYTES, LANES, OPTIONS, PIXELS
+
+NO_PSUMS = np.empty((0, 0, 0), np.int32)
+NO_ELEMENTS = np.empty((0, 0, 0), np.uint8)
+
+
+@njit(**OPTIONS)
+def copy_psums(target: Any, sums: Any, rows: int, columns: int, kernel: int, wanted: int) -> None:
+    """Puts the psums of a chunk where they belong."""
+    for row in range(rows):
+        for column in range(columns):
+            first = (row * columns + column) * BLOCK
+            target[row, column, kernel : kernel + wanted] = sums[first : first + wanted]
+
+
+@njit(**OPTIONS)
+def convolve(
+    psums: Any, elements: Any, features: Any, weights: Any, initial: Any, window: Window, shape: Any, scaling: Scaling,
+    pooled: bool,
+) -> None:  # fmt: skip
+    """Psums of a convolution, or elements of its output.
+
+    Args:
+        psums: int32, (height, width, kernels), written; empty where elements are wanted.
+        elements: uint8, (height, width, kernels), written; empty where psums are wanted. Pooled ones are half as large.
+        features: uint8 or int16, rows with their padding, and a group more at the end.
+        weights: int8 or int16, as `emu.npu.native.layout` orders them.
+        initial: int32, what the psums of each kernel start from, whole blocks.
+        shape: height, width, kernels of the output before pooling.
+        pooled: 2 x 2 maximum.
+    """
+    height, width, kernels = shape
+    sums = np.empty((CHUNK_PIXELS + PIXELS) * BLOCK, np.int32)
+    pooled_sums = np.empty(CHUNK_PIXELS * BLOCK, np.int32)
+    places = np.empty(CHUNK_PIXELS + PIXELS, np.int64)
+    chunk_columns = min(width, CHUNK_COLUMNS)
+    chunk_rows = (CHUNK_PIXELS // chunk_columns) & ~1
+    position = 0
+    for kernel in range(0, kernels, BLOCK):
+        wanted = min(BLOCK, kernels - kernel)
+        for top in range(0, height, chunk_rows):
+            rows = min(chunk_rows, height - top)
+            for left in range(0, width, chunk_columns):
+                columns = min(chunk_columns, width - left)
+                find_places(places, top, rows, left, columns, window)
+                block_sums(sums, features, weights[position:], places, rows * columns, window, initial[kernel:], wanted)
+                if pooled:
+                    pool(pooled_sums, sums, rows, columns)
+                    part = elements[top // 2 :, left // 2 :]
+                    requantise(part, pooled_sums, (rows + 1) // 2, (columns + 1) // 2, kernel, wanted, scaling)
+                elif len(elements):
+                    requantise(elements[top:, left:], sums, rows, columns, kernel, wanted, scaling)
+                else:
+                    copy_psums(psums[top:, left:], sums, rows, columns, kernel, wanted)
+        lanes = BLOCK if wanted > LANES else LANES
+        position += window.rows * window.groups * lanes * (GROUP_BYTES // features.itemsize)
+
+
+@njit(**OPTIONS)
+def convolve_memory(
+    target: Any, target_runs: Runs, elements: Any, source: Any, source_runs: Runs, coding: Coding, padding: Any,
+    features: Any, weights: Any, initial: Any, window: Window, shape: Any, scaling: Scaling, pooled: bool,
+) -> None:  # fmt: skip
+    """A convolution from memory to memory.
+
+    Args:
+        target, source: uint8, bytes of the tensors.
+        elements, features: room for what is between.
+        padding: as of `read_features`; other arguments as of `convolve`.
+    """
+    read_features(features, source, source_runs, coding, padding, window.line)
+    height, width, kernels = shape
+    step = 2 if pooled else 1
+    height, width = (height + step - 1) // step, (width + step - 1) // step
+    made = elements[: height * width * kernels].reshape(height, width, kernels)
+    convolve(np.empty((0, 0, 0), np.int32), made, features, weights, initial, window, shape, scaling, pooled)
+    write_elements(target, target_runs, made)
