@@ -22,7 +22,7 @@ from emu.npu.convolution import PSUM_HIGH, Job, Weights, input_rows
 from emu.npu.formats import BYTE_BITS, Integers
 from emu.npu.native import convolution as native
 from emu.npu.native import streamed
-from emu.npu.native.layout import Kernels
+from emu.npu.native.kernels import Kernels
 from emu.npu.native.requantisation import Requantisation, prepare_requantisation
 from emu.npu.pooling import Pooling
 from emu.npu.streamed import Streamed
@@ -86,9 +86,9 @@ class CompiledArithmetic(NumpyArithmetic):
         features, padding = _band(job)
         if _requantises(activation) and job.initial is None:
             table = _requantisation(activation)
-            out[...] = native.convolve_requantise(features, kernels, table, job.strides, padding)
+            out[...] = native.convolve_requantise(features, kernels, table, job.strides, padding, largest=job.largest)
             return
-        sums = native.convolve(features, kernels, job.strides, padding)
+        sums = native.convolve(features, kernels, job.strides, padding, job.largest)
         for row, made in enumerate(out):
             psums = sums[row] if job.initial is None else sums[row] + job.initial[row]
             made[...] = activation.apply(psums, job.bound)

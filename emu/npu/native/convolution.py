@@ -19,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emu.npu.formats import Integers
-from emu.npu.native.layout import Kernels, Way, pack_kernels, pad_features
+from emu.npu.native.kernels import Kernels, pack_kernels
+from emu.npu.native.layout import Way, pad_features
 from emu.npu.native.requantisation import Requantisation
+from emu.npu.native.rooms import behind, tile_room
 
 Pair = tuple[int, int]
 Padding = tuple[int, int, int, int]
@@ -54,7 +56,11 @@ def prepare(weights: Integers, way: Way | None = None) -> Kernels:
 
 
 def convolve(
-    features: Integers, kernels: Kernels, stride: Pair = (1, 1), padding: Padding = (0, 0, 0, 0)
+    features: Integers,
+    kernels: Kernels,
+    stride: Pair = (1, 1),
+    padding: Padding = (0, 0, 0, 0),
+    largest: int | None = None,
 ) -> NDArray[np.int32]:
     """Psums of a convolution, without flipping the kernels.
 
@@ -62,6 +68,7 @@ def convolve(
         features: int8 or uint8, (height, width, channels), of the size of the kernels at least, with the padding.
         stride: vertical and horizontal step.
         padding: rows of zeros above and below, columns left and right.
+        largest: no feature is larger in magnitude; None for what their dtype allows.
 
     Returns:
         int32, (output height, output width, kernels).
@@ -73,7 +80,7 @@ def convolve(
 
     shape = output_shape(features, kernels, stride, padding)
     psums = np.empty(shape, np.int32)
-    operands = _operands(features, kernels, stride, padding)
+    operands = _operands(features, kernels, stride, padding, largest)
     compiled.convolve(psums, compiled.NO_ELEMENTS, *operands, shape, compiled.NO_SCALING, False)
     return psums
 
@@ -85,6 +92,7 @@ def convolve_requantise(
     stride: Pair = (1, 1),
     padding: Padding = (0, 0, 0, 0),
     pooled: bool = False,
+    largest: int | None = None,
 ) -> NDArray[np.int8] | NDArray[np.uint8]:
     """Elements of the output: `convolve`, then the activation unit, then pooling.
 
@@ -104,7 +112,7 @@ def convolve_requantise(
         raise ValueError(f"the table has {requantisation.kernels} entries for {kernels.shape[0]} kernels")
     height, width, count = shape = output_shape(features, kernels, stride, padding)
     elements = np.empty((-(-height // 2), -(-width // 2), count) if pooled else shape, np.uint8)
-    operands = _operands(features, kernels, stride, padding)
+    operands = _operands(features, kernels, stride, padding, largest)
     compiled.convolve(compiled.NO_PSUMS, elements, *operands, shape, requantisation.scaling, pooled)
     return elements.view(requantisation.dtype)
 
@@ -128,8 +136,10 @@ def _check_bytes(name: str, operand: Integers) -> None:
         raise ValueError(f"{name} must be int8 or uint8, not {operand.dtype}")
 
 
-def _operands(features: Integers, kernels: Kernels, stride: Pair, padding: Padding) -> tuple[Any, ...]:
-    """Arguments of the compiled convolution: features, weights, initial psums, window."""
+def _operands(
+    features: Integers, kernels: Kernels, stride: Pair, padding: Padding, largest: int | None
+) -> tuple[Any, ...]:
+    """Arguments of the compiled convolution: features, weights, initial psums, room, window."""
     from emu.npu.native.compiled import Window
 
     _check_bytes("features", features)
@@ -137,5 +147,7 @@ def _operands(features: Integers, kernels: Kernels, stride: Pair, padding: Paddi
     _, width, channels = features.shape
     line = (left + width + right) * channels
     window = Window(kernels.shape[1], kernels.groups, line, stride[0] * line, stride[1] * channels)
-    padded = pad_features(features, kernels.way, padding)
-    return padded, kernels.packed, kernels.initial(features.dtype), window
+    height, width, _ = output_shape(features, kernels, stride, padding)
+    operand = kernels.operand(features.dtype, stride, (height, width), largest)
+    padded = pad_features(features, kernels.way, padding, behind(line, channels, operand.tiled))
+    return padded, operand.packed, operand.initial, tile_room(padded.dtype, channels, operand.tiled), window

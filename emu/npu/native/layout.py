@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -32,45 +31,13 @@ class Way(Enum):
         return np.dtype(np.int8 if self is Way.VNNI else np.int16)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Kernels:
-    """Kernels, ready to multiply.
-
-    Attributes:
-        shape: kernels, height, width, channels.
-        way: how they multiply.
-        packed: `Way.weight_dtype`, flat: for each block of kernels, for each row of the kernel: groups, kernels of
-            the block, elements of a group.
-        magnitudes: int64, (kernels,), sum of the absolute weights of each kernel.
-        zeros: int32, what psums start from, whole blocks.
-        corrections: int32, what psums start from where 128 was added to the features, whole blocks.
-    """
-
-    shape: tuple[int, int, int, int]
-    way: Way
-    packed: NDArray[Any]
-    magnitudes: NDArray[np.int64]
-    zeros: NDArray[np.int32]
-    corrections: NDArray[np.int32]
-
-    @property
-    def groups(self) -> int:
-        """Groups of a kernel's row."""
-        _, _, width, channels = self.shape
-        return -(-width * channels * self.way.feature_dtype.itemsize // GROUP_BYTES)
-
-    def initial(self, feature_dtype: np.dtype[Any]) -> NDArray[np.int32]:
-        """What the psums of features of this dtype start from."""
-        return self.corrections if adds_offset(self.way, feature_dtype) else self.zeros
-
-
 def adds_offset(way: Way, feature_dtype: np.dtype[Any]) -> bool:
     """Whether features are multiplied with 128 added to them: VNNI takes them unsigned."""
     return way is Way.VNNI and feature_dtype == np.int8
 
 
-def pack_kernels(weights: Integers, way: Way, lanes: int) -> Kernels:
-    """Orders weights, (kernels, height, width, channels), for vectors of ``lanes`` kernels.
+def pack_blocks(weights: Integers, way: Way, lanes: int) -> NDArray[Any]:
+    """Weights, (kernels, height, width, channels), ordered for vectors of ``lanes`` kernels.
 
     A block has twice as many kernels; the last one has the kernels of one vector if they suffice.
     """
@@ -84,21 +51,11 @@ def pack_kernels(weights: Integers, way: Way, lanes: int) -> Kernels:
         block.reshape(-1, height, groups, per_group).transpose(1, 2, 0, 3).reshape(-1)
         for block in np.split(filled, range(2 * lanes, vectors * lanes, 2 * lanes))
     ]
-    flat = weights.reshape(count, -1).astype(np.int64)
-    corrections = np.zeros(2 * lanes * len(blocks), np.int32)
-    corrections[:count] = (flat.sum(axis=1) * -SIGN_BIT).astype(np.int32)  # wraps around, as psums do
-    return Kernels(
-        shape=(count, height, width, channels),
-        way=way,
-        packed=np.concatenate(blocks),
-        magnitudes=np.abs(flat).sum(axis=1),
-        zeros=np.zeros_like(corrections),
-        corrections=corrections,
-    )
+    return np.concatenate(blocks)
 
 
-def pad_features(features: Integers, way: Way, padding: tuple[int, int, int, int]) -> NDArray[Any]:
-    """Features, (height, width, channels), with zeros around them, flat, and a group more: groups read past rows.
+def pad_features(features: Integers, way: Way, padding: tuple[int, int, int, int], behind: int) -> NDArray[Any]:
+    """Features, (height, width, channels), with zeros around them, flat, and ``behind`` more of any value.
 
     Adding 128 to a signed byte flips its sign bit.
     """
@@ -107,7 +64,7 @@ def pad_features(features: Integers, way: Way, padding: tuple[int, int, int, int
     flipped = adds_offset(way, features.dtype)
     zero = SIGN_BIT if flipped else 0
     size = (top + height + bottom) * (left + width + right) * channels
-    flat = np.empty(size + GROUP_BYTES, way.feature_dtype)
+    flat = np.empty(size + behind, way.feature_dtype)
     padded = flat[:size].reshape(top + height + bottom, left + width + right, channels)
     padded[:top] = zero
     padded[top + height :] = zero

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from asm.rules import ElementFormat
 from emu.npu.formats import BYTE_BITS, element_dtype
-from emu.npu.native.layout import GROUP_BYTES, SIGN_BIT, Kernels, adds_offset
+from emu.npu.native.kernels import Kernels
+from emu.npu.native.layout import SIGN_BIT, adds_offset
 from emu.npu.native.requantisation import Requantisation
+from emu.npu.native.rooms import behind, room, tile_room
 from emu.npu.stream import Tensor
 from emu.npu.streamed import Streamed
-
-_rooms: dict[np.dtype[Any], NDArray[Any]] = {}
 
 
 def arguments(job: Streamed, kernels: Kernels, requantisation: Requantisation, pooled: bool) -> tuple[Any, ...] | None:
@@ -35,11 +35,12 @@ def arguments(job: Streamed, kernels: Kernels, requantisation: Requantisation, p
         return None
     padding = above, below, left * channels, right * channels
     dtype = element_dtype(job.source.element)
-    size = (above + last - first + below) * line + GROUP_BYTES
+    operand = kernels.operand(dtype, job.strides, shape[:2], job.largest)
+    size = (above + last - first + below) * line + behind(line, channels, operand.tiled)
     return (
-        first * job.source.line_stride, size, kernels.way.feature_dtype, target_runs,
+        first * job.source.line_stride, size, kernels.way.feature_dtype, channels, operand.tiled, target_runs,
         source_runs._replace(rows=last - first), _coding(job.source.element, adds_offset(kernels.way, dtype)), padding,
-        kernels.packed, kernels.initial(dtype), window, shape, requantisation.scaling, pooled,
+        operand.packed, operand.initial, window, shape, requantisation.scaling, pooled,
     )  # fmt: skip
 
 
@@ -52,22 +53,16 @@ def run(prepared: tuple[Any, ...], source: NDArray[np.uint8], target: NDArray[np
     """
     from emu.npu.native.compiled import convolve_memory
 
-    start, size, dtype, target_runs, source_runs, coding, padding, packed, initial, window, shape, scaling, pooled = (
-        prepared
-    )
-    elements, features = _room(np.dtype(np.int8), shape[0] * shape[1] * shape[2]), _room(dtype, size)
+    (
+        start, size, dtype, channels, tiled, target_runs, source_runs, coding, padding, packed, initial, window, shape,
+        scaling, pooled,
+    ) = prepared  # fmt: skip
+    elements = room("elements", np.dtype(np.uint8), shape[0] * shape[1] * shape[2])
+    features = room("features", dtype, size)
     convolve_memory(
-        target, target_runs, elements.view(np.uint8), source[start:], source_runs, coding, padding, features, packed,
-        initial, window, shape, scaling, pooled,
+        target, target_runs, elements, source[start:], source_runs, coding, padding, features, packed, initial,
+        tile_room(dtype, channels, tiled), window, shape, scaling, pooled,
     )  # fmt: skip
-
-
-def _room(dtype: np.dtype[Any], size: int) -> NDArray[Any]:
-    """At least ``size`` numbers; the same memory every time, because new memory is slow at its first use."""
-    room = _rooms.get(dtype)
-    if room is None or len(room) < size:
-        room = _rooms[dtype] = np.empty(size, dtype)
-    return room
 
 
 def runs_of(tensor: Tensor) -> Any:

@@ -23,6 +23,15 @@ with kept_for("convolution", sorted(Path(__file__).parent.glob("*.py"))):
     from emu.npu.native.compiled.memory import Coding, Runs
     from emu.npu.native.compiled.products import Window
     from emu.npu.native.compiled.vectors import BLOCK, HAS_VNNI, LANES
+    from emu.npu.native.compiled.winograd import (
+        OFFSET,
+        POSITIONS,
+        PRODUCTS_PITCH,
+        TILES,
+        VECTOR_BYTES,
+        Room,
+        transformed_pitch,
+    )
 
 __all__ = (
     "BLOCK",
@@ -31,11 +40,18 @@ __all__ = (
     "NO_ELEMENTS",
     "NO_PSUMS",
     "NO_SCALING",
+    "OFFSET",
+    "POSITIONS",
+    "PRODUCTS_PITCH",
+    "TILES",
+    "VECTOR_BYTES",
     "Coding",
+    "Room",
     "Runs",
     "Scaling",
     "Window",
     "convolve",
     "convolve_memory",
     "requantise",
+    "transformed_pitch",
 )

@@ -11,6 +11,7 @@ from emu.npu.native.compiled.activation import Scaling, pool, requantise
 from emu.npu.native.compiled.memory import Coding, Runs, read_features, write_elements
 from emu.npu.native.compiled.products import Window, block_sums, find_places
 from emu.npu.native.compiled.vectors import BLOCK, CHUNK_COLUMNS, CHUNK_PIXELS, GROUP_BYTES, LANES, OPTIONS, PIXELS
+from emu.npu.native.compiled.winograd import POSITIONS, TILES, Room, tile_psums, transform_chunk, transformed_pitch
 
 NO_PSUMS = np.empty((0, 0, 0), np.int32)
 NO_ELEMENTS = np.empty((0, 0, 0), np.uint8)
@@ -26,24 +27,30 @@ def copy_psums(target: Any, sums: Any, rows: int, columns: int, kernel: int, wan
 
 
 @njit(**OPTIONS)
-def convolve(
+def finish(
+    psums: Any, elements: Any, sums: Any, top: int, rows: int, left: int, columns: int, kernel: int, wanted: int,
+    scaling: Scaling, pooled: bool,
+) -> None:  # fmt: skip
+    """Puts a chunk, or the elements that become of it, where they belong."""
+    if pooled:
+        pooled_sums = np.empty(CHUNK_PIXELS * BLOCK, np.int32)
+        pool(pooled_sums, sums, rows, columns)
+        part = elements[top // 2 :, left // 2 :]
+        requantise(part, pooled_sums, (rows + 1) // 2, (columns + 1) // 2, kernel, wanted, scaling)
+    elif len(elements):
+        requantise(elements[top:, left:], sums, rows, columns, kernel, wanted, scaling)
+    else:
+        copy_psums(psums[top:, left:], sums, rows, columns, kernel, wanted)
+
+
+@njit(**OPTIONS)
+def convolve_directly(
     psums: Any, elements: Any, features: Any, weights: Any, initial: Any, window: Window, shape: Any, scaling: Scaling,
     pooled: bool,
 ) -> None:  # fmt: skip
-    """Psums of a convolution, or elements of its output.
-
-    Args:
-        psums: int32, (height, width, kernels), written; empty where elements are wanted.
-        elements: uint8, (height, width, kernels), written; empty where psums are wanted. Pooled ones are half as large.
-        features: uint8 or int16, rows with their padding, and a group more at the end.
-        weights: int8 or int16, as `emu.npu.native.layout` orders them.
-        initial: int32, what the psums of each kernel start from, whole blocks.
-        shape: height, width, kernels of the output before pooling.
-        pooled: 2 x 2 maximum.
-    """
+    """`convolve` as it is defined."""
     height, width, kernels = shape
     sums = np.empty((CHUNK_PIXELS + PIXELS) * BLOCK, np.int32)
-    pooled_sums = np.empty(CHUNK_PIXELS * BLOCK, np.int32)
     places = np.empty(CHUNK_PIXELS + PIXELS, np.int64)
     chunk_columns = min(width, CHUNK_COLUMNS)
     chunk_rows = (CHUNK_PIXELS // chunk_columns) & ~1
@@ -56,22 +63,67 @@ def convolve(
                 columns = min(chunk_columns, width - left)
                 find_places(places, top, rows, left, columns, window)
                 block_sums(sums, features, weights[position:], places, rows * columns, window, initial[kernel:], wanted)
-                if pooled:
-                    pool(pooled_sums, sums, rows, columns)
-                    part = elements[top // 2 :, left // 2 :]
-                    requantise(part, pooled_sums, (rows + 1) // 2, (columns + 1) // 2, kernel, wanted, scaling)
-                elif len(elements):
-                    requantise(elements[top:, left:], sums, rows, columns, kernel, wanted, scaling)
-                else:
-                    copy_psums(psums[top:, left:], sums, rows, columns, kernel, wanted)
+                finish(psums, elements, sums, top, rows, left, columns, kernel, wanted, scaling, pooled)
         lanes = BLOCK if wanted > LANES else LANES
         position += window.rows * window.groups * lanes * (GROUP_BYTES // features.itemsize)
 
 
 @njit(**OPTIONS)
+def convolve_tiles(
+    psums: Any, elements: Any, features: Any, weights: Any, initial: Any, room: Room, window: Window, shape: Any,
+    scaling: Scaling, pooled: bool,
+) -> None:  # fmt: skip
+    """`convolve` by tiles. A chunk is transformed once, then multiplied by all kernels."""
+    height, width, kernels = shape
+    sums = np.empty(CHUNK_PIXELS * BLOCK, np.int32)
+    places = np.empty(TILES + PIXELS, np.int64)
+    pitch = transformed_pitch(window.step_x, features.itemsize)
+    for tile in range(len(places)):
+        places[tile] = min(tile, TILES - 1) * pitch
+    group = GROUP_BYTES // features.itemsize
+    step = POSITIONS * -(-window.step_x // group) * group
+    chunk_columns = min((width + 1) // 2, TILES) * 2
+    chunk_rows = TILES // (chunk_columns // 2) * 2
+    for top in range(0, height, chunk_rows):
+        rows = min(chunk_rows, height - top)
+        for left in range(0, width, chunk_columns):
+            columns = min(chunk_columns, width - left)
+            transform_chunk(room, features, top, rows, left, columns, window)
+            for kernel in range(0, kernels, BLOCK):
+                wanted = min(BLOCK, kernels - kernel)
+                tile_psums(
+                    sums, room, places, weights[kernel * step :], initial, rows, columns, window, kernel, wanted
+                )  # fmt: skip
+                finish(psums, elements, sums, top, rows, left, columns, kernel, wanted, scaling, pooled)
+
+
+@njit(**OPTIONS)
+def convolve(
+    psums: Any, elements: Any, features: Any, weights: Any, initial: Any, room: Room, window: Window, shape: Any,
+    scaling: Scaling, pooled: bool,
+) -> None:  # fmt: skip
+    """Psums of a convolution, or elements of its output.
+
+    Args:
+        psums: int32, (height, width, kernels), written; empty where elements are wanted.
+        elements: uint8, (height, width, kernels), written; empty where psums are wanted. Pooled ones are half as large.
+        features: uint8 or int16, rows with their padding, and `Window.behind` more at the end.
+        weights: int8 or int16, as `emu.npu.native.layout` orders them; by tiles, as `emu.npu.native.winograd` does.
+        initial: int32, what the psums of each kernel start from, whole blocks; by tiles, for each position.
+        room: by tiles if it is not empty.
+        shape: height, width, kernels of the output before pooling.
+        pooled: 2 x 2 maximum.
+    """
+    if len(room.sums) > 0:
+        convolve_tiles(psums, elements, features, weights, initial, room, window, shape, scaling, pooled)
+    else:
+        convolve_directly(psums, elements, features, weights, initial, window, shape, scaling, pooled)
+
+
+@njit(**OPTIONS)
 def convolve_memory(
     target: Any, target_runs: Runs, elements: Any, source: Any, source_runs: Runs, coding: Coding, padding: Any,
-    features: Any, weights: Any, initial: Any, window: Window, shape: Any, scaling: Scaling, pooled: bool,
+    features: Any, weights: Any, initial: Any, room: Room, window: Window, shape: Any, scaling: Scaling, pooled: bool,
 ) -> None:  # fmt: skip
     """A convolution from memory to memory.
 
@@ -85,5 +137,5 @@ def convolve_memory(
     step = 2 if pooled else 1
     height, width = (height + step - 1) // step, (width + step - 1) // step
     made = elements[: height * width * kernels].reshape(height, width, kernels)
-    convolve(np.empty((0, 0, 0), np.int32), made, features, weights, initial, window, shape, scaling, pooled)
+    convolve(np.empty((0, 0, 0), np.int32), made, features, weights, initial, room, window, shape, scaling, pooled)
     write_elements(target, target_runs, made)

@@ -1,0 +1,213 @@
+"""Convolutions of 3 x 3 kernels at stride 1 with 16 instead of 36 multiplications for 2 x 2 pixels.
+
+This is Winograd's F(2 x 2, 3 x 3). A *tile* is 4 x 4 features and makes 2 x 2 psums Y = A'((G g G')(B' d B))A, with
+
+         1  0  0            1  0 -1  0
+    G = .5 .5 .5       B' = 0  1  1  0       A' = 1  1  1  0
+        .5 -.5 .5           0 -1  1  0            0  1 -1 -1
+         0  0  1            0  1  0 -1
+
+All of it is exact in integers: kernels are transformed by 2G, so that the sums are four times the psums. At each of
+the 16 *positions* of a tile transformed features are multiplied by transformed kernels and summed over the channels.
+Unsigned bytes hold transformed features with `OFFSET` added; psums start from what that contributes. Whoever calls
+checks the ranges, see `emu.npu.native.winograd`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from emu.npu.native.compiled.products import Window, block_sums
+from emu.npu.native.compiled.vectors import BLOCK, GROUP_BYTES, INT64, LANES, OPTIONS, PIXELS, VECTOR, load, unwrap
+
+OFFSET = 64
+POSITIONS = 16
+TILES = 28
+"""Tiles that are transformed together; their psums are a chunk of the output."""
+VECTOR_BYTES = 32
+"""Features that are transformed together: stores of more are not faster."""
+PRODUCTS_PITCH = (TILES + PIXELS) * BLOCK
+"""Sums from one position to the next."""
+
+
+class Room(NamedTuple):
+    """Memory for what is between; empty where nothing is transformed.
+
+    Attributes:
+        features: uint8 or int16, `POSITIONS` x `TILES` x `transformed_pitch`.
+        sums: int32, `POSITIONS` x `PRODUCTS_PITCH`.
+    """
+
+    features: NDArray[Any]
+    sums: NDArray[Any]
+
+
+@intrinsic
+def transform_features(
+    context: Any, target: Any, pitch: Any, source: Any, line: Any, step: Any, vectors: Any
+) -> Any:  # fmt: skip
+    """B' d B of one tile.
+
+    Args of the compiled call:
+        target: uint8 or int16, written: the positions are ``pitch`` apart.
+        source: of the same type, from the first feature of the tile on; ``line`` to the next row, ``step`` to the
+            next column.
+        vectors: `VECTOR_BYTES` of channels each.
+    """
+    signature = types.void(target, pitch, source, line, step, vectors)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        target, pitch, source, line, step, vectors = unwrap(context, builder, signature.args, arguments)
+        element = source.type.pointee
+        vector = ir.VectorType(element, VECTOR_BYTES * 8 // element.width)
+        offset = ir.Constant(vector, [OFFSET if element.width == 8 else 0] * vector.count)
+        with cgutils.for_range(builder, vectors) as part:
+            channel = builder.mul(part.index, ir.Constant(INT64, vector.count))
+
+            def at(base: Any, *places: Any) -> Any:
+                address = builder.gep(base, [channel])
+                for place in places:
+                    address = builder.gep(address, [place])
+                return builder.bitcast(address, vector.as_pointer())
+
+            def times(value: Any, factor: int) -> Any:
+                return builder.mul(value, ir.Constant(INT64, factor))
+
+            tile = [
+                [builder.load(at(source, times(line, row), times(step, column)), align=1) for column in range(4)]
+                for row in range(4)
+            ]
+            columns = [_differences(builder, [row[column] for row in tile]) for column in range(4)]
+            for row in range(4):
+                made = _differences(builder, [column[row] for column in columns])
+                for column, value in enumerate(made):
+                    place = at(target, times(pitch, 4 * row + column))
+                    builder.store(builder.add(value, offset), place, align=1)
+
+    return signature, generate
+
+
+def _differences(builder: Any, four: list[Any]) -> list[Any]:
+    """B' of four values."""
+    return [
+        builder.sub(four[0], four[2]),
+        builder.add(four[1], four[2]),
+        builder.sub(four[2], four[1]),
+        builder.sub(four[1], four[3]),
+    ]
+
+
+@intrinsic(prefer_literal=True)
+def transform_sums(
+    context: Any, vectors: Any, target: Any, row: Any, right: Any, below: Any, sums: Any, pitch: Any
+) -> Any:  # fmt: skip
+    """A' m A / 4 of one tile: its psums by ``vectors`` x `LANES` kernels, a literal.
+
+    Args of the compiled call:
+        target: int32, written, from the first pixel of the tile on, (pixels, BLOCK).
+        row: pixels from one row of ``target`` to the next.
+        right, below: 1 if the tile has a second column, row; else 0.
+        sums: int32: the positions are ``pitch`` apart.
+    """
+    signature = types.void(vectors, target, row, right, below, sums, pitch)
+    width = vectors.literal_value
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        target, row, right, below, sums, pitch = unwrap(context, builder, signature.args[1:], arguments[1:])
+        block = ir.Constant(INT64, BLOCK)
+        right = builder.mul(right, block)
+        below = builder.mul(builder.mul(below, row), block)
+        for vector in range(width):
+            lane = ir.Constant(INT64, vector * LANES)
+            first = builder.gep(sums, [lane])
+            made = [
+                load(builder, builder.gep(first, [builder.mul(pitch, ir.Constant(INT64, position))]))
+                for position in range(POSITIONS)
+            ]
+            columns = [_sums(builder, made[column::4]) for column in range(4)]
+            (upper_left, upper_right), (lower_left, lower_right) = (
+                _sums(builder, [column[half] for column in columns]) for half in range(2)
+            )
+            # A pixel that does not exist is written to the place of one that does, which is written after it.
+            for value, place in (
+                (lower_right, builder.add(right, below)),
+                (lower_left, below),
+                (upper_right, right),
+                (upper_left, ir.Constant(INT64, 0)),
+            ):
+                psum = builder.ashr(value, ir.Constant(VECTOR, [2] * LANES))
+                pixel = builder.gep(target, [builder.add(place, lane)])
+                builder.store(psum, builder.bitcast(pixel, VECTOR.as_pointer()), align=4)
+
+    return signature, generate
+
+
+def _sums(builder: Any, four: list[Any]) -> list[Any]:
+    """A' of four values."""
+    middle, difference = builder.add(four[1], four[2]), builder.sub(four[1], four[2])
+    return [builder.add(four[0], middle), builder.sub(difference, four[3])]
+
+
+@njit(**OPTIONS)
+def transformed_pitch(channels: int, element_bytes: int) -> int:
+    """Elements from one transformed tile to the next: whole vectors."""
+    return -(-channels * element_bytes // VECTOR_BYTES) * (VECTOR_BYTES // element_bytes)
+
+
+@njit(**OPTIONS)
+def transform_chunk(room: Room, features: Any, top: int, rows: int, left: int, columns: int, window: Window) -> None:
+    """Transform the features that some pixels need."""
+    channels = window.step_x
+    pitch = transformed_pitch(channels, features.itemsize)
+    vectors = pitch * features.itemsize // VECTOR_BYTES
+    place = 0
+    for row in range(top, top + rows, 2):
+        for column in range(left, left + columns, 2):
+            source = features[row * window.step_y + column * channels :]
+            transform_features(room.features[place:], TILES * pitch, source, window.line, channels, vectors)
+            place += pitch
+
+
+@njit(**OPTIONS)
+def tile_psums(
+    psums: Any, room: Room, places: Any, weights: Any, initial: Any, rows: int, columns: int, window: Window,
+    kernel: int, kernels: int,
+) -> None:  # fmt: skip
+    """Psums of a transformed chunk for one block of kernels.
+
+    Args:
+        psums: int32, written: (rows * columns, BLOCK).
+        places: of the tiles in the transformed features of a position.
+        weights: of the block, `POSITIONS` x (groups, kernels of the block, elements of a group).
+        initial: int32, what sums start from, (`POSITIONS`, whole blocks), flat.
+        kernel, kernels: the first of the block, and how many of the block are wanted.
+    """
+    element_bytes = room.features.itemsize
+    pitch = transformed_pitch(window.step_x, element_bytes)
+    group = GROUP_BYTES // element_bytes
+    groups = -(-window.step_x // group)
+    across = (columns + 1) // 2
+    tiles = (rows + 1) // 2 * across
+    one_row = Window(1, groups, 0, 0, 0)
+    all_kernels = len(initial) // POSITIONS
+    lanes = BLOCK if kernels > LANES else LANES
+    for position in range(POSITIONS):
+        block_sums(
+            room.sums[position * PRODUCTS_PITCH :], room.features[position * TILES * pitch :],
+            weights[position * groups * lanes * group :], places, tiles, one_row,
+            initial[position * all_kernels + kernel :], kernels,
+        )  # fmt: skip
+    for tile in range(tiles):
+        row, column = tile // across * 2, tile % across * 2
+        target, sums = psums[(row * columns + column) * BLOCK :], room.sums[tile * BLOCK :]
+        right, below = min(columns - 1 - column, 1), min(rows - 1 - row, 1)
+        if lanes > LANES:
+            transform_sums(2, target, columns, right, below, sums, PRODUCTS_PITCH)
+        else:
+            transform_sums(1, target, columns, right, below, sums, PRODUCTS_PITCH)

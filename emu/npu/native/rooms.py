@@ -1,0 +1,43 @@
+"""Memory for what is between: the same every time, because new memory is slow at its first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emu.npu.native.layout import GROUP_BYTES
+
+if TYPE_CHECKING:
+    from emu.npu.native.compiled import Room
+
+_rooms: dict[tuple[str, np.dtype[Any]], NDArray[Any]] = {}
+
+
+def room(name: str, dtype: np.dtype[Any], size: int) -> NDArray[Any]:
+    """At least ``size`` numbers of any value, for what has this name."""
+    found = _rooms.get((name, dtype))
+    if found is None or len(found) < size:
+        found = _rooms[name, dtype] = np.empty(size, dtype)
+    return found
+
+
+def tile_room(dtype: np.dtype[Any], channels: int, tiled: bool) -> Room:
+    """For transformed features of this dtype and their sums; empty if not ``tiled``."""
+    from emu.npu.native.compiled import POSITIONS, PRODUCTS_PITCH, TILES, Room, transformed_pitch
+
+    features = POSITIONS * TILES * transformed_pitch(channels, dtype.itemsize) if tiled else 0
+    sums = POSITIONS * PRODUCTS_PITCH if tiled else 0
+    return Room(room("transformed", dtype, features), room("sums", np.dtype(np.int32), sums)[:sums])
+
+
+def behind(line: int, channels: int, tiled: bool) -> int:
+    """Features of any value that are read behind the last row, whose length is ``line``.
+
+    Groups, and vectors of transformed features, reach past the last pixel; the last tile may have a row and a column
+    more than there are.
+    """
+    from emu.npu.native.compiled import VECTOR_BYTES
+
+    return line + channels + VECTOR_BYTES if tiled else GROUP_BYTES
