@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 NOWHERE = (0, 0, None)
 """First address, the one behind the last, and what is there: nothing."""
+VIEWS = 1024
+"""Views that are kept: bus masters ask for the same ones again and again."""
 
 
 class BusError(Exception):
@@ -35,6 +37,7 @@ class Bus:
         self.devices: list[tuple[int, Device]] = []
         self.on_write: list[Callable[[int, int], None]] = []
         self._bases: list[int] = []
+        self._views: dict[tuple[int, int, bool], tuple[Memory, npt.NDArray[np.uint8]]] = {}
         self._regions: list[tuple[int, int, Memory | Device]] = []
 
     def add_memory(self, memory: Memory) -> None:
@@ -72,6 +75,13 @@ class Bus:
         """The memory of that name."""
         return next(memory for memory in self.memories if memory.name == name)
 
+    def memory_at(self, address: int) -> Memory:
+        """The memory that holds an address. Raises `BusError`."""
+        found = self.find(address)
+        if found is None or not isinstance(found[1], Memory):
+            raise BusError(address, 1, "read", _why_refused(None if found is None else found[1], address, 1, False))
+        return found[1]
+
     def view(self, address: int, count: int, *, write: bool = False) -> npt.NDArray[np.uint8]:
         """The bytes at ``address`` without copying, as a DMA engine sees them.
 
@@ -80,6 +90,10 @@ class Bus:
         Raises:
             BusError: not memory, not all of it, read-only, or blocked.
         """
+        key = address, count, write
+        known = self._views.get(key)
+        if known is not None and not known[0].any_blocked:
+            return known[1]
         index = bisect_right(self._bases, address) - 1
         low, high, region = self._regions[index] if index >= 0 else NOWHERE
         offset = address - low
@@ -90,7 +104,11 @@ class Bus:
             and (region.writable or not write)
             and not (region.any_blocked and region.is_blocked(offset, count))
         ):
-            return region.data[offset : offset + count]
+            found = region.data[offset : offset + count]
+            if len(self._views) >= VIEWS:
+                self._views.clear()
+            self._views[key] = region, found
+            return found
         there = region if address < high else None
         raise BusError(address, count, "write" if write else "read", _why_refused(there, address, count, write))
 
@@ -122,6 +140,7 @@ class Bus:
         if address - base + len(data) > memory.size:
             raise BusError(address, len(data), "load", f"it runs past the end of {memory.name} ({memory.size} bytes)")
         memory.data[address - base : address - base + len(data)] = np.frombuffer(data, np.uint8)
+        memory.version += 1
         self.written(address, len(data))
 
 

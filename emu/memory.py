@@ -45,6 +45,8 @@ class Memory:
         writable: whether firmware and DMA may write.
         executable: whether firmware may execute from here.
         any_blocked: whether any page is blocked.
+        constant: whether only tools change it: nobody else, through no other memory.
+        version: rises when a tool has changed bytes: a loader, a debugger, a snapshot.
         port_free: machine cycles at which each of its ports is free again.
     """
 
@@ -55,6 +57,7 @@ class Memory:
             raise ValueError(f"{name}: base 0x{base:08x} and size 0x{size:x} must be multiples of 0x{PAGE:x}")
         self.name, self.base, self.size, self.access, self.doc = name, base, size, access, doc
         self.writable, self.executable = "w" in access, "x" in access
+        self.constant, self.version = not self.writable, 0
         self.data: npt.NDArray[np.uint8] = np.frombuffer(mmap.mmap(-1, size), np.uint8)
         self.timing = timing or MemoryTiming()
         self.port_free = [0] * (self.timing.ports or 0)
@@ -74,13 +77,20 @@ class Memory:
         if other.size < self.size:
             raise ValueError(f"{self.name} has {self.size} bytes and cannot mirror {other.name} with {other.size}")
         self.data = other.data[: self.size]
+        self.constant = other.constant = False
 
     def __contains__(self, address: int) -> bool:
         return self.base <= address < self.base + self.size
 
     def block(self, first_page: int, pages: int, blocked: bool) -> None:
         """Make whole pages inaccessible from the bus, or accessible again."""
-        self.blocked[first_page : first_page + pages] = blocked
+        chosen = self.blocked.copy()
+        chosen[first_page : first_page + pages] = blocked
+        self.choose_blocked(chosen)
+
+    def choose_blocked(self, blocked: npt.NDArray[np.bool_]) -> None:
+        """Say of every page, bool (pages,), whether it is inaccessible from the bus."""
+        self.blocked[:] = blocked
         self._blocked_changed()
 
     def _blocked_changed(self) -> None:
@@ -104,12 +114,12 @@ class Memory:
         pages = self._page_view()
         pages[np.setdiff1d(self._used_pages(), numbers)] = 0
         pages[numbers] = np.frombuffer(state["pages"], np.uint8).reshape(-1, PAGE)
+        self.version += 1
         self.port_free[:] = state["port_free"]
         blocked = np.zeros_like(self.blocked)
         blocked[state["blocked"]] = True
         if not np.array_equal(blocked, self.blocked):
-            self.blocked[:] = blocked
-            self._blocked_changed()
+            self.choose_blocked(blocked)
 
     def _page_view(self) -> npt.NDArray[np.uint8]:
         return self.data.reshape(-1, PAGE)

@@ -40,6 +40,13 @@ EPSR_BITS = 0x0700_FC00
 THUMB = 1 << 24
 """T bit of xPSR."""
 
+PRIVILEGED_FIRST = (
+    arm.UC_ARM_REG_IPSR,
+    *(SYSTEM_REGISTERS[name] for name in ("control", "primask", "basepri", "faultmask")),
+    arm.UC_ARM_REG_IPSR,
+)
+"""What makes thread mode privileged, in this order: only in handler mode can everything be written."""
+
 
 def _it_state(flags: int) -> int:
     """ITSTATE in an xPSR."""
@@ -63,6 +70,9 @@ class ArmRegisters:
             arm.UC_ARM_REG_XPSR_NZCVQG, arm.UC_ARM_REG_EPSR, arm.UC_ARM_REG_PC, arm.UC_ARM_REG_APSR_NZCV
         )
         self._everything = engine.batch(*NUMBERS.values())
+        cleared = [number for name, number in NUMBERS.items() if name not in ("pc", "control", "lr")]
+        self._reset = engine.batch(*PRIVILEGED_FIRST, *cleared, arm.UC_ARM_REG_LR)
+        self._after_reset = 1, *[0] * (len(PRIVILEGED_FIRST) - 1 + len(cleared)), 0xFFFF_FFFF
 
     @property
     def exception_batches(self) -> dict[Batch, RegisterBatch]:
@@ -189,11 +199,4 @@ class ArmRegisters:
 
     def reset(self) -> None:
         """All registers 0, privileged thread mode on the main stack, LR all ones."""
-        self._ipsr.write(1)
-        for name in ("control", "primask", "basepri", "faultmask"):
-            self._one[name].write(0)
-        self._ipsr.write(0)
-        for name in NUMBERS:
-            if name not in ("pc", "control"):
-                self._one[name].write(0)
-        self._one["lr"].write(0xFFFF_FFFF)
+        self._reset.write(*self._after_reset)

@@ -1,7 +1,7 @@
 """Who computes: NumPy, which defines the results, or compiled code, which is faster and gives the same ones.
 
 The environment variable `IMNPU_ARITHMETIC` says which: `numpy`, `compiled`, or `auto` (also if it is not set), which
-leaves small convolutions to NumPy: loading the compiled code takes longer than they do.
+leaves small convolutions to NumPy: loading the compiled code takes longer than they do. A cluster asks when it is made.
 
 *Inaccuracies*: none; both are exact.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -94,14 +95,32 @@ class CompiledArithmetic(NumpyArithmetic):
             made[...] = activation.apply(psums, job.bound)
 
 
-def arithmetic(macs: int) -> Arithmetic:
-    """Who computes a convolution of so many multiply-accumulates. Raises `UnknownArithmeticError`."""
-    choice = os.environ.get(VARIABLE, CHOICES[0])
-    if choice not in CHOICES:
-        raise UnknownArithmeticError(f"{VARIABLE} must be {', '.join(CHOICES)}, not {choice}")
-    if choice == "numpy" or (choice == "auto" and macs < SMALL_MACS):
-        return NumpyArithmetic()
-    return CompiledArithmetic()
+NUMPY, COMPILED = NumpyArithmetic(), CompiledArithmetic()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who computes which convolution.
+
+    Attributes:
+        word: one of `CHOICES`.
+    """
+
+    word: str
+
+    @classmethod
+    def of_environment(cls) -> Choice:
+        """What the environment asks for now. Raises `UnknownArithmeticError`."""
+        word = os.environ.get(VARIABLE, CHOICES[0])
+        if word not in CHOICES:
+            raise UnknownArithmeticError(f"{VARIABLE} must be {', '.join(CHOICES)}, not {word}")
+        return cls(word)
+
+    def arithmetic(self, macs: int) -> Arithmetic:
+        """Who computes a convolution of so many multiply-accumulates."""
+        if self.word == "numpy" or (self.word == "auto" and macs < SMALL_MACS):
+            return NUMPY
+        return COMPILED
 
 
 def _requantises(activation: Activation) -> bool:

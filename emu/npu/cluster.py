@@ -12,10 +12,11 @@ from asm.rules import CAUSE_TEXT, TILES, Cause, RuleError
 from emu.bus import BusError
 from emu.device import Board
 from emu.npu import energy, layouts
+from emu.npu.arithmetic import Choice
 from emu.npu.cluster_time import ClusterTime, Passed
 from emu.npu.commands import command_class
 from emu.npu.counters import CounterRegisters
-from emu.npu.kernels import KernelReader
+from emu.npu.kernel_sets import KernelSets
 from emu.npu.power import PowerState
 from emu.npu.prepared import Preparation
 from emu.npu.record import CommandRecord
@@ -43,6 +44,7 @@ class Cluster(CounterRegisters):
 
     Attributes:
         tiles: the tiles: mode, format of the weights, rows and bits in use.
+        choice: who computes its convolutions.
         sequencer: position and state of the program.
         running: the command that is running, None if there is none.
         power: voltage, body bias and clock.
@@ -143,7 +145,8 @@ class Cluster(CounterRegisters):
         super().__init__(name, board)
         self.index, self.timing = index, timing
         self.tiles = TileArray(board.bus.memory(tiles))
-        self.kernel_reader = KernelReader()
+        self.kernel_sets = KernelSets()
+        self.choice = Choice.of_environment()
         self.sequencer = Sequencer(self)
         self.running: Running | None = None
         self.power = POWER_AFTER_RESET

@@ -1,8 +1,8 @@
-"""Kernels in the tiles: written by the kernel port, read back for the arithmetic."""
+"""Kernels in the tiles: which are where, and how they get there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from asm import isa
 from asm.rules import KERNEL_ROWS, Cause, KernelGeometry, RuleError, slice_channels
 from emu.npu.compression import decompress_slices
-from emu.npu.convolution import Weights
-from emu.npu.sparsity import check_groups, pack_slices, unpack_slices
+from emu.npu.sparsity import check_groups, pack_slices
 from emu.npu.stream import element_format
 from emu.npu.tile import ROW_BYTES, TileArray
 from emu.npu.topology import Topology
 
 CACHED = 64
-"""Sets of unpacked kernels that a cluster keeps."""
+"""Words of registers whose meaning is kept."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,14 @@ class LoadedKernels:
             bool(kind["sparse"]),
         )
         return cls(geometry, wiring, isa.LoadCount.unpack(count)["kernels"])
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Everything that is loaded or read is looked up by it."""
+        return hash((self.geometry, self.topology, self.count))
 
     def check(self) -> None:
         """Raises `RuleError` if the tiles cannot be wired so, or the kernels do not fit."""
@@ -126,70 +133,36 @@ class LoadedKernels:
         """Bits in a row of each tile of a chain."""
         return [self.geometry.stored_bits(weights) for weights in self.geometry.slice_weights]
 
-    def store(self, tiles: TileArray, data: NDArray[np.uint8]) -> None:
+    def store(self, tiles: TileArray, chains: Sequence[NDArray[np.uint8]]) -> None:
         """Write kernels into the rows of the tiles, the same ones into every stripe.
 
         Args:
-            data: as they lie in memory, uint8, (memory_bytes,).
+            chains: what each parallel chain gets, see below.
         """
-        size = self.geometry.slice_bytes
-        start = place = 0
-        stripes, chain = self.topology.stripes, self.topology.chain
-        array = tiles.array[: self.topology.tiles].reshape(stripes, -1, KERNEL_ROWS, ROW_BYTES)
+        array = tiles.array[: self.topology.tiles].reshape(self.topology.stripes, -1, KERNEL_ROWS, ROW_BYTES)
+        place = 0
+        for part in chains:
+            chain, kernels, size = part.shape
+            array[:, place : place + chain, :kernels, :size] = part
+            place += chain
+
+    def chains(self, data: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+        """Of a set as it lies in memory, what each parallel chain holds: uint8 (chain, kernels, slice bytes), views."""
+        size, chain = self.geometry.slice_bytes, self.topology.chain
+        found, start = [], 0
         for parallel in range(self.topology.parallel):
             kernels = self.topology.kernels_of(parallel, self.count)
             end = start + chain * kernels * size
-            array[:, place : place + chain, :kernels, :size] = data[start:end].reshape(chain, kernels, size)
-            start, place = end, place + chain
+            found.append(data[start:end].reshape(chain, kernels, size))
+            start = end
+        return found
 
-    def rows(self, tiles: TileArray, stripe: int) -> list[NDArray[np.uint8]]:
-        """What each parallel chain of a stripe holds, uint8 (chain, kernels, slice bytes), as views."""
+    def read(self, tiles: TileArray, stripe: int) -> NDArray[np.uint8]:
+        """The set in the tiles of a stripe, as it would lie in memory, uint8 (memory_bytes,)."""
         size, chain = self.geometry.slice_bytes, self.topology.chain
         found = []
         for parallel in range(self.topology.parallel):
             first = self.topology.tile(stripe, parallel, 0)
             kernels = self.topology.kernels_of(parallel, self.count)
-            found.append(tiles.array[first : first + chain, :kernels, :size])
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class Unpacked:
-    """Kernels and the bytes that they were unpacked from."""
-
-    held: list[bytes]
-    weights: Weights
-
-
-class KernelReader:
-    """Reads kernels back from the tiles, and remembers what it has unpacked by its bytes."""
-
-    def __init__(self) -> None:
-        self._cache: dict[tuple[LoadedKernels, bytes], Unpacked] = {}
-
-    def read(self, tiles: TileArray, loaded: LoadedKernels, stripe: int) -> Weights:
-        """The kernels in the tiles of one stripe."""
-        rows = loaded.rows(tiles, stripe)
-        # A few bytes tell where to look; then all of them are compared, which is faster than hashing them.
-        key = loaded, rows[0][0, 0].tobytes()
-        held = [part.tobytes() for part in rows]
-        known = self._cache.get(key)
-        if known is not None and known.held == held:
-            return known.weights
-        if len(self._cache) >= CACHED:
-            self._cache.pop(next(iter(self._cache)))
-        self._cache[key] = Unpacked(held, _unpack(loaded, rows))
-        return self._cache[key].weights
-
-
-def _unpack(loaded: LoadedKernels, rows: list[NDArray[np.uint8]]) -> Weights:
-    """Kernels from the rows of each parallel chain of one stripe."""
-    shape = loaded.geometry
-    chains = []
-    for held in rows:
-        parts = []
-        for place, (first, last) in enumerate(loaded.slices):
-            part = unpack_slices(held[place], shape, shape.slice_weights[place])
-            parts.append(part.reshape(held.shape[1], shape.height, shape.width, last - first))
-        chains.append(np.concatenate(parts, axis=3))
-    return Weights.of_kernels(np.concatenate(chains), loaded.slices, shape.depthwise)
+            found.append(tiles.array[first : first + chain, :kernels, :size].reshape(-1))
+        return np.concatenate(found)

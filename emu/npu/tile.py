@@ -71,6 +71,7 @@ class TileArray(Saved):
         self.array: NDArray[np.uint8] = memory.data.reshape(TILES, KERNEL_ROWS, ROW_BYTES)
         self.tiles = [Tile(number, memory) for number in range(TILES)]
         self.kernels: object = None
+        self._held: tuple[object, int] | None = None
         self._modes = 0
 
     def set_state(self, state: Mapping[str, State]) -> None:
@@ -87,6 +88,18 @@ class TileArray(Saved):
         for tile in self.tiles:
             tile.describe(None, 0, 0)
 
+    def hold(self, kernels: object) -> None:
+        """Note what was just stored."""
+        self._held = kernels, self.memory.version
+
+    @property
+    def held(self) -> object:
+        """What `hold` noted last, None if it may have changed since.
+
+        Tiles that compute are not on the bus: after a change of the modes, and if tools have written, nothing is known.
+        """
+        return self._held[0] if self._held is not None and self._held[1] == self.memory.version else None
+
     @property
     def modes(self) -> int:
         """The word of TILE_MODE: a bit for each tile in compute mode."""
@@ -94,9 +107,10 @@ class TileArray(Saved):
 
     @modes.setter
     def modes(self, word: int) -> None:
-        self._modes = word & ((1 << TILES) - 1)
+        modes = word & ((1 << TILES) - 1)
+        if modes == self._modes:
+            return
+        self._modes, self._held = modes, None
         for tile in self.tiles:
-            compute = bool(word >> tile.number & 1)
-            if compute != tile.compute:
-                tile.compute = compute
-                self.memory.block(tile.number, 1, compute)
+            tile.compute = bool(modes >> tile.number & 1)
+        self.memory.choose_blocked(np.array([tile.compute for tile in self.tiles]))

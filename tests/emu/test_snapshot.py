@@ -74,7 +74,7 @@ def test_engines_can_take_turns(riscv_elf: Path) -> None:
 # All that changes is state
 
 
-WIRING = ("board", "bus", "clock", "cluster", "kernel_reader")
+WIRING = ("board", "bus", "clock", "cluster", "kernel_sets", "choice")
 
 
 def attributes(thing: Any, place: str, seen: set[int]) -> Iterator[tuple[str, Any]]:

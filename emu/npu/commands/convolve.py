@@ -25,7 +25,6 @@ from asm.rules import (
 )  # fmt: skip
 from emu.bus import Bus
 from emu.npu import stream
-from emu.npu.arithmetic import arithmetic
 from emu.npu.commands.command import Command, input_tensor
 from emu.npu.commands.load import loaded_kernels
 from emu.npu.commands.results import Partition, output_stage
@@ -204,14 +203,13 @@ class Convolve(Command):
 
     def carry_out(self, cluster: Cluster) -> Cost:
         self.kernels.describe(cluster.tiles)
-        stripes = range(self.kernels.topology.stripes)
-        held = [cluster.kernel_reader.read(cluster.tiles, self.kernels, stripe) for stripe in stripes]
-        who, alike = arithmetic(self.cost.macs), all(weights is held[0] for weights in held)
+        held = cluster.kernel_sets.read(self.kernels, cluster.tiles)
+        who, alike = cluster.choice.arithmetic(self.cost.macs), len(held) == 1
         if alike and self.initial is None and who.stream(self.streamed, held[0], cluster.bus):
             return self.cost
         output = self.output
         activated = output.empty(len(self.rows), self.size[1])
-        for places, job in self._jobs(cluster, held[:1] if alike else held):
+        for places, job in self._jobs(cluster, held):
             who.activate(job, output.activation, activated[places])
         height, width, _ = output.destination.shape
         return output.written(self.cost, output.store(cluster.bus, output.pool(activated)[:height, :width]))

@@ -13,6 +13,7 @@ from emu.bus import Bus
 from emu.npu.commands.command import Command, other_clusters
 from emu.npu.compression import HEADER, check_header
 from emu.npu.formats import BYTE_BITS
+from emu.npu.kernel_sets import KernelSet
 from emu.npu.kernels import LoadedKernels
 from emu.npu.timing import Cost
 
@@ -91,17 +92,23 @@ class LoadKernels(Command):
                 )
 
     def carry_out(self, cluster: Cluster) -> Cost:
-        data = cluster.bus.view(self.address, self.memory_bytes)
-        if self.compressed:
-            data = self.kernels.decompress(data)
+        found = self._found(cluster)
         for number in self.clusters:
             self._check_other(cluster, number)
         for tiles in (cluster.tiles, *(self._other(cluster, number).tiles for number in self.clusters)):
-            self.kernels.store(tiles, data)
+            self.kernels.store(tiles, found.chains)
             self.kernels.describe(tiles)
+            tiles.hold(found)
         for number in self.clusters:
             self._other(cluster, number).LOAD_COUNT = self.kernels.count
         return self.cost
+
+    def _found(self, cluster: Cluster) -> KernelSet:
+        """What lies at the address now. Raises `RuleError`, `BusError`."""
+        data = cluster.bus.view(self.address, self.memory_bytes)
+        if self.compressed:
+            return cluster.kernel_sets.of_bytes(self.kernels, self.kernels.decompress(data))
+        return cluster.kernel_sets.load(self.kernels, cluster.bus.memory_at(self.address), self.address)
 
     @staticmethod
     def _other(cluster: Cluster, number: int) -> Cluster:

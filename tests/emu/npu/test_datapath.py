@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from hypothesis import given, settings
 
-from emu.npu.arithmetic import VARIABLE, UnknownArithmeticError, arithmetic
+from emu.npu.arithmetic import VARIABLE, Choice, UnknownArithmeticError
 from tests.emu.npu.datapath import (
     Arithmetic,
     Layer,
@@ -43,7 +43,7 @@ def test_convolutions_by_one_call_of_compiled_code(layer: Layer) -> None:
 
 def test_arithmetic_that_does_not_exist() -> None:
     with computed_by("fast"), pytest.raises(UnknownArithmeticError) as caught:
-        arithmetic(1)
+        Choice.of_environment()
     assert str(caught.value) == "IMNPU_ARITHMETIC must be auto, numpy, compiled, not fast"
 
 
