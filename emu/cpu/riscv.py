@@ -7,7 +7,8 @@ the next instruction when firmware enables them.
 *Inaccuracies*: a trap takes no time of its own. A device's interrupt is taken at the
 end of the block in which it rose. Misaligned loads and stores are carried out, as on harts with hardware support
 for them; misaligned jumps do not exist with compressed instructions. No debug mode, no S-mode.
-Of firmware that faults inside its own trap handler without end, only the first `ENDLESS_FAULTS` rounds are executed:
+Of firmware that faults inside its own trap handler without end, only the first `riscv_traps.ENDLESS_FAULTS` rounds are
+executed:
 then the core counts as locked up, where silicon would go on.
 """
 
@@ -36,6 +37,7 @@ from emu.cpu.riscv_decode import (
 )
 from emu.cpu.riscv_engine import HartEngine, Trap
 from emu.cpu.riscv_pmp import Pmp
+from emu.cpu.riscv_state import HartSlot
 from emu.cpu.riscv_traps import Cause, Interrupt, Privilege, PrivilegedState, Status
 from emu.cpu.semihosting import Semihosting
 from emu.cpu.timing.costs import CpuTiming, InstructionCosts, make_costs
@@ -55,7 +57,6 @@ X_NUMBERS: Final = (
 )
 CSR_NAMES: Final = ("mstatus", "mie", "mip", "mtvec", "mepc", "mcause", "mtval", "mscratch", "mcycle", "minstret")
 A0, A1 = 10, 11
-ENDLESS_FAULTS = 256
 CAUSE_OF_ACCESS = {
     Right.READ: Cause.LOAD_ACCESS_FAULT,
     Right.WRITE: Cause.STORE_ACCESS_FAULT,
@@ -98,7 +99,7 @@ class RiscV(Core):
     architecture = "riscv"
     saved = (
         *("state", "pmp", "atomics", "_cycles", "_instructions"),
-        *("_pc", "_ended", "_waiting", "_repeated_fault", "_repetitions"),
+        *("_pc", "_ended", "_waiting"),
     )
     saved_types: ClassVar = {"_ended": Pause | None}
 
@@ -116,14 +117,18 @@ class RiscV(Core):
         super().__init__()
         self._board, self._reset_address = board, reset_address
         costs = make_costs(timing, self.name, board.bus, reset_address)
-        self._engine = make_engine(engine, board, self._trap, costs)
+        self.state = PrivilegedState()
+        words = self.state.words
+        self._engine = make_engine(engine, board, self.state, self._trap, costs)
         self._plic: Plic | None = None
         self._clint: Clint | None = None
-        self.state = PrivilegedState()
         self.pmp = Pmp(board.bus.regions, pmp_entries, pmp_granularity)
-        self.atomics, self._has_atomics = Atomics(board.bus), atomics
-        self._cycles = Counter(lambda: board.clock.now)
-        self._instructions = Counter(lambda: self._engine.instructions)
+        self.atomics, self._has_atomics = Atomics(board.bus, words), atomics
+        words[HartSlot.HAS_ATOMICS], words[HartSlot.PROTECTS] = atomics, pmp_entries != 0
+        words[HartSlot.UNIT_COSTS] = costs is None
+        self.native_traps = True
+        self._cycles = Counter(lambda: board.clock.now, words, HartSlot.CYCLE_OFFSET)
+        self._instructions = Counter(lambda: self._engine.instructions, words, HartSlot.INSTRET_OFFSET)
         self.csr = CsrFile(
             self.state,
             self.pmp,
@@ -140,8 +145,6 @@ class RiscV(Core):
         self._waiting = False
         self._stop_requested = False
         self._leave_breakpoint = True
-        self._repeated_fault = (-1, -1)
-        self._repetitions = 0
 
     def attach(self, devices: Mapping[str, Device]) -> None:
         """Connect the interrupt controllers of the machine."""
@@ -168,7 +171,6 @@ class RiscV(Core):
         self._pc = self._reset_address
         self.exit_code, self.abnormal_exit, self.last_fault = None, False, None
         self._ended, self._waiting, self._stop_requested, self._leave_breakpoint = None, False, False, True
-        self._repeated_fault, self._repetitions = (-1, -1), 0
 
     def get_state(self) -> dict[str, State]:
         """Registers, the count of instructions, and what is under way."""
@@ -190,6 +192,15 @@ class RiscV(Core):
             self._engine.continue_at(self._pc)
         self._stop_requested, self._leave_breakpoint = False, True
 
+    @property
+    def native_traps(self) -> bool:
+        """Whether native code carries out CSR and atomic instructions, ecall, mret and interrupts, where it can."""
+        return bool(self.state.words[HartSlot.NATIVE])
+
+    @native_traps.setter
+    def native_traps(self, wanted: bool) -> None:
+        self.state.words[HartSlot.NATIVE] = wanted
+
     def _warn(self, text: str) -> None:
         self._board.log.warn(self._board.clock.now, self.name, text)
 
@@ -207,7 +218,7 @@ class RiscV(Core):
     def _drive(self, line: Interrupt, level: bool) -> None:
         self.state.mip = self.state.mip & ~(1 << line) | level << line
         if self.state.pending_interrupt() is not None:
-            self._engine.request_stop()
+            (self._engine.request_check if self.native_traps else self._engine.request_stop)()
 
     def _take_interrupt(self) -> bool:
         number = self.state.pending_interrupt()
@@ -314,7 +325,6 @@ class RiscV(Core):
             self._access_csr(access, word, pc)
         elif word == MRET and self.state.privilege is Privilege.MACHINE:
             self._engine.charge(pc)
-            self._repetitions = 0
             self._pc = self.state.leave()
             self._protect()
         elif word == MRET:
@@ -399,17 +409,10 @@ class RiscV(Core):
         self._enter(cause, pc, value)
 
     def _enter(self, cause: Cause, pc: int, value: int) -> None:
-        self._watch_for_lockup(cause, pc)
+        if self.state.repeats(cause, pc):
+            self._ended = Pause.LOCKUP
         self._pc = self.state.enter_exception(cause, pc, value)
         self._protect()
-
-    def _watch_for_lockup(self, cause: Cause, pc: int) -> None:
-        """A handler that faults at its first instruction, or at the same one again and again, never gets further."""
-        if (pc, cause) != self._repeated_fault:
-            self._repeated_fault, self._repetitions = (pc, cause), 0
-        self._repetitions += 1
-        if pc == self.state.handler or self._repetitions > ENDLESS_FAULTS:
-            self._ended = Pause.LOCKUP
 
     # What debuggers use
 
@@ -479,7 +482,9 @@ class RiscV(Core):
         self._engine.exits = self._breakpoints
 
 
-def make_engine(name: str, board: Board, on_trap: Trap, costs: InstructionCosts | None = None) -> HartEngine:
+def make_engine(
+    name: str, board: Board, hart: PrivilegedState, on_trap: Trap, costs: InstructionCosts | None
+) -> HartEngine:
     """One of `ENGINES` by name, or "plain": the interpreter without numba, thousands of times slower, for tests.
 
     Raises:
@@ -488,14 +493,14 @@ def make_engine(name: str, board: Board, on_trap: Trap, costs: InstructionCosts 
     if name == "unicorn":
         from emu.cpu.riscv_unicorn import UnicornHart
 
-        return UnicornHart(board, on_trap, costs)
+        return UnicornHart(board, hart, on_trap, costs)
     if name == "interpreter":
         from emu.cpu.interpreter.engine import Interpreter
 
-        return Interpreter(board, on_trap, costs)
+        return Interpreter(board, hart, on_trap, costs)
     if name == "plain":
         from emu.cpu.interpreter.engine import Interpreter
         from emu.cpu.interpreter.plain import plain_loop
 
-        return Interpreter(board, on_trap, costs, plain_loop())
+        return Interpreter(board, hart, on_trap, costs, plain_loop())
     raise UnknownEngineError(f"rv32imc has no engine {name!r}: engines: {', '.join(ENGINES)}")

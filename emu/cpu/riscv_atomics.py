@@ -1,8 +1,7 @@
 """The A extension of the RV32 hart: loads and stores that no other bus master comes between.
 
-*Inaccuracies*: on both engines such an instruction is carried out here, as slow as a CSR instruction. A reservation is
-for one word. A store of the hart itself does not end it, which the specification allows; that of another bus master
-does. A store-conditional that fails does not access memory.
+*Inaccuracies*: a reservation is for one word. A store of the hart itself does not end it, which the specification
+allows; that of another bus master does. A store-conditional that fails does not access memory.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from emu.cpu.halt import AccessFault, refusal
 from emu.cpu.hook_state import Right
 from emu.cpu.protection import Protection
 from emu.cpu.riscv_decode import ATOMIC
+from emu.cpu.riscv_state import NOTHING, HartSlot
 from emu.device import Device
 from emu.memory import Memory
 from emu.state import Saved
@@ -101,16 +101,27 @@ class RefusedError(Exception):
 class Atomics(Saved):
     """Carries the instructions out.
 
-    Attributes:
-        reservation: address of the word that the newest lr.w has read, None if sc.w would fail.
+    Args:
+        bus: where memory and devices are.
+        words: the hart's array, see `riscv_state`.
     """
 
     saved = ("reservation",)
     saved_types: ClassVar = {"reservation": int | None}
 
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
-        self.reservation: int | None = None
+    def __init__(self, bus: Bus, words: memoryview) -> None:
+        self._bus, self._words = bus, words
+        self.reservation = None
+
+    @property
+    def reservation(self) -> int | None:
+        """Address of the word that the newest lr.w has read, None if sc.w would fail."""
+        address = self._words[HartSlot.RESERVATION]
+        return None if address == NOTHING else address
+
+    @reservation.setter
+    def reservation(self, address: int | None) -> None:
+        self._words[HartSlot.RESERVATION] = NOTHING if address is None else address
 
     def written(self, address: int, count: int) -> None:
         """Another bus master has written."""
@@ -158,4 +169,6 @@ class Atomics(Saved):
         if isinstance(region, Device):
             region.write(address - base, WORD_BYTES, value)
         else:
+            reservation = self.reservation
             self._bus.write(address, value.to_bytes(WORD_BYTES, "little"))
+            self.reservation = reservation

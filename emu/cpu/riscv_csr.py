@@ -17,11 +17,12 @@ from functools import partial
 from typing import ClassVar
 
 from emu.cpu.riscv_pmp import Pmp
+from emu.cpu.riscv_state import HartSlot
 from emu.cpu.riscv_traps import INTERRUPT_BITS, Privilege, PrivilegedState
 from emu.state import Saved
 
 WORD_MASK = 0xFFFF_FFFF
-COUNTER_MASK = (1 << 64) - 1
+COUNTER_MASK, COUNTER_SIGN = (1 << 64) - 1, 1 << 63
 RV32 = 1 << 30
 """misa's field for the width of registers."""
 CYCLE, TIME, INSTRET = 1, 2, 4
@@ -38,18 +39,37 @@ class CsrError(Exception):
 class Counter(Saved):
     """A 64-bit counter that firmware may set and stop, driven by something that only grows.
 
-    Attributes:
-        offset: what to add to the source.
-        stopped: the count while it stands still, else None.
+    Args:
+        source: what drives it.
+        words: the hart's array, see `riscv_state`.
+        slot: `CYCLE_OFFSET` or `INSTRET_OFFSET`; the next one tells that it is stopped.
     """
 
     saved = ("offset", "stopped")
     saved_types: ClassVar = {"stopped": int | None}
 
-    def __init__(self, source: Callable[[], int]) -> None:
-        self._source = source
-        self.offset = 0
-        self.stopped: int | None = None
+    def __init__(self, source: Callable[[], int], words: memoryview, slot: HartSlot) -> None:
+        self._source, self._words, self._slot = source, words, slot
+        self._stopped: int | None = None
+
+    @property
+    def offset(self) -> int:
+        """What to add to the source, modulo 2^64."""
+        return self._words[self._slot]
+
+    @offset.setter
+    def offset(self, offset: int) -> None:
+        self._words[self._slot] = (offset & COUNTER_MASK ^ COUNTER_SIGN) - COUNTER_SIGN
+
+    @property
+    def stopped(self) -> int | None:
+        """The count while it stands still, else None."""
+        return self._stopped
+
+    @stopped.setter
+    def stopped(self, count: int | None) -> None:
+        self._stopped = count
+        self._words[self._slot + 1] = count is not None
 
     def reset(self) -> None:
         """Start at 0."""

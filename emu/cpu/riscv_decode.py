@@ -10,7 +10,7 @@ from functools import lru_cache
 from emu.bus import Bus
 from emu.memory import Memory
 
-EBREAK, COMPRESSED_EBREAK = 0x0010_0073, 0x9002
+ECALL, EBREAK, COMPRESSED_EBREAK = 0x0000_0073, 0x0010_0073, 0x9002
 MRET, WFI = 0x3020_0073, 0x1050_0073
 SEMIHOSTING_ENTRY, SEMIHOSTING_EXIT = 0x01F0_1013, 0x4070_5013
 """slli x0,x0,0x1f before and srai x0,x0,7 after an ebreak make it a semihosting call."""

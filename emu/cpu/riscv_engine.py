@@ -76,6 +76,9 @@ class HartEngine(Protocol):
     def request_stop(self) -> None:
         """Make `execute` return `Halt.REQUEST` at the next block; for device callbacks and traps."""
 
+    def request_check(self) -> None:
+        """Take the pending interrupt before the next block, or make `execute` return there; for device callbacks."""
+
     def charge(self, address: int, times: int = 1) -> None:
         """Count the instruction at ``address``, which the caller carried out (or, -1, refused)."""
 

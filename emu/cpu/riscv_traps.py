@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
+import numpy as np
+
 from asm.bits import Field, Layout
+from emu.cpu.riscv_state import HART_SLOTS, NOTHING, HartSlot, HartWord
+from emu.state import Saved
 
 INTERRUPT = 1 << 31
 """Bit of mcause that tells interrupts from exceptions."""
+ENDLESS_FAULTS = 256
+"""Rounds of a handler that faults."""
 VECTORED = 1
 """Value of mtvec's mode field."""
 
@@ -62,27 +67,57 @@ class Status(Layout):
 
 PRIVILEGES = frozenset(map(int, Privilege))
 STATUS_BITS = Status.mask()
+RESET_TO_0 = (
+    *(HartSlot.MSTATUS, HartSlot.MIE, HartSlot.MTVEC, HartSlot.MSCRATCH, HartSlot.MEPC, HartSlot.MCAUSE),
+    *(HartSlot.MTVAL, HartSlot.MCOUNTEREN, HartSlot.REPEATED_CAUSE, HartSlot.REPETITIONS),
+)
 
 
-@dataclass
-class PrivilegedState:
-    """Registers and rules of trap entry and return. ``mip`` is the level of the interrupt lines."""
+class PrivilegedState(Saved):
+    """Registers and rules of trap entry and return. ``mip`` is the level of the interrupt lines.
 
-    privilege: Privilege = Privilege.MACHINE
-    mstatus: int = 0
-    mie: int = 0
-    mip: int = 0
-    mtvec: int = 0
-    mscratch: int = 0
-    mepc: int = 0
-    mcause: int = 0
-    mtval: int = 0
-    mcounteren: int = 0
+    Attributes:
+        array: what native code shares, see `riscv_state`.
+        words: a view of it, through which Python reads and writes single words faster.
+    """
+
+    saved = (
+        *("privilege", "mstatus", "mie", "mip", "mtvec", "mscratch", "mepc", "mcause", "mtval", "mcounteren"),
+        *("repeated_pc", "repeated_cause", "repetitions"),
+    )
+
+    mstatus = HartWord(HartSlot.MSTATUS)
+    mie = HartWord(HartSlot.MIE)
+    mip = HartWord(HartSlot.MIP)
+    mtvec = HartWord(HartSlot.MTVEC)
+    mscratch = HartWord(HartSlot.MSCRATCH)
+    mepc = HartWord(HartSlot.MEPC)
+    mcause = HartWord(HartSlot.MCAUSE)
+    mtval = HartWord(HartSlot.MTVAL)
+    mcounteren = HartWord(HartSlot.MCOUNTEREN)
+    repeated_pc = HartWord(HartSlot.REPEATED_PC)
+    repeated_cause = HartWord(HartSlot.REPEATED_CAUSE)
+    repetitions = HartWord(HartSlot.REPETITIONS)
+
+    def __init__(self) -> None:
+        self.array = np.zeros(HART_SLOTS, np.int64)
+        self.words = self.array.data
+        self.reset()
 
     def reset(self) -> None:
         """Power-up state; the interrupt lines stay as they are driven."""
-        mip = self.mip
-        self.__init__(mip=mip)  # type: ignore[misc]  # every field back to the default that stands above
+        for slot in RESET_TO_0:
+            self.words[slot] = 0
+        self.privilege, self.repeated_pc = Privilege.MACHINE, NOTHING
+
+    @property
+    def privilege(self) -> Privilege:
+        """What runs."""
+        return Privilege(self.words[HartSlot.PRIVILEGE])
+
+    @privilege.setter
+    def privilege(self, privilege: Privilege) -> None:
+        self.words[HartSlot.PRIVILEGE] = privilege
 
     @property
     def handler(self) -> int:
@@ -108,6 +143,16 @@ class PrivilegedState:
             return None
         return next((number for number in Interrupt if ready >> number & 1), None)
 
+    def repeats(self, cause: Cause, pc: int) -> bool:
+        """Note an exception; whether its handler never gets further.
+
+        That is one that faults at its first instruction, or at the same one again and again.
+        """
+        if (pc, cause) != (self.repeated_pc, self.repeated_cause):
+            self.repeated_pc, self.repeated_cause, self.repetitions = pc, cause, 0
+        self.repetitions += 1
+        return pc == self.handler or self.repetitions > ENDLESS_FAULTS
+
     def enter_interrupt(self, number: Interrupt, pc: int) -> int:
         """Save the state before the instruction at ``pc``; returns the handler's address."""
         self._enter(INTERRUPT | number.value, pc, 0)
@@ -127,6 +172,7 @@ class PrivilegedState:
 
     def leave(self) -> int:
         """mret: back to what the trap interrupted; returns the address to go on at."""
+        self.repetitions = 0
         self.privilege = Privilege(Status.MPP.extract(self.mstatus))
         status = Status.MIE.insert(self.mstatus, Status.MPIE.extract(self.mstatus))
         status = Status.MPIE.insert(status, 1)

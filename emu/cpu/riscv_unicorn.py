@@ -16,6 +16,7 @@ from emu.cpu.protection import Protection
 from emu.cpu.riscv_decode import WFI, instruction_at, load_address
 from emu.cpu.riscv_engine import Trap
 from emu.cpu.riscv_model import make_unicorn
+from emu.cpu.riscv_traps import PrivilegedState
 from emu.cpu.timing.costs import InstructionCosts
 from emu.device import Board
 from emu.memory import PAGE
@@ -47,6 +48,7 @@ class UnicornHart:
 
     Args:
         board: the bus must be complete.
+        hart: its privileged state.
         on_trap: carries out what Unicorn does not.
         costs: cycles of the instructions; None for one each.
 
@@ -60,7 +62,9 @@ class UnicornHart:
     until the next `invalidate`.
     """
 
-    def __init__(self, board: Board, on_trap: Trap, costs: InstructionCosts | None = None) -> None:
+    def __init__(
+        self, board: Board, hart: PrivilegedState, on_trap: Trap, costs: InstructionCosts | None = None
+    ) -> None:
         taken = board.bus.find(NARROW_HOLE)
         if taken is not None:
             raise ValueError(f"{taken[1].name}: the page at 0x{NARROW_HOLE:08x} must stay free on an rv32imc host")
@@ -70,6 +74,7 @@ class UnicornHart:
         self._engine.sites = Site.USER_COUNTER | Site.IGNORED
         self._x = [self._engine.batch(riscv_const.UC_RISCV_REG_X0 + number) for number in range(32)]
         self._all_x = self._engine.batch(*(riscv_const.UC_RISCV_REG_X0 + number for number in range(32)))
+        self.request_check = self._engine.request_stop
         self.request_stop, self.charge, self.invalidate = (
             self._engine.request_stop,
             self._engine.charge,

@@ -8,10 +8,15 @@ from types import ModuleType
 
 from emu.machine_code import kept_for
 
-SOURCES = ("compiled.py", "decoding.py", "operations.py", "pointers.py")
+HERE = Path(__file__).parent
+SOURCES = (
+    *(HERE / name for name in ("arithmetic.py", "compiled.py", "decoding.py", "operations.py", "pointers.py")),
+    *(HERE.parent / f"riscv_{name}.py" for name in ("atomics", "decode", "native", "state", "traps")),
+)
+"""What the compiled code depends on."""
 
 
 def compiled_loop() -> ModuleType:
     """`emu.cpu.interpreter.compiled`. Importing it imports numba."""
-    with kept_for("interpreter", map(Path(__file__).with_name, SOURCES)):
+    with kept_for("interpreter", SOURCES):
         return import_module("emu.cpu.interpreter.compiled")

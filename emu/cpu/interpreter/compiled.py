@@ -1,8 +1,8 @@
-"""The interpreter's loop: integer arithmetic, plain memory, and counting; everything else is left to Python.
+"""The interpreter's loop: integer arithmetic, plain memory, counting, usual traps; the rest is left to Python.
 
 The functions are plain Python on integers; numba compiles them, and `emu.cpu.interpreter.plain` loads the same source
-without numba, as the readable definition that the compiled one is tested against. All that the compiled code depends
-on is in this file, `decoding`, `operations` and `pointers`. Importing it imports numba.
+without numba, as the readable definition that the compiled one is tested against. What the compiled code depends on is
+listed in `cache`. Importing this file imports numba.
 
 All state is in memory that is referred to by address. The *state* is an array of 64-bit words, see the slots below.
 The tables have a word for each of the 2^20 pages of the address space. For each half-word of executable memory there
@@ -14,18 +14,16 @@ Inaccuracies: a block's cycles are added when it starts.
 
 from __future__ import annotations
 
-from emu.cpu.interpreter.decoding import compiled, decode_compressed, decode_wide, signed
+from emu.cpu.interpreter.arithmetic import branches, compute, load, multiply_divide, store
+from emu.cpu.interpreter.decoding import compiled, decode_compressed, decode_wide
 from emu.cpu.interpreter.operations import (
     ADD,
     ADD_PC,
-    BRANCH_LESS,
-    BRANCH_LESS_UNSIGNED,
-    BRANCH_NOT_LESS,
     BRANCH_NOT_LESS_UNSIGNED,
     BREAKPOINT,
+    CALL,
     COUNT_MASK,
     COUNT_SHIFT,
-    DIVIDE_UNSIGNED,
     EQUAL,
     FENCE,
     FETCH_FAULT,
@@ -34,37 +32,34 @@ from emu.cpu.interpreter.operations import (
     INSTRUCTION_FENCE,
     JUMP,
     JUMP_REGISTER,
-    LESS,
-    LESS_UNSIGNED,
     LOAD_BYTE,
-    LOAD_BYTE_UNSIGNED,
-    LOAD_HALF,
     LOAD_HALF_UNSIGNED,
-    LOAD_WORD,
     LONE_TRAP,
     MULTIPLY,
-    MULTIPLY_HIGH,
-    MULTIPLY_HIGH_MIXED,
-    MULTIPLY_HIGH_UNSIGNED,
-    NOT_EQUAL,
-    OR,
     PART,
-    REMAINDER,
     REMAINDER_UNSIGNED,
     SECOND_SHIFT,
-    SHIFT_LEFT,
-    SHIFT_RIGHT,
     SHIFT_RIGHT_SIGNED,
     STORE_BYTE,
-    STORE_HALF,
-    STORE_WORD,
-    SUBTRACT,
     TARGET_SHIFT,
+    TRAP,
     WFI,
     WIDE,
-    XOR,
 )
 from emu.cpu.interpreter.pointers import reader, writer
+from emu.cpu.riscv_decode import ATOMIC, ECALL, MRET, SYSTEM
+from emu.cpu.riscv_native import (
+    LEFT,
+    NONE,
+    access_csr,
+    call,
+    execute_atomic,
+    leave,
+    loads_only,
+    native,
+    pending,
+    take_interrupt,
+)
 
 PAGE_BITS, PAGE, PAGE_MASK = 12, 4096, 4095
 PAGES = 1 << 20
@@ -88,8 +83,9 @@ LONGEST_BLOCK = 512
     CUT_PC, CUT_COUNT, CUT_COSTS,   # cycles of a block of other length than its entry says: of a step, of a part page
     POLL_PC, POLL_PASSES,           # the newest block; how often it has begun without another one in between
     POLL_TIME, UNSTEADY,            # when it began last; since then a device was read that may give something else
-) = range(32, 66)  # fmt: skip
-SLOTS = 66
+    HART,                           # address of the array of `emu.cpu.riscv_state`
+) = range(32, 67)  # fmt: skip
+SLOTS = 67
 NEVER = -(1 << 62)
 FOREVER = 1 << 62
 """`emu.clock.FOREVER`."""
@@ -101,11 +97,13 @@ FOREVER = 1 << 62
 COSTS = 8 * 2048
 TAKEN_SHIFT, ARRIVAL_SHIFT, SIZE_SHIFT, CYCLES_MASK, SHORT_MASK = 20, 32, 44, (1 << 20) - 1, (1 << 12) - 1
 
-# Requests: stop before the next block; execute one instruction; it was executed.
-NOTHING, STOP, STEP_ONE, STEPPED = range(4)
+# Requests: stop before the next block; execute one instruction; it was executed; take the pending interrupt.
+NOTHING, STOP, STEP_ONE, STEPPED, CHECK = range(5)
 
-# Why `run` returns, besides the operations from WFI on that it does not execute.
-GO_ON, AT_DEADLINE, AT_REQUEST, AT_EXIT, AT_FORGET, AT_STEP, AT_FETCH, AT_LOAD, AT_STORE, AT_COSTS = range(-1, -11, -1)
+# Why `run` returns, besides the operations from WFI on that it does not execute; `AT_HANDLER`: it goes on at `PC`.
+(
+    GO_ON, AT_DEADLINE, AT_REQUEST, AT_EXIT, AT_FORGET, AT_STEP, AT_FETCH, AT_LOAD, AT_STORE, AT_COSTS, AT_HANDLER,
+) = range(-1, -12, -1)  # fmt: skip
 
 read_8, read_16, read_32, read_64 = reader(8), reader(16), reader(32), reader(64)
 write_8, write_16, write_32, write_64 = writer(8), writer(16), writer(32), writer(64)
@@ -220,102 +218,7 @@ def forget(state: int, low: int, high: int) -> None:
     write_64(state + 8 * DIRTY_HIGH, max(high, read_64(state + 8 * DIRTY_HIGH)))
 
 
-# Arithmetic
-
-
-@compiled
-def multiply_high_unsigned(first: int, second: int) -> int:
-    """Upper half of the product; every intermediate result fits 64 bits with sign."""
-    return (first * (second >> 16) + (first * (second & 0xFFFF) >> 16)) >> 16
-
-
-@compiled
-def divide(first: int, second: int, remainder: bool) -> int:
-    """Signed quotient, rounded towards 0, or remainder; by 0 it is -1 or the dividend."""
-    dividend, divisor = signed(first, 32), signed(second, 32)
-    if divisor == 0:
-        return first if remainder else WORD
-    quotient = abs(dividend) // abs(divisor)
-    if (dividend < 0) != (divisor < 0):
-        quotient = -quotient
-    return (dividend - quotient * divisor if remainder else quotient) & WORD
-
-
-@compiled
-def multiply_divide(operation: int, first: int, second: int) -> int:
-    """Result of an instruction of the M extension."""
-    if operation == MULTIPLY:
-        return first * second & WORD
-    if operation == MULTIPLY_HIGH:
-        return signed(first, 32) * signed(second, 32) >> 32 & WORD
-    if operation == MULTIPLY_HIGH_MIXED:
-        return signed(first, 32) * second >> 32 & WORD
-    if operation == MULTIPLY_HIGH_UNSIGNED:
-        return multiply_high_unsigned(first, second)
-    if operation == DIVIDE_UNSIGNED:
-        return first // second if second != 0 else WORD
-    if operation == REMAINDER_UNSIGNED:
-        return first % second if second != 0 else first
-    return divide(first, second, operation == REMAINDER)
-
-
-@compiled
-def compute(operation: int, first: int, second: int) -> int:
-    """Result of an arithmetic instruction of the base set; ``second`` may be an immediate, signed."""
-    if operation == ADD:
-        return first + second & WORD
-    if operation == SUBTRACT:
-        return first - second & WORD
-    if operation == SHIFT_LEFT:
-        return first << (second & 31) & WORD
-    if operation == SHIFT_RIGHT:
-        return first >> (second & 31)
-    if operation == SHIFT_RIGHT_SIGNED:
-        return signed(first, 32) >> (second & 31) & WORD
-    if operation == LESS:
-        return 1 if signed(first, 32) < signed(second, 32) else 0
-    if operation == LESS_UNSIGNED:
-        return 1 if first < second & WORD else 0
-    if operation == XOR:
-        return first ^ second & WORD
-    return first | second & WORD if operation == OR else first & second & WORD
-
-
-@compiled
-def branches(operation: int, first: int, second: int) -> bool:
-    """Whether a branch is taken."""
-    if operation == EQUAL:
-        return first == second
-    if operation == NOT_EQUAL:
-        return first != second
-    if operation == BRANCH_LESS:
-        return signed(first, 32) < signed(second, 32)
-    if operation == BRANCH_NOT_LESS:
-        return signed(first, 32) >= signed(second, 32)
-    return first < second if operation == BRANCH_LESS_UNSIGNED else first >= second
-
-
-@compiled
-def load(operation: int, host: int) -> int:
-    """What a load gives."""
-    if operation == LOAD_WORD:
-        return read_32(host)
-    if operation == LOAD_BYTE:
-        return signed(read_8(host), 8) & WORD
-    if operation == LOAD_HALF:
-        return signed(read_16(host), 16) & WORD
-    return read_8(host) if operation == LOAD_BYTE_UNSIGNED else read_16(host)
-
-
-@compiled
-def store(operation: int, host: int, value: int) -> None:
-    """Carry out a store."""
-    if operation == STORE_WORD:
-        write_32(host, value)
-    elif operation == STORE_HALF:
-        write_16(host, value)
-    else:
-        write_8(host, value)
+# Time
 
 
 @compiled
@@ -382,6 +285,82 @@ def skip_rounds(state: int, pc: int, entries: int, count: int) -> None:
     write_64(state + 8 * POLL_TIME, now)
 
 
+# Traps
+
+
+@compiled
+def word_at(state: int, pc: int) -> int:
+    """The instruction at ``pc``, which was decoded."""
+    memory, other = read_64(state + 8 * ALL_LOADS), pc + 2 & WORD
+    half = read_16(read_64(memory + 8 * (pc >> PAGE_BITS)) + pc)
+    return half | read_16(read_64(memory + 8 * (other >> PAGE_BITS)) + other) << 16 if half & 3 == 3 else half
+
+
+@compiled
+def jump(state: int, hart: int, pc: int, word: int) -> int:
+    """Where the hart goes on behind ecall or mret, `LEFT` if Python has to carry it out."""
+    if word == MRET:
+        return leave(hart)
+    handler = call(hart, pc)
+    if handler != LEFT:
+        # It is not retired, and takes no time.
+        clock = read_64(state + 8 * CLOCK)
+        write_64(clock, read_64(clock) - 1)
+        write_64(state + 8 * INSTRUCTIONS, read_64(state + 8 * INSTRUCTIONS) - 1)
+    return handler
+
+
+@compiled
+def compute_result(state: int, hart: int, word: int) -> int:
+    """What a CSR or atomic instruction puts into its destination register, `LEFT` if Python has to carry it out."""
+    first, second = read_64(state + 8 * (word >> 15 & 31)), read_64(state + 8 * (word >> 20 & 31))
+    if word & 0x7F == SYSTEM:
+        cycles = read_64(read_64(state + 8 * CLOCK)) - 1
+        return access_csr(hart, word, first, cycles, read_64(state + 8 * INSTRUCTIONS) - 1)
+    if word & 0x7F != ATOMIC:
+        return LEFT
+    table = read_64(state + 8 * LOADS) if loads_only(word) else read_64(state + 8 * STORES)
+    host = read_64(table + 8 * (first >> PAGE_BITS))
+    return execute_atomic(hart, word, first, second, host + first if host != 0 else 0)
+
+
+@compiled
+def carry_out(state: int, pc: int) -> int:
+    """Carry out the instruction at ``pc``, the last of its block: where the hart goes on, `LEFT` if Python has to."""
+    hart = read_64(state + 8 * HART)
+    if not native(hart):
+        return LEFT
+    word, following = word_at(state, pc), pc + 4 & WORD
+    if word in (MRET, ECALL):
+        following = jump(state, hart, pc, word)
+        if following == LEFT:
+            return LEFT
+    else:
+        result = compute_result(state, hart, word)
+        if result == LEFT:
+            return LEFT
+        if word >> 7 & 31 != 0:
+            write_64(state + 8 * (word >> 7 & 31), result)
+    write_64(state + 8 * NEXT, pc + 4 & WORD)
+    write_64(state + 8 * TAKEN, 0)
+    if read_64(state + 8 * REQUEST) == NOTHING and pending(hart) != NONE:
+        write_64(state + 8 * REQUEST, CHECK)
+    return following
+
+
+@compiled
+def interrupt(state: int, pc: int) -> int:
+    """`CHECK`: take the pending interrupt before the block at ``pc``, if there is one."""
+    handler = take_interrupt(read_64(state + 8 * HART), pc)
+    if handler == LEFT:
+        return AT_REQUEST
+    write_64(state + 8 * REQUEST, NOTHING)
+    if handler == NONE:
+        return GO_ON
+    write_64(state + 8 * PC, handler)
+    return AT_HANDLER
+
+
 @compiled
 def begin_block(state: int, pc: int) -> int:
     """Between two blocks: count the next one and return `GO_ON`, or return why it is not executed now."""
@@ -412,7 +391,11 @@ def begin_block(state: int, pc: int) -> int:
         return AT_EXIT
     elif request == STOP:
         return AT_REQUEST
-    elif now >= deadline:
+    elif request == CHECK:
+        reason = interrupt(state, pc)
+        if reason != GO_ON:
+            return reason
+    if request != STEP_ONE and now >= deadline:
         return AT_DEADLINE
     if part:
         count = instructions_before(pc, end, entries, count)
@@ -456,6 +439,9 @@ def run(state: int) -> int:
     while True:
         if remaining == 0:
             reason = begin_block(state, pc)
+            if reason == AT_HANDLER:
+                pc = read_64(state + 8 * PC)
+                continue
             if reason != GO_ON:
                 break
             remaining, entries = read_64(state + 8 * REMAINING), read_64(state + 8 * BLOCK_ENTRIES)
@@ -494,8 +480,12 @@ def run(state: int) -> int:
             pc, remaining, reason = following, remaining - 1, WFI
             break
         elif operation != FENCE and operation != INSTRUCTION_FENCE:
-            reason = operation
-            break
+            following = carry_out(state, pc) if TRAP <= operation <= CALL else LEFT
+            if following == LEFT:
+                reason = operation
+                break
+            pc, remaining = following, 0
+            continue
         target = entry >> TARGET_SHIFT & 31
         if target != 0:
             write_64(state + 8 * target, result)

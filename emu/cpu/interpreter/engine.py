@@ -18,6 +18,7 @@ from emu.cpu.interpreter.cache import compiled_loop
 from emu.cpu.interpreter.tables import CodeTable, DataTables
 from emu.cpu.protection import Protection
 from emu.cpu.riscv_engine import Trap
+from emu.cpu.riscv_traps import PrivilegedState
 from emu.cpu.timing.costs import InstructionCosts
 from emu.device import Board, Device
 from emu.memory import PAGE, Memory
@@ -49,6 +50,7 @@ class Interpreter:
 
     Args:
         board: the bus must be complete: later memories and devices are not seen.
+        hart: its privileged state.
         on_trap: carries out what the loop does not.
         costs: cycles of the instructions; None for one each.
         loop: what executes: `compiled`, or its twin from `plain.plain_loop`.
@@ -60,7 +62,12 @@ class Interpreter:
     """
 
     def __init__(
-        self, board: Board, on_trap: Trap, costs: InstructionCosts | None = None, loop: ModuleType | None = None
+        self,
+        board: Board,
+        hart: PrivilegedState,
+        on_trap: Trap,
+        costs: InstructionCosts | None = None,
+        loop: ModuleType | None = None,
     ) -> None:
         self._bus, self._clock, self._on_trap, self._costs = board.bus, board.clock, on_trap, costs
         self._loop = loop = loop or compiled_loop()
@@ -76,7 +83,7 @@ class Interpreter:
         self._exit_list = np.zeros(1, np.int64)
         self._state = np.zeros(loop.SLOTS, np.int64)
         self._address = self._state.ctypes.data
-        self._state[loop.CLOCK] = board.clock.state.ctypes.data
+        self._state[loop.CLOCK], self._state[loop.HART] = board.clock.state.ctypes.data, hart.array.ctypes.data
         self._state[loop.ALL_LOADS], self._state[loop.ALL_CODE] = (
             self._data.loads.ctypes.data,
             self._code.code.ctypes.data,
@@ -202,6 +209,11 @@ class Interpreter:
     def request_stop(self) -> None:
         """See `HartEngine.request_stop`."""
         self._state[self._loop.REQUEST] = self._loop.STOP
+
+    def request_check(self) -> None:
+        """See `HartEngine.request_check`."""
+        if self._state[self._loop.REQUEST] == self._loop.NOTHING:
+            self._state[self._loop.REQUEST] = self._loop.CHECK
 
     def charge(self, address: int, times: int = 1) -> None:
         """See `HartEngine.charge`."""

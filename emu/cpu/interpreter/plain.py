@@ -8,8 +8,10 @@ from __future__ import annotations
 import importlib.util
 import sys
 from functools import cache
-from pathlib import Path
 from types import ModuleType
+
+COMPILED = ("emu.cpu.polling", "emu.cpu.riscv_native", f"{__package__}.decoding", f"{__package__}.arithmetic")
+"""Modules with compiled functions, each behind those that it imports."""
 
 
 @cache
@@ -17,26 +19,29 @@ def plain_loop() -> ModuleType:
     """`emu.cpu.interpreter.compiled`, not compiled."""
     from numba import config
 
-    compiled_decoding = f"{__package__}.decoding"
-    before = config.DISABLE_JIT, sys.modules.get(compiled_decoding)
+    before = config.DISABLE_JIT, {name: sys.modules.get(name) for name in COMPILED}
     config.DISABLE_JIT = 1
     try:
-        sys.modules[compiled_decoding] = _load("decoding")
-        return _load("compiled")
+        for name in COMPILED:
+            sys.modules[name] = _load(name)
+        return _load(f"{__package__}.compiled")
     finally:
         config.DISABLE_JIT = before[0]
-        if before[1] is None:
-            del sys.modules[compiled_decoding]
-        else:
-            sys.modules[compiled_decoding] = before[1]
+        for name, module in before[1].items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
 
 
 def _load(name: str) -> ModuleType:
-    """Another copy of a module of this package."""
-    path = Path(__file__).with_name(f"{name}.py")
-    specification = importlib.util.spec_from_file_location(f"{__package__}.plain_{name}", path)
+    """Another copy of a module."""
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:
+        raise ImportError(f"{name}: cannot be loaded")
+    specification = importlib.util.spec_from_file_location(f"{name}_plain", found.origin)
     if specification is None or specification.loader is None:
-        raise ImportError(f"{path}: cannot be loaded")
+        raise ImportError(f"{found.origin}: cannot be loaded")
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module

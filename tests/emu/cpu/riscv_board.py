@@ -151,9 +151,9 @@ def symbols(elf: Path) -> dict[str, int]:
         return {symbol.name: symbol["st_value"] for symbol in table.iter_symbols()}
 
 
-def load(elf: Path, machine_map: MachineMap = MAP, engine: str = ENGINES[0]) -> Machine:
+def load(elf: Path, machine_map: MachineMap = MAP, engine: str = ENGINES[0], *, exact: bool = False) -> Machine:
     """A machine with the program in its memory, after reset."""
-    machine = Machine(machine_map, engine)
+    machine = Machine(machine_map, engine, exact=exact)
     with elf.open("rb") as file:
         for segment in ELFFile(file).iter_segments("PT_LOAD"):
             machine.bus.program(segment["p_paddr"], segment.data())

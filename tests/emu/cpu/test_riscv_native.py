@@ -1,0 +1,132 @@
+"""Native traps, CSR instructions and atomics of RV32 against their definition in Python: the same states."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ziglang
+
+from emu.cpu import ENGINES
+from emu.cpu.riscv import RiscV
+from emu.cpu.timing.costs import CORE, CpuTiming
+from emu.machine import Machine, StopReason
+from tests.emu.cpu.riscv_board import MAP, RAM, core, load
+
+PROGRAM = Path(__file__).parent / "programs" / "riscv_trap_traffic.c"
+SCRIPT, WORDS = RAM + 0x8_0000, 700
+LONGEST_RUN = 2_000_000
+LINKER_SCRIPT = f"""
+ENTRY(_start)
+SECTIONS {{
+    . = {RAM:#x};
+    .text : {{ *(.start) *(.text*) *(.*data*) *(.*bss*) }}
+    /DISCARD/ : {{ *(.eh_frame*) }}
+}}
+"""
+OPEN = replace(MAP, host_options={"atomics": True, "pmp_entries": 0})
+PROTECTED = replace(MAP, host_options={"atomics": True})
+VARIANTS = {
+    "open": (OPEN, {}),
+    "protected": (PROTECTED, {}),
+    "timed": (replace(OPEN, cpu_timing=CpuTiming(CORE)), {}),
+    "exact": (OPEN, {"exact": True}),
+}
+"""Machine maps, and options of the machine."""
+
+
+@pytest.fixture(scope="module")
+def traffic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("traffic")
+    elf, script = folder / "program.elf", folder / "program.ld"
+    script.write_text(LINKER_SCRIPT)
+    zig = Path(ziglang.__file__).with_name("zig")
+    cache = {"ZIG_GLOBAL_CACHE_DIR": str(folder / "zig"), "ZIG_LOCAL_CACHE_DIR": str(folder / "zig")}
+    cpu = ("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+a+c+zicsr", "-mabi=ilp32", "-mcmodel=medany")
+    options = ("-Os", "-ffreestanding", "-fno-sanitize=all", "-nostdlib", f"-Wl,-T,{script}")
+    command = [zig, "cc", *cpu, *options, PROGRAM, "-o", elf]
+    done = subprocess.run(command, env=os.environ | cache, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return elf
+
+
+def traffic_machine(elf: Path, seed: int, engine: str, variant: str, *, native: bool) -> Machine:
+    """A machine with a random script."""
+    machine_map, options = VARIANTS[variant]
+    machine = load(elf, machine_map, engine, **options)
+    core(machine).native_traps = native
+    script = np.random.default_rng(seed).integers(0, 1 << 32, WORDS + 1, dtype=np.uint32)
+    script[WORDS] = variant == "protected"
+    machine.bus.write(SCRIPT, script.tobytes())
+    return machine
+
+
+def states(machine: Machine, slice_cycles: int) -> list[tuple[int, int, str]]:
+    """Time, instructions and state hash after every slice of a run to the program's end."""
+    found = []
+    while machine.clock.now < LONGEST_RUN:
+        stop = machine.run(slice_cycles)
+        found.append((stop.time, machine.core.instructions, machine.state_hash()))
+        if stop.reason is StopReason.EXIT:
+            assert stop.exit_code == 0
+            return found
+        assert stop.reason is StopReason.LIMIT
+    raise AssertionError("the program does not come to its end")
+
+
+@pytest.fixture
+def in_python(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Addresses of the instructions that were carried out in Python."""
+    done: list[int] = []
+    original = RiscV._trap
+
+    def counted(self: RiscV, pc: int, call: bool) -> None:
+        done.append(pc)
+        original(self, pc, call)
+
+    monkeypatch.setattr(RiscV, "_trap", counted)
+    return done
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_native_and_python_traps_give_the_same_states(
+    traffic: Path, in_python: list[int], variant: str, seed: int
+) -> None:
+    slice_cycles = 1009 + 517 * seed
+    expected = states(traffic_machine(traffic, seed, ENGINES[0], variant, native=False), slice_cycles)
+    carried_out = len(in_python)
+    for engine in ENGINES:
+        in_python.clear()
+        assert states(traffic_machine(traffic, seed, engine, variant, native=True), slice_cycles) == expected
+        assert engine != "interpreter" or len(in_python) < carried_out // 3
+
+
+def stops(machine: Machine) -> list[tuple[int, int, int, str]]:
+    """Time, instructions, place and state hash at the handler's beginning, and after some steps from there."""
+    while machine.core.read_register("mtvec") == 0:
+        machine.step()
+    machine.core.add_breakpoint(machine.core.read_register("mtvec"))
+    found = []
+    while True:
+        stop = machine.run(LONGEST_RUN)
+        for _ in range(len(found) % 5):
+            if stop.reason is StopReason.EXIT:
+                break
+            stop = machine.step()
+        found.append((stop.time, machine.core.instructions, stop.pc, machine.state_hash()))
+        if stop.reason is StopReason.EXIT:
+            return found
+        assert stop.reason in (StopReason.BREAKPOINT, StopReason.STEP)
+
+
+@pytest.mark.parametrize("variant", ["open", "timed"])
+def test_breakpoints_and_steps_stop_at_the_same_states(traffic: Path, variant: str) -> None:
+    expected = stops(traffic_machine(traffic, 3, ENGINES[0], variant, native=False))
+    assert len(expected) > 50
+    for engine in ENGINES:
+        assert stops(traffic_machine(traffic, 3, engine, variant, native=True)) == expected
