@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emu.npu.formats import Integers
-
-if TYPE_CHECKING:
-    from emu.npu.native.compiled import Scaling
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,12 +17,12 @@ class Requantisation:
 
     Attributes:
         kernels: how many it is for.
-        scaling: what the compiled code reads.
+        scaling: what the compiled code reads, its `SCALING`.
         dtype: of the elements: int8 if one can be negative, else uint8.
     """
 
     kernels: int
-    scaling: Scaling
+    scaling: NDArray[np.int64]
     dtype: np.dtype[Any]
 
 
@@ -35,19 +33,15 @@ def prepare_requantisation(table: Integers, low: int | Integers, high: int | Int
         table: (kernels, 4): bias, multiplier (at least 0), shift (0..62), offset; each fits 32 bits.
         low, high: bounds of the results, for all kernels or (kernels,); within -128..127 or 0..255, low <= high.
     """
-    from emu.npu.native.compiled import BLOCK, Scaling
+    from emu.npu.native.compiled import BLOCK, SCALING
 
     count = len(table)
-    bias, multiplier, shift, offset, lowest, highest = np.zeros((6, -(-count // BLOCK) * BLOCK), np.int64)
-    bias[:count], multiplier[:count], shift[:count], offset[:count] = np.asarray(table, np.int64).T
-    lowest[:count], highest[:count] = low, high
-    scaling = Scaling(
-        bias=bias.astype(np.int32),
-        multiplier=multiplier.astype(np.int32),
-        shift=shift,
-        half=(np.int64(1) << shift) >> 1,
-        least=lowest - offset,
-        most=highest - offset,
-        offset=offset.astype(np.uint8),
-    )
-    return Requantisation(count, scaling, np.dtype(np.int8 if lowest.min() < 0 else np.uint8))
+    scaling = np.zeros((len(SCALING), -(-count // BLOCK) * BLOCK), np.int64)
+    bias, multiplier, shift, half, least, most, offset = scaling[:, :count]
+    bias[:], multiplier[:], shift[:], offset[:] = np.asarray(table, np.int64).T
+    half[:] = (np.int64(1) << shift) >> 1
+    least[:], most[:] = low, high
+    dtype = np.dtype(np.int8 if least.min() < 0 else np.uint8)
+    least -= offset
+    most -= offset
+    return Requantisation(count, scaling, dtype)

@@ -18,7 +18,7 @@ from pathlib import Path
 from emu.machine_code import kept_for
 
 with kept_for("convolution", sorted(Path(__file__).parent.glob("*.py"))):
-    from emu.npu.native.compiled.activation import NO_SCALING, Scaling, requantise
+    from emu.npu.native.compiled.activation import NO_SCALING, SCALING, requantise
     from emu.npu.native.compiled.convolution import NO_ELEMENTS, NO_PSUMS, convolve, convolve_memory
     from emu.npu.native.compiled.memory import Coding, Runs
     from emu.npu.native.compiled.products import Window
@@ -43,12 +43,12 @@ __all__ = (
     "OFFSET",
     "POSITIONS",
     "PRODUCTS_PITCH",
+    "SCALING",
     "TILES",
     "VECTOR_BYTES",
     "Coding",
     "Room",
     "Runs",
-    "Scaling",
     "Window",
     "convolve",
     "convolve_memory",

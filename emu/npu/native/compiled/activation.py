@@ -3,61 +3,52 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
-from emu.npu.native.compiled.vectors import BLOCK, CHUNK_PIXELS, INT64, LANES, OPTIONS, VECTOR, load, unwrap
+from emu.npu.native.compiled.vectors import BLOCK, INT32, INT64, LANES, OPTIONS, VECTOR, broadcast, load, unwrap
 
+SCALING = ("bias", "multiplier", "shift", "half", "least", "most", "offset")
+"""How psums become elements: int64, these rows, a column per kernel and as many more as fill a block.
 
-class Scaling(NamedTuple):
-    """How psums become elements. Every array has an entry per kernel and as many more as fill a block.
-
-    Attributes:
-        bias, multiplier: int32, of the table.
-        shift: int64, of the table.
-        half: int64, half of 2^shift, rounded down.
-        least, most: int64, bounds of the result, less the offset.
-        offset: uint8, the lowest byte of the table's offset.
-    """
-
-    bias: NDArray[np.int32]
-    multiplier: NDArray[np.int32]
-    shift: NDArray[np.int64]
-    half: NDArray[np.int64]
-    least: NDArray[np.int64]
-    most: NDArray[np.int64]
-    offset: NDArray[np.uint8]
-
-
-_NONE, _NONE_WIDE = np.empty(0, np.int32), np.empty(0, np.int64)
-NO_SCALING = Scaling(_NONE, _NONE, _NONE_WIDE, _NONE_WIDE, _NONE_WIDE, _NONE_WIDE, np.empty(0, np.uint8))
+Bias, multiplier, shift and offset are those of the table, ``half`` is half of 2^shift, rounded down, ``least`` and
+``most`` are bounds of the result, less the offset.
+"""
+NO_SCALING = np.empty((len(SCALING), 0), np.int64)
 
 
 @intrinsic
 def requantise_pixels(
-    context: Any, target: Any, pitch: Any, psums: Any, count: Any, bias: Any, multiplier: Any, shift: Any, half: Any,
-    least: Any, most: Any, offset: Any,
-) -> Any:  # fmt: skip
-    """Elements of ``count`` pixels and `LANES` kernels. Nothing in it reaches 2^63.
+    context: Any, target: Any, pitch: Any, lanes: Any, psums: Any, count: Any, scaling: Any, kernels: Any, kernel: Any
+) -> Any:
+    """Elements of ``count`` pixels and the ``lanes`` kernels from ``kernel`` on. Nothing in it reaches 2^63.
 
     Args of the compiled call:
         target: uint8, written: the pixels are ``pitch`` apart.
+        lanes: at most `LANES`.
         psums: int32, the pixels are `BLOCK` apart.
-        bias, multiplier, shift, half, least, most, offset: of these kernels, as in `Scaling`.
+        scaling: `SCALING`; its rows are ``kernels`` apart.
     """
-    parameters = (bias, multiplier, shift, half, least, most, offset)
+    signature = types.void(target, pitch, lanes, psums, count, scaling, kernels, kernel)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        target, pitch, psums, count, *pointers = unwrap(context, builder, signature.args, arguments)
-        bias, multiplier, shift, half, least, most, offset = (load(builder, pointer) for pointer in pointers)
-        wide, narrow = shift.type, offset.type
-        multiplier = builder.sext(multiplier, wide)
+        target, pitch, lanes, psums, count, scaling, kernels, kernel = unwrap(
+            context, builder, signature.args, arguments
+        )
+        rows = [builder.mul(kernels, ir.Constant(INT64, row)) for row in range(len(SCALING))]
+        bias, multiplier, shift, half, least, most, offset = (
+            load(builder, builder.gep(scaling, [builder.add(row, kernel)])) for row in rows
+        )
+        wide, narrow = shift.type, ir.VectorType(ir.IntType(8), LANES)
+        bias, offset = builder.trunc(bias, VECTOR), builder.trunc(offset, narrow)
+        wanted = builder.icmp_signed(
+            "<", ir.Constant(VECTOR, list(range(LANES))), broadcast(builder, builder.trunc(lanes, INT32))
+        )
         with cgutils.for_range(builder, count) as pixel:
             psum = load(builder, builder.gep(psums, [builder.mul(pixel.index, ir.Constant(INT64, BLOCK))]))
             product = builder.mul(builder.sext(_saturating_add(builder, psum, bias), wide), multiplier)
@@ -70,9 +61,16 @@ def requantise_pixels(
             value = builder.select(builder.icmp_signed("<", value, most), value, most)
             element = builder.add(builder.trunc(value, narrow), offset)
             place = builder.gep(target, [builder.mul(pixel.index, pitch)])
-            builder.store(element, builder.bitcast(place, narrow.as_pointer()), align=1)
+            _masked_store(builder, element, builder.bitcast(place, narrow.as_pointer()), wanted)
 
-    return types.void(target, pitch, psums, count, *parameters), generate
+    return signature, generate
+
+
+def _masked_store(builder: Any, value: Any, place: Any, wanted: Any) -> None:
+    """Writes the wanted lanes."""
+    kind = ir.FunctionType(ir.VoidType(), [value.type, place.type, INT32, wanted.type])
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.v{LANES}i8.p0")
+    builder.call(function, [value, place, ir.Constant(INT32, 1), wanted])
 
 
 def _saturating_add(builder: Any, left: Any, right: Any) -> Any:
@@ -83,31 +81,15 @@ def _saturating_add(builder: Any, left: Any, right: Any) -> Any:
 
 
 @njit(**OPTIONS)
-def requantise_vector(target: Any, pitch: int, psums: Any, count: int, kernel: int, scaling: Scaling) -> None:
-    """Elements of the `LANES` kernels from ``kernel`` on."""
-    requantise_pixels(
-        target, pitch, psums, count, scaling.bias[kernel:], scaling.multiplier[kernel:], scaling.shift[kernel:],
-        scaling.half[kernel:], scaling.least[kernel:], scaling.most[kernel:], scaling.offset[kernel:],
-    )  # fmt: skip
-
-
-@njit(**OPTIONS)
-def requantise(elements: Any, sums: Any, rows: int, columns: int, kernel: int, wanted: int, scaling: Scaling) -> None:
+def requantise(elements: Any, sums: Any, rows: int, columns: int, kernel: int, wanted: int, scaling: Any) -> None:
     """Elements of a chunk of the output, (rows, columns, all kernels), from its psums for one block of kernels."""
-    narrow = np.empty(CHUNK_PIXELS * LANES, np.uint8)
-    pitch = elements.shape[2]
+    pitch, kernels = elements.shape[2], scaling.shape[1]
     for row in range(rows):
         for first in range(0, wanted, LANES):
             psums = sums[row * columns * BLOCK + first :]
-            lanes = min(LANES, wanted - first)
             target = elements[row, 0, kernel + first :]
-            if lanes == LANES:
-                requantise_vector(target, pitch, psums, columns, kernel + first, scaling)
-            else:
-                requantise_vector(narrow, LANES, psums, columns, kernel + first, scaling)
-                for column in range(columns):
-                    source = narrow[column * LANES : column * LANES + lanes]
-                    elements[row, column, kernel + first : kernel + wanted] = source
+            lanes = min(LANES, wanted - first)
+            requantise_pixels(target, pitch, lanes, psums, columns, scaling, kernels, kernel + first)
 
 
 @intrinsic

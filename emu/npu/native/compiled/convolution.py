@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from emu.npu.native.compiled.activation import Scaling, pool, requantise
+from emu.npu.native.compiled.activation import pool, requantise
 from emu.npu.native.compiled.memory import Coding, Runs, read_features, write_elements
 from emu.npu.native.compiled.products import Window, block_sums, find_places
 from emu.npu.native.compiled.vectors import BLOCK, CHUNK_COLUMNS, CHUNK_PIXELS, GROUP_BYTES, LANES, OPTIONS, PIXELS
@@ -29,7 +29,7 @@ def copy_psums(target: Any, sums: Any, rows: int, columns: int, kernel: int, wan
 @njit(**OPTIONS)
 def finish(
     psums: Any, elements: Any, sums: Any, top: int, rows: int, left: int, columns: int, kernel: int, wanted: int,
-    scaling: Scaling, pooled: bool,
+    scaling: Any, pooled: bool,
 ) -> None:  # fmt: skip
     """Puts a chunk, or the elements that become of it, where they belong."""
     if pooled:
@@ -45,7 +45,7 @@ def finish(
 
 @njit(**OPTIONS)
 def convolve_directly(
-    psums: Any, elements: Any, features: Any, weights: Any, initial: Any, window: Window, shape: Any, scaling: Scaling,
+    psums: Any, elements: Any, features: Any, weights: Any, initial: Any, window: Window, shape: Any, scaling: Any,
     pooled: bool,
 ) -> None:  # fmt: skip
     """`convolve` as it is defined."""
@@ -71,7 +71,7 @@ def convolve_directly(
 @njit(**OPTIONS)
 def convolve_tiles(
     psums: Any, elements: Any, features: Any, weights: Any, initial: Any, room: Room, window: Window, shape: Any,
-    scaling: Scaling, pooled: bool,
+    scaling: Any, pooled: bool,
 ) -> None:  # fmt: skip
     """`convolve` by tiles. A chunk is transformed once, then multiplied by all kernels."""
     height, width, kernels = shape
@@ -100,7 +100,7 @@ def convolve_tiles(
 @njit(**OPTIONS)
 def convolve(
     psums: Any, elements: Any, features: Any, weights: Any, initial: Any, room: Room, window: Window, shape: Any,
-    scaling: Scaling, pooled: bool,
+    scaling: Any, pooled: bool,
 ) -> None:  # fmt: skip
     """Psums of a convolution, or elements of its output.
 
@@ -123,7 +123,7 @@ def convolve(
 @njit(**OPTIONS)
 def convolve_memory(
     target: Any, target_runs: Runs, elements: Any, source: Any, source_runs: Runs, coding: Coding, padding: Any,
-    features: Any, weights: Any, initial: Any, room: Room, window: Window, shape: Any, scaling: Scaling, pooled: bool,
+    features: Any, weights: Any, initial: Any, room: Room, window: Window, shape: Any, scaling: Any, pooled: bool,
 ) -> None:  # fmt: skip
     """A convolution from memory to memory.
 
