@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import os
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,7 @@ class CompiledArithmetic(NumpyArithmetic):
 
     def stream(self, job: Streamed, weights: Weights, bus: Bus) -> bool:
         if job.prepared is None or job.prepared[0] is not weights:
-            job.prepared = weights, _streamed_arguments(job, weights)
+            job.prepared = weights, _prepare_stream(job, weights)
         _, prepared = job.prepared
         if prepared is None:
             return False
@@ -155,7 +155,7 @@ def _prepared(weights: Weights) -> Kernels | None:
     return weights.prepared
 
 
-def _streamed_arguments(job: Streamed, weights: Weights) -> tuple[Any, ...] | None:
+def _prepare_stream(job: Streamed, weights: Weights) -> streamed.Prepared | None:
     """What compiled code needs for all of ``job``; None if it cannot do that."""
     pooled = job.pooling == HALVES
     if not (pooled or job.pooling.mode is PoolingMode.none) or not _requantises(job.activation):
@@ -165,7 +165,7 @@ def _streamed_arguments(job: Streamed, weights: Weights) -> tuple[Any, ...] | No
     kernels = _prepared(weights)
     if kernels is None:
         return None
-    return streamed.arguments(job, kernels, _requantisation(job.activation), pooled)
+    return streamed.prepare(job, kernels, _requantisation(job.activation), pooled)
 
 
 def _input_rows(job: Job) -> tuple[int, int, int, int]:

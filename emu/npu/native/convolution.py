@@ -22,7 +22,7 @@ from emu.npu.formats import Integers
 from emu.npu.native.kernels import Kernels, pack_kernels
 from emu.npu.native.layout import Way, pad_features
 from emu.npu.native.requantisation import Requantisation
-from emu.npu.native.rooms import behind, tile_room
+from emu.npu.native.rooms import behind, room, tile_rooms
 
 Pair = tuple[int, int]
 Padding = tuple[int, int, int, int]
@@ -80,8 +80,8 @@ def convolve(
 
     shape = output_shape(features, kernels, stride, padding)
     psums = np.empty(shape, np.int32)
-    operands = _operands(features, kernels, stride, padding, largest)
-    compiled.convolve(psums, compiled.NO_ELEMENTS, *operands, shape, compiled.NO_SCALING, False)
+    operands, tiled = _operands(features, kernels, stride, padding, largest)
+    compiled.convolve(psums, compiled.NO_ELEMENTS, *operands, shape, compiled.NO_SCALING, False, tiled)
     return psums
 
 
@@ -112,8 +112,8 @@ def convolve_requantise(
         raise ValueError(f"the table has {requantisation.kernels} entries for {kernels.shape[0]} kernels")
     height, width, count = shape = output_shape(features, kernels, stride, padding)
     elements = np.empty((-(-height // 2), -(-width // 2), count) if pooled else shape, np.uint8)
-    operands = _operands(features, kernels, stride, padding, largest)
-    compiled.convolve(compiled.NO_PSUMS, elements, *operands, shape, requantisation.scaling, pooled)
+    operands, tiled = _operands(features, kernels, stride, padding, largest)
+    compiled.convolve(compiled.NO_PSUMS, elements, *operands, shape, requantisation.scaling, pooled, tiled)
     return elements.view(requantisation.dtype)
 
 
@@ -138,9 +138,9 @@ def _check_bytes(name: str, operand: Integers) -> None:
 
 def _operands(
     features: Integers, kernels: Kernels, stride: Pair, padding: Padding, largest: int | None
-) -> tuple[Any, ...]:
-    """Arguments of the compiled convolution: features, weights, initial psums, room, window."""
-    from emu.npu.native.compiled import Window
+) -> tuple[tuple[Any, ...], bool]:
+    """Arguments of the compiled convolution: features, weights, initial psums, room, window; whether by tiles."""
+    from emu.npu.native.compiled import Room, Window
 
     _check_bytes("features", features)
     _, _, left, right = padding
@@ -150,4 +150,5 @@ def _operands(
     height, width, _ = output_shape(features, kernels, stride, padding)
     operand = kernels.operand(features.dtype, stride, (height, width), largest)
     padded = pad_features(features, kernels.way, padding, behind(line, channels, operand.tiled))
-    return padded, operand.packed, operand.initial, tile_room(padded.dtype, channels, operand.tiled), window
+    rooms = Room(*map(room, tile_rooms(padded.dtype, channels, operand.tiled)))
+    return (padded, operand.packed, operand.initial, rooms, window), operand.tiled

@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emu.npu.native.layout import GROUP_BYTES
 
-if TYPE_CHECKING:
-    from emu.npu.native.compiled import Room
+
+class RoomSize(NamedTuple):
+    """Numbers of one type, for what has this name."""
+
+    name: str
+    dtype: np.dtype[Any]
+    size: int
+
 
 _rooms: dict[tuple[str, np.dtype[Any]], NDArray[Any]] = {}
 
 
-def room(name: str, dtype: np.dtype[Any], size: int) -> NDArray[Any]:
-    """At least ``size`` numbers of any value, for what has this name."""
+def room(wanted: RoomSize) -> NDArray[Any]:
+    """At least so many numbers, of any value."""
+    name, dtype, size = wanted
     found = _rooms.get((name, dtype))
     if found is None or len(found) < size:
         found = _rooms[name, dtype] = np.empty(size, dtype)
     return found
 
 
-def tile_room(dtype: np.dtype[Any], channels: int, tiled: bool) -> Room:
-    """For transformed features of this dtype and their sums; empty if not ``tiled``."""
-    from emu.npu.native.compiled import POSITIONS, PRODUCTS_PITCH, TILES, Room, transformed_pitch
+def tile_rooms(dtype: np.dtype[Any], channels: int, tiled: bool) -> tuple[RoomSize, RoomSize]:
+    """For transformed features of this dtype and their sums; of any size if not ``tiled``."""
+    from emu.npu.native.compiled import POSITIONS, PRODUCTS_PITCH, TILES, transformed_pitch
 
     features = POSITIONS * TILES * transformed_pitch(channels, dtype.itemsize) if tiled else 0
     sums = POSITIONS * PRODUCTS_PITCH if tiled else 0
-    return Room(room("transformed", dtype, features), room("sums", np.dtype(np.int32), sums)[:sums])
+    return RoomSize("transformed", dtype, features), RoomSize("sums", np.dtype(np.int32), sums)
 
 
 def behind(line: int, channels: int, tiled: bool) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,15 +11,33 @@ from numpy.typing import NDArray
 
 from asm.rules import ElementFormat
 from emu.npu.formats import BYTE_BITS, element_dtype
-from emu.npu.native.kernels import Kernels
+from emu.npu.native.kernels import Kernels, Operand
 from emu.npu.native.layout import SIGN_BIT, adds_offset
 from emu.npu.native.requantisation import Requantisation
-from emu.npu.native.rooms import behind, room, tile_room
+from emu.npu.native.rooms import RoomSize, behind, room, tile_rooms
 from emu.npu.stream import Tensor
 from emu.npu.streamed import Streamed
 
 
-def arguments(job: Streamed, kernels: Kernels, requantisation: Requantisation, pooled: bool) -> tuple[Any, ...] | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A convolution, ready to be carried out.
+
+    Attributes:
+        numbers: int64, the job of `convolve_memory`.
+        start: byte of the source at which the needed rows begin.
+        rooms: for what is between.
+        scaling: of the requantisation.
+    """
+
+    numbers: NDArray[np.int64]
+    start: int
+    rooms: tuple[RoomSize, ...]
+    operand: Operand
+    scaling: NDArray[np.int64]
+
+
+def prepare(job: Streamed, kernels: Kernels, requantisation: Requantisation, pooled: bool) -> Prepared | None:
     """What `run` needs besides the bytes; None if the elements do not lie as compiled code expects."""
     from emu.npu.native.compiled import Window
 
@@ -36,33 +56,37 @@ def arguments(job: Streamed, kernels: Kernels, requantisation: Requantisation, p
     padding = above, below, left * channels, right * channels
     dtype = element_dtype(job.source.element)
     operand = kernels.operand(dtype, job.strides, shape[:2], job.largest)
-    size = (above + last - first + below) * line + behind(line, channels, operand.tiled)
-    return (
-        first * job.source.line_stride, size, kernels.way.feature_dtype, channels, operand.tiled, target_runs,
-        source_runs._replace(rows=last - first), _coding(job.source.element, adds_offset(kernels.way, dtype)), padding,
-        operand.packed, operand.initial, window, shape, requantisation.scaling, pooled,
-    )  # fmt: skip
+    source_runs = source_runs._replace(rows=last - first)
+    coding = _coding(job.source.element, adds_offset(kernels.way, dtype))
+    features = (above + last - first + below) * line + behind(line, channels, operand.tiled)
+    between = kernels.way.feature_dtype
+    rooms = (
+        RoomSize("elements", np.dtype(np.uint8), math.prod(shape)),
+        RoomSize("features", between, features),
+        *tile_rooms(between, channels, operand.tiled),
+    )
+    return Prepared(
+        np.array([*target_runs, *source_runs, *coding, *padding, *window, *shape, pooled, operand.tiled], np.int64),
+        first * job.source.line_stride,
+        rooms,
+        operand,
+        requantisation.scaling,
+    )
 
 
-def run(prepared: tuple[Any, ...], source: NDArray[np.uint8], target: NDArray[np.uint8]) -> None:
+def run(job: Prepared, source: NDArray[np.uint8], target: NDArray[np.uint8]) -> None:
     """Carry out a convolution.
 
     Args:
-        prepared: what `arguments` gave.
         source, target: bytes of both tensors, from the first one on.
     """
     from emu.npu.native.compiled import convolve_memory
 
-    (
-        start, size, dtype, channels, tiled, target_runs, source_runs, coding, padding, packed, initial, window, shape,
-        scaling, pooled,
-    ) = prepared  # fmt: skip
-    elements = room("elements", np.dtype(np.uint8), shape[0] * shape[1] * shape[2])
-    features = room("features", dtype, size)
+    elements, features, transformed, sums = map(room, job.rooms)
+    packed, initial, _ = job.operand
     convolve_memory(
-        target, target_runs, elements, source[start:], source_runs, coding, padding, features, packed, initial,
-        tile_room(dtype, channels, tiled), window, shape, scaling, pooled,
-    )  # fmt: skip
+        job.numbers, target, source[job.start :], elements, features, packed, initial, job.scaling, transformed, sums
+    )
 
 
 def runs_of(tensor: Tensor) -> Any:

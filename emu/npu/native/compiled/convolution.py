@@ -100,7 +100,7 @@ def convolve_tiles(
 @njit(**OPTIONS)
 def convolve(
     psums: Any, elements: Any, features: Any, weights: Any, initial: Any, room: Room, window: Window, shape: Any,
-    scaling: Any, pooled: bool,
+    scaling: Any, pooled: bool, tiled: bool,
 ) -> None:  # fmt: skip
     """Psums of a convolution, or elements of its output.
 
@@ -110,32 +110,46 @@ def convolve(
         features: uint8 or int16, rows with their padding, and `Window.behind` more at the end.
         weights: int8 or int16, as `emu.npu.native.layout` orders them; by tiles, as `emu.npu.native.winograd` does.
         initial: int32, what the psums of each kernel start from, whole blocks; by tiles, for each position.
-        room: by tiles if it is not empty.
+        room: for what is transformed, if ``tiled``.
         shape: height, width, kernels of the output before pooling.
         pooled: 2 x 2 maximum.
+        tiled: by tiles.
     """
-    if len(room.sums) > 0:
+    if tiled:
         convolve_tiles(psums, elements, features, weights, initial, room, window, shape, scaling, pooled)
     else:
         convolve_directly(psums, elements, features, weights, initial, window, shape, scaling, pooled)
 
 
 @njit(**OPTIONS)
+def runs_at(job: Any, first: int) -> Runs:
+    """`Runs` in the numbers of a job."""
+    return Runs(job[first], job[first + 1], job[first + 2], job[first + 3], job[first + 4], job[first + 5])
+
+
+@njit(**OPTIONS)
 def convolve_memory(
-    target: Any, target_runs: Runs, elements: Any, source: Any, source_runs: Runs, coding: Coding, padding: Any,
-    features: Any, weights: Any, initial: Any, room: Room, window: Window, shape: Any, scaling: Any, pooled: bool,
+    job: Any, target: Any, source: Any, elements: Any, features: Any, weights: Any, initial: Any, scaling: Any,
+    transformed: Any, sums: Any,
 ) -> None:  # fmt: skip
-    """A convolution from memory to memory.
+    """A convolution from memory to memory. A call with few arguments is a fast one.
 
     Args:
+        job: int64: `Runs` of the target and of the source, `Coding`, padding as of `read_features`, `Window`, and of
+            `convolve`'s arguments shape, pooled, tiled.
         target, source: uint8, bytes of the tensors.
         elements, features: room for what is between.
-        padding: as of `read_features`; other arguments as of `convolve`.
+        transformed, sums: the `Room`; other arguments as of `convolve`.
     """
+    target_runs, source_runs = runs_at(job, 0), runs_at(job, 6)
+    coding, padding = Coding(job[12], job[13], job[14], job[15]), (job[16], job[17], job[18], job[19])
+    window = Window(job[20], job[21], job[22], job[23], job[24])
+    height, width, kernels = shape = job[25], job[26], job[27]
+    pooled, tiled = job[28] != 0, job[29] != 0
     read_features(features, source, source_runs, coding, padding, window.line)
-    height, width, kernels = shape
     step = 2 if pooled else 1
     height, width = (height + step - 1) // step, (width + step - 1) // step
-    made = elements[: height * width * kernels].reshape(height, width, kernels)
-    convolve(np.empty((0, 0, 0), np.int32), made, features, weights, initial, room, window, shape, scaling, pooled)
+    made, psums = elements[: height * width * kernels].reshape(height, width, kernels), np.empty((0, 0, 0), np.int32)
+    room = Room(transformed, sums)
+    convolve(psums, made, features, weights, initial, room, window, shape, scaling, pooled, tiled)
     write_elements(target, target_runs, made)
