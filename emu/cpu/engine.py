@@ -213,21 +213,21 @@ class Engine:
 
     def _map_memory(self, memory: Memory) -> None:
         self.uc.mem_map_ptr(memory.base, memory.size, unicorn_const.UC_PROT_ALL, memory.data.ctypes.data)
-        self._set_rights(memory)
-        memory.on_block.append(lambda: self._blocked(memory))
-
-    def _set_rights(self, memory: Memory) -> None:
         rights = Right.READ
         if memory.writable:
             rights |= Right.WRITE
         if memory.executable:
             rights |= Right.MAY_EXECUTE if memory.writable else Right.EXECUTE
-        pages = np.where(memory.blocked, 0, int(rights)).astype(np.uint8)
-        first = memory.base >> PAGE_BITS
-        self._pages[first : first + (memory.size >> PAGE_BITS)] = np.repeat(pages, PAGE >> PAGE_BITS)
+        self._set_rights(memory, int(rights))
+        memory.on_block.append(lambda: self._blocked(memory, int(rights)))
 
-    def _blocked(self, memory: Memory) -> None:
-        self._set_rights(memory)
+    def _set_rights(self, memory: Memory, rights: int) -> None:
+        """Give the pages that are not blocked these rights, the others none."""
+        first, last = memory.base >> PAGE_BITS, memory.base + memory.size >> PAGE_BITS
+        self._pages[first:last] = np.repeat(~memory.blocked, PAGE >> PAGE_BITS) * np.uint8(rights)
+
+    def _blocked(self, memory: Memory, rights: int) -> None:
+        self._set_rights(memory, rights)
         self.flush_tlb()
 
     def flush_tlb(self) -> None:
