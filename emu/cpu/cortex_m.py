@@ -9,9 +9,8 @@ from unicorn import UC_ARCH_ARM, UC_MODE_THUMB, Uc
 from unicorn import arm_const as arm
 
 from emu.bus import BusError
-from emu.cpu.alignment import features_of
 from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, NPRIV, SYSTEM_REGISTERS, ArmRegisters
-from emu.cpu.arm_traps import TRAP_ALIGNMENT, Traps
+from emu.cpu.arm_traps import Traps
 from emu.cpu.bit_band import add_bit_bands
 from emu.cpu.comparators import Comparators
 from emu.cpu.core import Core, FaultReport, Pause
@@ -32,8 +31,8 @@ from emu.cpu.special_instructions import SpecialInstructions
 from emu.cpu.system_control import Configuration, DebugFaultStatus, SleepControl, SystemControl
 from emu.cpu.timing.costs import CpuTiming, make_costs
 from emu.cpu.trace_port import TracePort
-from emu.cpu.unaligned import UnalignedAccesses
 from emu.device import Board, Device
+from emu.devices.unmodelled import Unmodelled
 from emu.state import State
 
 THUMB_INSTRUCTIONS = InstructionSet("thumb_rare_block", thumb_width, arm.UC_ARM_REG_PC, arm.UC_ARM_REG_EPSR)
@@ -44,6 +43,8 @@ SYSTEM_CONTROLS: dict[Architecture, type[SystemControl]] = {
 }
 SYSTEM_CONTROL_BASE, WATCHPOINT_BASE = 0xE000_E000, 0xE000_1000
 INSTRUMENTATION_BASE, TRACE_PORT_BASE = 0xE000_0000, 0xE004_0000
+DEBUG_UNITS = {"flash_patch": 0xE000_2000, "trace_macrocell": 0xE004_1000, "rom_table": 0xE00F_F000}
+"""Units for debuggers that firmware may touch too: they read 0, as if they had no comparators, and do nothing."""
 WFI = b"\x30\xbf"
 
 
@@ -66,10 +67,10 @@ class CortexM(Core):
         ValueError: the core cannot be built with that many interrupts or priority bits, it has no TrustZone,
             or no bit-band aliases.
 
-    Inaccuracies: 12 cycles for exception entry, 10 for return, 6 for tail-chaining. Exceptions are taken between blocks
-    of instructions. Breakpoints and steps cut blocks: counts stay exact, but a device access inside such a block sees
-    an earlier time. A frame that the MPU lets be stacked only in part is not stacked at all, and the MPU is asked at
-    entry for what is stacked lazily.
+    Inaccuracies: 12 cycles for exception entry, 10 for return, 6 for tail-chaining; unaligned accesses never trap,
+    except where Unicorn says so. Exceptions are taken between blocks of instructions. Breakpoints and steps cut blocks:
+    counts stay exact, but a device access inside such a block sees an earlier time. A frame that the MPU lets be
+    stacked only in part is not stacked at all, and the MPU is asked at entry for what is stacked lazily.
 
     With CCR.DIV_0_TRP set, every division leaves the native run: about 80 us each. So does the first floating-point
     instruction of a handler that has interrupted a floating-point context, and all of them while FPDSCR is not 0.
@@ -120,8 +121,6 @@ class CortexM(Core):
         uc.ctl_set_cpu_model(model.unicorn)
         costs = make_costs(timing, model.name, board.bus, reset_address)
         self.engine = Engine(uc, board, THUMB_INSTRUCTIONS, window=(WINDOW, 1 << PAGE_BITS), costs=costs)
-        if model.architecture is not Architecture.V6M:
-            self.engine.check_alignment(features_of(uc))
         self.registers = ArmRegisters(self.engine)
         self.protection = MemoryProtection(self.engine, self.registers, self.nvic, self.system_control)
         self._protection_stale = True
@@ -138,7 +137,6 @@ class CortexM(Core):
             self.engine, self.registers, self.exceptions, self.system_control, self.semihosting, self._read_code,
             self._sleep,
         )  # fmt: skip
-        self._unaligned = UnalignedAccesses(self.engine, self.registers, self.system_control, self._read_code)
         self._breakpoints: frozenset[int] = frozenset()
         self._standing_on: int | None = None
         self._sleeping = self._waiting_for_event = False
@@ -147,10 +145,12 @@ class CortexM(Core):
         self.reset()
 
     def _add_trace(self) -> None:
-        """Give the core the units that firmware prints with."""
+        """Give the core the units that firmware prints with, and those that only debuggers need."""
         instrumentation, port = Instrumentation(self.board, self.system_control), TracePort(self.board)
         self.board.bus.add_device(INSTRUMENTATION_BASE, instrumentation)
         self.board.bus.add_device(TRACE_PORT_BASE, port)
+        for name, base in DEBUG_UNITS.items():
+            self.board.bus.add_device(base, Unmodelled(name, self.board))
         self._units += [instrumentation, port]
         instrumentation.on_stimulus.append(self._stimulated)
 
@@ -356,7 +356,6 @@ class CortexM(Core):
             self._protection_stale = False
             self.protection.refresh()
             self._take_over_settings()
-        self._unaligned.follow()
         if self._stop_requested:
             self._stop_requested = False
             return Pause.REQUEST
@@ -406,8 +405,6 @@ class CortexM(Core):
     def _handle(self, halt: Halt) -> Pause | None:
         """Do what the architecture says; the reason to come back, if there is one."""
         match halt:
-            case Halt.TRAP if self.engine.trap == TRAP_ALIGNMENT and self._unaligned.allowed:
-                return self._handle(self._unaligned.carry_out())
             case Halt.TRAP:
                 self._traps.take(self.engine.trap)
             case Halt.FAULT:

@@ -101,14 +101,10 @@ class Slot(IntEnum):
     """Their (Unicorn number, remembered value) pairs."""
     EXCEPTIONS = WATCH + 2 * 3
     """Address of what Cortex-M exceptions need, see `emu.cpu.exception_state`."""
-    FEATURES = EXCEPTIONS + 1
-    """Address of Unicorn's word with `MAIN_EXTENSION`, 0: it is not used; see `emu.cpu.alignment`."""
-    UNCHECKED = FEATURES + 1
-    """Address of a block that was translated while the bit was set; else `NOWHERE`."""
 
 
 WATCHED = 3
-SLOTS = Slot.UNCHECKED + 1
+SLOTS = Slot.EXCEPTIONS + 1
 NO_TRAP = -1
 NOWHERE = -1
 TABLE_ENTRIES = 1 << 16
@@ -141,8 +137,6 @@ class Request(IntFlag):
     """Stop when a watched register has changed: an interrupt is pending and firmware may unmask it."""
     CHECK = 8
     """Take a pending Cortex-M exception as soon as it preempts what runs."""
-    ALIGN = 16
-    """Check alignment again: the block before had `Site.MASKS`."""
 
 
 class Stopped(IntEnum):
@@ -159,8 +153,6 @@ class Stopped(IntEnum):
 
 POLL = 1 << 10
 """Flag in the block table, besides those of `Site`: the block polls."""
-MAIN_EXTENSION = 1 << 38
-"""Bit of Unicorn's features of a core: without it, unaligned accesses are translated so that they trap."""
 PASSES_BEFORE_SKIPPING = 2
 """Rounds that are executed before others are skipped: the first may have come from elsewhere, at other cost."""
 
@@ -182,8 +174,7 @@ class Site(IntFlag):
 
     FLOATING_POINT = encoding.FLOATING_POINT
     DIVIDE = encoding.DIVIDE
-    ATTENTION = encoding.ATTENTION
-    """SEV, and loads and stores with the rights of unprivileged code: always looked at."""
+    SEND_EVENT = encoding.SEND_EVENT
     LOAD_EXCLUSIVE = encoding.LOAD_EXCLUSIVE
     """An exception has cleared the exclusive monitor: this sets it again, so that both sites are removed;"""
     STORE_EXCLUSIVE = encoding.STORE_EXCLUSIVE
@@ -194,10 +185,10 @@ class Site(IntFlag):
     """BXNS and BLXNS."""
     NOT_BASELINE = encoding.NOT_BASELINE
     """CBZ, CBNZ and IT, which ARMv6-M does not have."""
-    MASKS = encoding.MASKS
-    """Writes of BASEPRI, FAULTMASK and CONTROL, which end their blocks: for native code, see `emu.cpu.alignment`."""
+    UNPRIVILEGED = encoding.UNPRIVILEGED
+    """Loads and stores with the rights of unprivileged code."""
     LEVEL = encoding.LEVEL
-    """Those of FAULTMASK and CONTROL: other rights may apply behind them."""
+    """Writes of CONTROL and FAULTMASK: other rights may apply behind them."""
     USER_COUNTER = encoding.USER_COUNTER
     IGNORED = encoding.IGNORED
 

@@ -81,6 +81,7 @@ class RiscV(Core):
         pmp_entries, pmp_granularity: see `Pmp`.
         timing: how long instructions take.
         atomics: it has the A extension.
+        satp: this register is there, and stays 0; see `CsrFile`.
 
     Raises:
         UnknownEngineError: another engine.
@@ -113,6 +114,7 @@ class RiscV(Core):
         pmp_granularity: int = 4,
         timing: CpuTiming = CpuTiming(),  # noqa: B008 - it is frozen
         atomics: bool = False,
+        satp: bool = False,
     ) -> None:
         super().__init__()
         self._board, self._reset_address = board, reset_address
@@ -136,6 +138,7 @@ class RiscV(Core):
             cycles=self._cycles,
             instructions=self._instructions,
             time=self._time,
+            satp=satp,
             warn=self._warn,
         )
         self.semihosting = Semihosting(board, self.name, exit_block=True)

@@ -27,7 +27,8 @@ RV32 = 1 << 30
 """misa's field for the width of registers."""
 CYCLE, TIME, INSTRET = 1, 2, 4
 """Bits of mcounteren and, but for TIME, of mcountinhibit."""
-SUPERVISOR_NAMES = {0x100: "sstatus", 0x104: "sie", 0x105: "stvec", 0x144: "sip", 0x180: "satp", 0x302: "medeleg"}
+SATP = 0x180
+SUPERVISOR_NAMES = {0x100: "sstatus", 0x104: "sie", 0x105: "stvec", 0x144: "sip", SATP: "satp", 0x302: "medeleg"}
 SUPERVISOR_NAMES |= {0x303: "mideleg", 0x001: "fflags", 0x002: "frm", 0x003: "fcsr"}
 """Registers that firmware for bigger harts expects, to be named when it touches them."""
 
@@ -129,6 +130,7 @@ class CsrFile:
         extensions: their letters, for misa, which cannot be written.
         cycles, instructions: count since reset; they may be set by firmware.
         time: the platform's mtime, 64 bits.
+        satp: it exists, though there is no S-mode, and stays 0: firmware may switch translation off.
         warn: gets a message when firmware touches what is not modelled.
     """
 
@@ -141,6 +143,7 @@ class CsrFile:
         cycles: Counter,
         instructions: Counter,
         time: Callable[[], int],
+        satp: bool,
         warn: Callable[[str], None],
     ) -> None:
         self.state, self._warn = state, warn
@@ -154,6 +157,8 @@ class CsrFile:
         self.registers[0xC01] = Csr("time", lambda: time() & WORD_MASK)
         self.registers[0xC81] = Csr("timeh", lambda: time() >> 32)
         self._define_zeros()
+        if satp:
+            self.registers[SATP] = Csr("satp", lambda: 0)
         self.by_name = {csr.name: csr for csr in self.registers.values()}
 
     def _define_traps(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asm.bits import Layout
 from emu.device import Board
+from emu.devices.nrf51_events import Event, EventDevice, Task
 from emu.devices.serial_port import SerialPort
 from emu.registers import Access, Bits, Register, Word
 
@@ -12,29 +13,6 @@ ENABLED = 4
 FIFO_BYTES = 6
 CYCLES_PER_BYTE = 16_000_000 * 10 // 115_200
 """Machine cycles that a received byte takes."""
-
-
-class Task(Layout):
-    """A task: something to be done."""
-
-    TRIGGER = Bits(0, 1, "1: do it.", access=Access.WO)
-
-
-class Event(Layout):
-    """An event: something has happened."""
-
-    HAPPENED = Bits(0, 1, "It has happened; write 0 to forget it.")
-
-
-class Interrupts(Layout):
-    """Which events interrupt."""
-
-    CTS = Bits(0, 1, "Clear to send; does not happen here.")
-    NCTS = Bits(1, 1, "Not clear to send; does not happen here.")
-    RXDRDY = Bits(2, 1, "A byte has been received.")
-    TXDRDY = Bits(7, 1, "A byte has been sent.")
-    ERROR = Bits(9, 1, "Reception failed; does not happen here.")
-    RXTO = Bits(17, 1, "The receiver has stopped.")
 
 
 class Enable(Layout):
@@ -61,7 +39,7 @@ class BaudRate(Layout):
     BAUDRATE = Bits(0, 32, "Baud rate / 16 MHz * 2^32.", reset=0x0400_0000)
 
 
-class Nrf51Uart(SerialPort):
+class Nrf51Uart(EventDevice, SerialPort):
     """A serial port with a buffer of one byte out and six in.
 
     *Inaccuracies*: a byte is sent in no time, a received one takes its time at 115200 baud, whatever BAUDRATE says.
@@ -82,9 +60,6 @@ class Nrf51Uart(SerialPort):
     ERROR = Register(0x124, Event, "Reception failed.")
     RXTO = Register(0x144, Event, "The receiver has stopped.")
     SHORTS = Register(0x200, Word, "Shortcuts between events and tasks.", modelled=False)
-    INTEN = Register(0x300, Interrupts)
-    INTENSET = Register(0x304, Interrupts)
-    INTENCLR = Register(0x308, Interrupts)
     ERRORSRC = Register(0x480, Word, "What failed.", access=Access.W1C)
     ENABLE = Register(0x500, Enable)
     PSELRTS = Register(0x508, Pin)
@@ -115,11 +90,6 @@ class Nrf51Uart(SerialPort):
     def _on(self) -> bool:
         return Enable.ENABLE.extract(self.ENABLE) == ENABLED
 
-    def _update(self) -> None:
-        """Drive the interrupt line."""
-        happened = Interrupts.pack(RXDRDY=self.RXDRDY, TXDRDY=self.TXDRDY, ERROR=self.ERROR, RXTO=self.RXTO)
-        self.irq.set(bool(happened & self.INTEN))
-
     # Out
 
     @STARTTX.on_write
@@ -137,7 +107,7 @@ class Nrf51Uart(SerialPort):
             return
         self.send(value)
         self.TXDRDY = 1
-        self._update()
+        self.update()
 
     # In
 
@@ -152,7 +122,7 @@ class Nrf51Uart(SerialPort):
             self._receiving = False
             self.RXTO = 1
             self._received()
-            self._update()
+            self.update()
 
     @SUSPEND.on_write
     def _suspend(self, value: int) -> None:
@@ -171,7 +141,7 @@ class Nrf51Uart(SerialPort):
         if len(self._buffer) == 1:
             self.RXD, self.RXDRDY = self._buffer[0], 1
         self._received()
-        self._update()
+        self.update()
 
     @RXD.on_read
     def _take(self) -> int:
@@ -181,34 +151,9 @@ class Nrf51Uart(SerialPort):
         if self._buffer:
             self.RXD, self.RXDRDY = self._buffer[0], 1
         self._received()
-        self._update()
+        self.update()
         return byte
-
-    # Interrupts
 
     @ENABLE.on_write
     def _enable(self, value: int) -> None:
         self._received()
-
-    @INTEN.on_write
-    @RXDRDY.on_write
-    @TXDRDY.on_write
-    @ERROR.on_write
-    @RXTO.on_write
-    def _changed(self, value: int) -> None:
-        self._update()
-
-    @INTENSET.on_read
-    @INTENCLR.on_read
-    def _read_interrupts(self) -> int:
-        return self.INTEN
-
-    @INTENSET.on_write
-    def _set_interrupts(self, value: int) -> None:
-        self.INTEN |= value & Interrupts.mask()
-        self._update()
-
-    @INTENCLR.on_write
-    def _clear_interrupts(self, value: int) -> None:
-        self.INTEN &= ~value
-        self._update()

@@ -55,6 +55,8 @@ class LineStatus(IntFlag):
     RECEIVED, OVERRUN, HOLDING_EMPTY, EMPTY = 1, 2, 0x20, 0x40
 
 
+IDLE_STATUS = (LineStatus.HOLDING_EMPTY | LineStatus.EMPTY).value
+"""A number, as are all bits of LSR where they are combined: firmware reads it in every round of a polling loop."""
 DLAB, LOOP, FIFO_ENABLE, FIFO_CLEAR_RECEIVE = 0x80, 0x10, 1, 2
 FIFOS_ON = 0xC0
 CONNECTED = 0xB0
@@ -195,13 +197,13 @@ class Ns16550(SerialPort):
         return int(cause) | (FIFOS_ON if self._fifo_control & FIFO_ENABLE else 0)
 
     def _line_status(self) -> int:
-        status = LineStatus.HOLDING_EMPTY | LineStatus.EMPTY
+        status = IDLE_STATUS
         if self._fifo:
-            status |= LineStatus.RECEIVED
+            status |= LineStatus.RECEIVED.value
         if self._overrun:
-            status |= LineStatus.OVERRUN
+            status |= LineStatus.OVERRUN.value
             self._overrun = False
-        return int(status)
+        return status
 
     def write(self, offset: int, size: int, value: int) -> None:
         """The byte register at ``offset`` takes the low byte."""

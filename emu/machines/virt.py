@@ -1,8 +1,9 @@
 """`virt`: an RV32IMC board with the addresses of the generic RISC-V machine that emulators share.
 
-*Inaccuracies*: one hart, M- and U-mode, no F or D extension and no S-mode; the PLIC has sources 1..31 and one
-context; of the other devices only those listed exist: no flash, no virtio, no PCIe, no real-time clock. No device tree
-is passed: a0 and a1 are 0 at reset. One instruction a nanosecond.
+*Inaccuracies*: one hart, M- and U-mode, no F or D extension and no S-mode, of which only satp is there: it stays 0, so
+that firmware for bigger harts can switch off the address translation that is not there. The PLIC has sources 1..31 and
+one context; of the other devices only those listed exist: no flash, no virtio, no PCIe, no real-time clock. No device
+tree is passed: a0 and a1 are 0 at reset. One instruction a nanosecond.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def machine_map(name: str) -> MachineMap:
         name=name,
         title="generic RISC-V board",
         host="rv32imc",
-        host_options={"atomics": True},
+        host_options={"atomics": True, "satp": True},
         clock_hz=CLOCK_HZ,
         reset_address=RAM,
         memories=(MemoryRegion("ram", RAM, 128 * MIB, "rwx", "Everything; the host starts here."),),

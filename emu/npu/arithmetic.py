@@ -1,8 +1,7 @@
 """Who computes: NumPy, which defines the results, or compiled code, which is faster and gives the same ones.
 
 The environment variable `IMNPU_ARITHMETIC` says which: `numpy`, `compiled`, or `auto` (also if it is not set), which
-leaves small convolutions to NumPy until a large one comes: loading the compiled code takes longer than they do. A
-cluster asks when it is made.
+leaves small convolutions to NumPy: loading the compiled code takes longer than they do. A cluster asks when it is made.
 
 *Inaccuracies*: none; both are exact.
 """
@@ -99,7 +98,7 @@ class CompiledArithmetic(NumpyArithmetic):
 NUMPY, COMPILED = NumpyArithmetic(), CompiledArithmetic()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Choice:
     """Who computes which convolution.
 
@@ -108,7 +107,6 @@ class Choice:
     """
 
     word: str
-    _loaded: bool = False
 
     @classmethod
     def of_environment(cls) -> Choice:
@@ -120,9 +118,8 @@ class Choice:
 
     def arithmetic(self, macs: int) -> Arithmetic:
         """Who computes a convolution of so many multiply-accumulates."""
-        if self.word == "numpy" or (self.word == "auto" and macs < SMALL_MACS and not self._loaded):
+        if self.word == "numpy" or (self.word == "auto" and macs < SMALL_MACS):
             return NUMPY
-        self._loaded = True
         return COMPILED
 
 

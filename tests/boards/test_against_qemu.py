@@ -43,6 +43,13 @@ def test_microbit(tmp_path: Path, compiler: str) -> None:
     assert printed.startswith("hello from the micro:bit\n")
 
 
+@pytest.mark.parametrize("compiler", ["zig", "gcc"])
+def test_timers_pins_and_random_numbers_of_the_microbit(tmp_path: Path, compiler: str) -> None:
+    elf = build(tmp_path, "microbit", "microbit_timers.c", compiler=compiler)
+    printed, _ = like_qemu(elf, "microbit", count=True)
+    assert printed.endswith("stops by itself ready=00000000\n")
+
+
 @pytest.mark.parametrize(("finish", "code"), [("0x5555", 0), ("0x3333", 0), ("0x2a3333", 42), ("0x7777", 9)])
 @pytest.mark.parametrize("compiler", ["zig", "gcc"])
 def test_virt(tmp_path: Path, finish: str, code: int, compiler: str) -> None:

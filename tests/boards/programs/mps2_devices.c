@@ -105,6 +105,10 @@ static void board(void) {
     while (REGISTER(FPGAIO + 0x18) == before) {}
     print("counter counts\n");
     print_hex("cpuid ", REGISTER(0xe000ed00) & ~0xfu);
+    REGISTER(0xe0002000) = 2;
+    print_hex("comparators of the flash patch unit ", REGISTER(0xe0002000) >> 4 & 15);
+    print_hex("trace macrocell ", REGISTER(0xe0041000));
+    print_hex("rom table ", REGISTER(0xe00ff000));
 }
 
 static void memories(void) {

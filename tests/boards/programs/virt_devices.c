@@ -121,6 +121,9 @@ extern uint32_t bss_start, bss_end;
 int main(void) {
     for (volatile uint32_t *word = &bss_start; word < &bss_end; word++) *word = 0;
     print("hello from the board\n");
+    uint32_t translation;
+    __asm__ volatile("csrw satp, zero\n csrr %0, satp" : "=r"(translation));
+    print_hex("address translation ", translation);
     __asm__ volatile("csrs mie, %0\n csrsi mstatus, 8" : : "r"(0x888));
     WORD(PLIC + 4 * SOURCE) = 1;
     print_hex("priority ", WORD(PLIC + 4 * SOURCE));
