@@ -46,6 +46,7 @@ class Memory:
         executable: whether firmware may execute from here.
         any_blocked: whether any page is blocked.
         constant: whether only tools change it: nobody else, through no other memory.
+        owed: what somebody has still to write here, before anybody else looks; None if there is nothing.
         version: rises when a tool has changed bytes: a loader, a debugger, a snapshot.
         port_free: machine cycles at which each of its ports is free again.
     """
@@ -58,13 +59,22 @@ class Memory:
         self.name, self.base, self.size, self.access, self.doc = name, base, size, access, doc
         self.writable, self.executable = "w" in access, "x" in access
         self.constant, self.version = not self.writable, 0
-        self.data: npt.NDArray[np.uint8] = np.frombuffer(mmap.mmap(-1, size), np.uint8)
+        self._data: npt.NDArray[np.uint8] = np.frombuffer(mmap.mmap(-1, size), np.uint8)
+        self.owed: Callable[[], None] | None = None
         self.timing = timing or MemoryTiming()
         self.port_free = [0] * (self.timing.ports or 0)
         self.blocked = np.zeros(size // PAGE, bool)
         self.any_blocked = False
         self.block_reason = ""
         self.on_block: list[Callable[[], None]] = []
+
+    @property
+    def data(self) -> npt.NDArray[np.uint8]:
+        """All bytes, (size,): the memory itself, not a copy."""
+        if self.owed is not None:
+            write, self.owed = self.owed, None
+            write()
+        return self._data
 
     def mirror(self, other: Memory) -> None:
         """Show the first bytes of ``other`` here instead of own ones; before a CPU is made.
@@ -76,7 +86,7 @@ class Memory:
         """
         if other.size < self.size:
             raise ValueError(f"{self.name} has {self.size} bytes and cannot mirror {other.name} with {other.size}")
-        self.data = other.data[: self.size]
+        self._data = other.data[: self.size]
         self.constant = other.constant = False
 
     def __contains__(self, address: int) -> bool:

@@ -25,6 +25,7 @@ from unicorn import arm_const
 from emu.clock import DEADLINE, FOREVER, HORIZON, NOW, SKIPS
 from emu.cpu.encoding import (
     LOAD_EXCLUSIVE,
+    MASKS,
     STORE_EXCLUSIVE,
     riscv_site,
     riscv_width,
@@ -37,6 +38,7 @@ from emu.cpu.exception_state import EXCEPTION_SLOTS, ExceptionSlot, Taken
 from emu.cpu.hook_state import (
     FLAG_SHIFT,
     IT_BITS,
+    MAIN_EXTENSION,
     PAGE_BITS,
     PAGES_OF_MEMORY,
     PASSES_BEFORE_SKIPPING,
@@ -78,6 +80,7 @@ AT_DEADLINE, AT_REQUEST, AT_SITE, AT_WATCH, AT_FETCH = map(
     int, (Stopped.DEADLINE, Stopped.REQUEST, Stopped.SITE, Stopped.WATCH, Stopped.FETCH)
 )
 AT_EXCEPTION, EXCEPTIONS = int(Stopped.EXCEPTION), int(Slot.EXCEPTIONS)
+FEATURES, UNCHECKED, REQUEST_ALIGN = int(Slot.FEATURES), int(Slot.UNCHECKED), int(Request.ALIGN)
 TAKE_FUNCTION, NOTHING_TAKEN, LEFT_OVER = map(int, (ExceptionSlot.TAKE_FUNCTION, Taken.NONE, Taken.LEFT_OVER))
 EXECUTE, MAY_EXECUTE, RIGHTS, DATA_RIGHTS, PART = int(Right.EXECUTE), int(Right.MAY_EXECUTE), 7, 3, int(Right.PART)
 UC_MEM_READ = 16
@@ -256,8 +259,16 @@ def make_rare_block(
     def rare_block(uc: int, address: int, length: int, user: int) -> None:
         state = carray(words_at(user), (SLOTS,))
         clock = carray(words_at(state[CLOCK]), (4,))
-        request = state[REQUEST]
         pc, size = types.int64(address), types.int64(length)
+        index = types.uint64((pc >> 1) & (TABLE_ENTRIES - 1))
+        if state[REQUEST] & REQUEST_ALIGN:
+            carray(words_at(state[FEATURES]), (1,))[0] &= ~MAIN_EXTENSION
+            state[REQUEST] &= ~REQUEST_ALIGN
+            if carray(words_at(state[TABLE]), (TABLE_ENTRIES,))[index] & TAG_MASK != pc | size << 31:
+                # It is new: Unicorn has translated it without the checks.
+                state[UNCHECKED] = pc
+                state[REQUEST] |= REQUEST_STOP
+        request = state[REQUEST]
         jumped = pc != state[NEXT]
         if jumped:
             clock[NOW] += state[TAKEN]
@@ -297,7 +308,6 @@ def make_rare_block(
             call_1(state[STOP_FUNCTION], uc)
             return
         table = carray(words_at(state[TABLE]), (2 * TABLE_ENTRIES,))
-        index = types.uint64((pc >> 1) & (TABLE_ENTRIES - 1))
         if table[index] & TAG_MASK != pc | size << 31:
             classify(state, table, index, pc, size)
         entry, costs = table[index], table[index + types.uint64(TABLE_ENTRIES)]
@@ -323,7 +333,7 @@ def make_rare_block(
             state[STOPPED], state[BLOCK_SIZE], state[REST] = AT_DEADLINE, 0, cycles
             call_1(state[STOP_FUNCTION], uc)
             return
-        flags = (entry >> FLAG_SHIFT) & state[SITES] & ~POLL
+        flags = (entry >> FLAG_SHIFT) & state[SITES] & ~(POLL | MASKS)
         if flags & EXCLUSIVE == LOAD_EXCLUSIVE:
             state[SITES] &= ~EXCLUSIVE
             flags &= ~EXCLUSIVE
@@ -336,6 +346,10 @@ def make_rare_block(
         state[NEXT], state[TAKEN] = pc + size, costs >> TAKEN_SHIFT & CYCLES_MASK
         state[INSTRUCTIONS] += count
         clock[NOW] += arrival + cycles
+        if (entry >> FLAG_SHIFT) & MASKS != 0 and state[FEATURES] != 0:
+            # Its last instruction asks Unicorn for the feature.
+            carray(words_at(state[FEATURES]), (1,))[0] |= MAIN_EXTENSION
+            state[REQUEST] |= REQUEST_ALIGN
 
     return rare_block
 

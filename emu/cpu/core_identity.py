@@ -61,22 +61,24 @@ class CoreIdentity(NvicRegisters):
     def __init__(self, name: str, board: Board, nvic: Nvic, *, model: CortexModel, **options: Any) -> None:
         super().__init__(name, board, nvic, **options)
         self.model = model
-        self._identify()
+        self._identity = self._identity_words()
+        self.words.update(self._identity)
 
     def reset(self) -> None:
         """Registers as after power-up."""
         super().reset()
-        self._identify()
+        self.words.update(self._identity)
 
-    def _identify(self) -> None:
-        self.CPUID, self.CTR = self.model.identity, self.model.cache_type
+    def _identity_words(self) -> dict[int, int]:
+        """What the core says of itself, by offset."""
+        words = {CoreIdentity.CPUID.offset: self.model.identity, CoreIdentity.CTR.offset: self.model.cache_type}
         for array, values in (
-            (self.ID, self.model.features),
-            (self.MVFR, self.model.media_features),
-            (self.PID, PERIPHERAL_IDENTITY),
+            (CoreIdentity.ID, self.model.features),
+            (CoreIdentity.MVFR, self.model.media_features),
+            (CoreIdentity.PID, PERIPHERAL_IDENTITY),
         ):
-            for index, value in enumerate(values):
-                array[index] = value
+            words.update(zip(array.offsets(), values, strict=False))
+        return words
 
     def _absent(self, offset: int) -> bool:
         return self.model.architecture is Architecture.V6M and offset & ~3 not in BASELINE_OFFSETS

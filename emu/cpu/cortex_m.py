@@ -9,8 +9,9 @@ from unicorn import UC_ARCH_ARM, UC_MODE_THUMB, Uc
 from unicorn import arm_const as arm
 
 from emu.bus import BusError
+from emu.cpu.alignment import features_of
 from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, NPRIV, SYSTEM_REGISTERS, ArmRegisters
-from emu.cpu.arm_traps import Traps
+from emu.cpu.arm_traps import TRAP_ALIGNMENT, Traps
 from emu.cpu.bit_band import add_bit_bands
 from emu.cpu.comparators import Comparators
 from emu.cpu.core import Core, FaultReport, Pause
@@ -31,6 +32,7 @@ from emu.cpu.special_instructions import SpecialInstructions
 from emu.cpu.system_control import Configuration, DebugFaultStatus, SleepControl, SystemControl
 from emu.cpu.timing.costs import CpuTiming, make_costs
 from emu.cpu.trace_port import TracePort
+from emu.cpu.unaligned import UnalignedAccesses
 from emu.device import Board, Device
 from emu.devices.unmodelled import Unmodelled
 from emu.state import State
@@ -67,10 +69,10 @@ class CortexM(Core):
         ValueError: the core cannot be built with that many interrupts or priority bits, it has no TrustZone,
             or no bit-band aliases.
 
-    Inaccuracies: 12 cycles for exception entry, 10 for return, 6 for tail-chaining; unaligned accesses never trap,
-    except where Unicorn says so. Exceptions are taken between blocks of instructions. Breakpoints and steps cut blocks:
-    counts stay exact, but a device access inside such a block sees an earlier time. A frame that the MPU lets be
-    stacked only in part is not stacked at all, and the MPU is asked at entry for what is stacked lazily.
+    Inaccuracies: 12 cycles for exception entry, 10 for return, 6 for tail-chaining. Exceptions are taken between blocks
+    of instructions. Breakpoints and steps cut blocks: counts stay exact, but a device access inside such a block sees
+    an earlier time. A frame that the MPU lets be stacked only in part is not stacked at all, and the MPU is asked at
+    entry for what is stacked lazily.
 
     With CCR.DIV_0_TRP set, every division leaves the native run: about 80 us each. So does the first floating-point
     instruction of a handler that has interrupted a floating-point context, and all of them while FPDSCR is not 0.
@@ -121,6 +123,8 @@ class CortexM(Core):
         uc.ctl_set_cpu_model(model.unicorn)
         costs = make_costs(timing, model.name, board.bus, reset_address)
         self.engine = Engine(uc, board, THUMB_INSTRUCTIONS, window=(WINDOW, 1 << PAGE_BITS), costs=costs)
+        if model.architecture is not Architecture.V6M:
+            self.engine.check_alignment(features_of(uc))
         self.registers = ArmRegisters(self.engine)
         self.protection = MemoryProtection(self.engine, self.registers, self.nvic, self.system_control)
         self._protection_stale = True
@@ -137,6 +141,7 @@ class CortexM(Core):
             self.engine, self.registers, self.exceptions, self.system_control, self.semihosting, self._read_code,
             self._sleep,
         )  # fmt: skip
+        self._unaligned = UnalignedAccesses(self.engine, self.registers, self.system_control, self._read_code)
         self._breakpoints: frozenset[int] = frozenset()
         self._standing_on: int | None = None
         self._sleeping = self._waiting_for_event = False
@@ -356,6 +361,7 @@ class CortexM(Core):
             self._protection_stale = False
             self.protection.refresh()
             self._take_over_settings()
+        self._unaligned.follow()
         if self._stop_requested:
             self._stop_requested = False
             return Pause.REQUEST
@@ -405,6 +411,8 @@ class CortexM(Core):
     def _handle(self, halt: Halt) -> Pause | None:
         """Do what the architecture says; the reason to come back, if there is one."""
         match halt:
+            case Halt.TRAP if self.engine.trap == TRAP_ALIGNMENT and self._unaligned.allowed:
+                return self._handle(self._unaligned.carry_out())
             case Halt.TRAP:
                 self._traps.take(self.engine.trap)
             case Halt.FAULT:

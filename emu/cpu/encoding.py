@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-FLOATING_POINT, DIVIDE, SEND_EVENT = 1, 2, 4
+FLOATING_POINT, DIVIDE, ATTENTION = 1, 2, 4
 LOAD_EXCLUSIVE, STORE_EXCLUSIVE = 8, 16
 STACK_LIMIT, CHANGE_STATE, NOT_BASELINE = 32, 64, 128
-UNPRIVILEGED, LEVEL = 256, 512
+MASKS, LEVEL = 256, 512
 USER_COUNTER, IGNORED = 1, 2
 """Values of `emu.cpu.hook_state.Site`; different instruction sets share the bits."""
 
@@ -22,13 +22,13 @@ def thumb_word(first: int, second: int, third: int, fourth: int) -> int:
 
 
 def thumb_site(first: int, second: int, third: int, fourth: int) -> int:
-    """Kind of a Thumb instruction by its bytes: one of those that `emu.cpu.hook_state.Site` names, or 0."""
+    """Kind of a Thumb instruction by its bytes: of those that `emu.cpu.hook_state.Site` names, or 0."""
     if second & 0xEC == 0xEC and fourth & 0x0E == 0x0A:
         return FLOATING_POINT
     if second == 0xFB and (first & 0xF0 == 0x90 or first & 0xF0 == 0xB0):
         return DIVIDE
     if second == 0xBF and first == 0x40:
-        return SEND_EVENT
+        return ATTENTION
     if second == 0xF3 and first & 0xF0 == 0x80 and fourth & 0xF0 == 0x80 and third & 0x7E == 0x0A:
         return STACK_LIMIT
     if second == 0x47 and first & 7 == 4:
@@ -36,13 +36,13 @@ def thumb_site(first: int, second: int, third: int, fourth: int) -> int:
     if second & 0xF5 == 0xB1 or (second == 0xBF and first & 0x0F != 0):
         return NOT_BASELINE
     if second == 0xB6 and first & 0xE9 == 0x61:
-        return LEVEL
-    if second == 0xF3 and first & 0xF0 == 0x80 and fourth & 0xF0 == 0x80 and (third == 0x13 or third == 0x14):
-        return LEVEL
+        return LEVEL | MASKS
+    if second == 0xF3 and first & 0xF0 == 0x80 and fourth & 0xF0 == 0x80 and 0x11 <= third <= 0x14:
+        return MASKS if third < 0x13 else LEVEL | MASKS
     if second == 0xF8 and first & 0x80 == 0 and first & 0x0F != 0x0F and fourth & 0x0F == 0x0E:
-        return UNPRIVILEGED
+        return ATTENTION
     if second == 0xF9 and first & 0x90 == 0x10 and first & 0x0F != 0x0F and fourth & 0x0F == 0x0E:
-        return UNPRIVILEGED
+        return ATTENTION
     if second == 0xE8:
         kind, sized = first & 0xF0, third & 0x40 != 0
         if kind == 0x50 or (kind == 0xD0 and sized):

@@ -27,6 +27,7 @@ from emu.cpu.hook_state import (
     FLAG_SHIFT,
     HOLE,
     IT_BITS,
+    MAIN_EXTENSION,
     NO_TRAP,
     NOWHERE,
     PAGE_BITS,
@@ -52,6 +53,8 @@ from emu.memory import PAGE, Memory
 ADDRESS_SPACE = 1 << 32
 EXECUTE = np.uint8(Right.EXECUTE)
 STOP, CHECK = int(Request.STOP), int(Request.CHECK)
+ALWAYS = int(POLL | Site.MASKS)
+"""Flags of blocks that native code always looks at, without a stop."""
 UNICORN_ACCESS = {
     unicorn_const.UC_MEM_READ_UNMAPPED: Right.READ,
     unicorn_const.UC_MEM_WRITE_UNMAPPED: Right.WRITE,
@@ -128,6 +131,7 @@ class Engine:
         self._handle = uc._uch
         self._caught: BaseException | None = None
         self._running = self._repeats = False
+        self._features: ctypes.c_int64 | None = None
         self._exits: frozenset[int] = frozenset()
         self._end: int | None = None
         self._protection: tuple[Protection | None, Protection | None] = None, None
@@ -164,7 +168,7 @@ class Engine:
     def _make_state(self) -> npt.NDArray[np.int64]:
         state = np.zeros(SLOTS, np.int64)
         state[Slot.CLOCK] = self.clock.state.ctypes.data
-        state[Slot.TRAP], state[Slot.NEXT] = NO_TRAP, NOWHERE
+        state[Slot.TRAP], state[Slot.NEXT], state[Slot.UNCHECKED] = NO_TRAP, NOWHERE, NOWHERE
         state[Slot.TABLE] = self._table.ctypes.data
         state[Slot.REGIONS] = self._regions.ctypes.data
         state[Slot.REGION_COUNT] = len(self._regions)
@@ -213,21 +217,21 @@ class Engine:
 
     def _map_memory(self, memory: Memory) -> None:
         self.uc.mem_map_ptr(memory.base, memory.size, unicorn_const.UC_PROT_ALL, memory.data.ctypes.data)
-        self._set_rights(memory)
-        memory.on_block.append(lambda: self._blocked(memory))
-
-    def _set_rights(self, memory: Memory) -> None:
         rights = Right.READ
         if memory.writable:
             rights |= Right.WRITE
         if memory.executable:
             rights |= Right.MAY_EXECUTE if memory.writable else Right.EXECUTE
-        pages = np.where(memory.blocked, 0, int(rights)).astype(np.uint8)
-        first = memory.base >> PAGE_BITS
-        self._pages[first : first + (memory.size >> PAGE_BITS)] = np.repeat(pages, PAGE >> PAGE_BITS)
+        self._set_rights(memory, int(rights))
+        memory.on_block.append(lambda: self._blocked(memory, int(rights)))
 
-    def _blocked(self, memory: Memory) -> None:
-        self._set_rights(memory)
+    def _set_rights(self, memory: Memory, rights: int) -> None:
+        """Give the pages that are not blocked these rights, the others none."""
+        first, last = memory.base >> PAGE_BITS, memory.base + memory.size >> PAGE_BITS
+        self._pages[first:last] = np.repeat(~memory.blocked, PAGE >> PAGE_BITS) * np.uint8(rights)
+
+    def _blocked(self, memory: Memory, rights: int) -> None:
+        self._set_rights(memory, rights)
         self.flush_tlb()
 
     def flush_tlb(self) -> None:
@@ -320,6 +324,13 @@ class Engine:
 
     # Running
 
+    def check_alignment(self, features: int | None) -> None:
+        """Let unaligned accesses halt with `Halt.TRAP`; ``features`` is what `emu.cpu.alignment.features_of` gives."""
+        if features is None:
+            return
+        self._features = ctypes.c_int64.from_address(features)
+        self.state[Slot.FEATURES] = features
+
     def execute(self, pc: int, request: Request = Request.NONE) -> Halt:
         """Run from ``pc`` (with the mode bit, where the instruction set has one) until something needs attention.
 
@@ -344,10 +355,11 @@ class Engine:
         finally:
             self.clock.state[NOW] -= ahead
 
-    def execute_to(self, pc: int, end: int) -> Halt:
+    def execute_to(self, pc: int, end: int, *, aligned: bool = True) -> Halt:
         """Execute the straight line of instructions from ``pc`` to before ``end``; `Halt.STEP` if that is all.
 
-        It ends early at a jump, and it passes over sites and exits.
+        It ends early at a jump, and it passes over sites and exits. Unaligned accesses trap unless ``aligned`` is
+        false.
         """
         address, sites = pc & ~1, self.sites
         self._end = end
@@ -355,21 +367,29 @@ class Engine:
         # A LOAD_EXCLUSIVE still removes the sites that it ends.
         self.sites = sites & Site.LOAD_EXCLUSIVE
         try:
-            halt = self._execute(pc, Request.STEP)
+            halt = self._execute(pc, Request.STEP, aligned=aligned)
         finally:
             self._end = None
             self.sites = sites if self.sites or not sites & Site.LOAD_EXCLUSIVE else sites & ~EXCLUSIVE
             self._cut(self._exits, address, end)
         return Halt.STEP if halt in (Halt.REQUEST, Halt.EXIT) else halt
 
-    def _execute(self, pc: int, request: Request) -> Halt:
+    def _execute(self, pc: int, request: Request, *, aligned: bool = True) -> Halt:
         state = self._words
         state[Slot.REQUEST], state[Slot.STOPPED], state[Slot.BLOCK_SIZE] = request, Stopped.NO, 0
         state[Slot.TRAP], state[Slot.FAULT_ACCESS] = NO_TRAP, 0
         self.fault = None
+        features = self._features
+        if features is not None and aligned:
+            features.value &= ~MAIN_EXTENSION
         self._running = True
         status = _start(self._handle, pc, 0, 0, 0)
         self._running = False
+        if features is not None:
+            features.value |= MAIN_EXTENSION
+            if state[Slot.UNCHECKED] != NOWHERE:
+                self._remove_translations(state[Slot.UNCHECKED], 2)
+                state[Slot.UNCHECKED] = NOWHERE
         if self._caught is not None:
             error, self._caught = self._caught, None
             raise error
@@ -489,6 +509,11 @@ class Engine:
         return int(self.state[Slot.BLOCK_PC])
 
     @property
+    def block_end(self) -> int:
+        """Address behind that block."""
+        return int(self.state[Slot.BLOCK_PC] + self.state[Slot.BLOCK_SIZE])
+
+    @property
     def pc(self) -> int:
         """The program counter without mode bit; stale inside device callbacks. Inside ``on_trap`` it may be set."""
         return self._pc.read()[0] & ~1
@@ -500,11 +525,11 @@ class Engine:
     @property
     def sites(self) -> Site:
         """Kinds of instruction before whose block `execute` halts with `Halt.SITE`."""
-        return Site(int(self.state[Slot.SITES]) & ~POLL)
+        return Site(int(self.state[Slot.SITES]) & ~ALWAYS)
 
     @sites.setter
     def sites(self, sites: Site) -> None:
-        self.state[Slot.SITES] = sites | POLL
+        self.state[Slot.SITES] = sites | ALWAYS
 
     def watch(self, *numbers: int) -> None:
         """Remember the present values of up to `hook_state.WATCHED` registers for `Request.WATCH`."""

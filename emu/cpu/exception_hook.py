@@ -17,14 +17,14 @@ from unicorn.arm_const import UC_ARM_REG_PC
 
 from emu.clock import DEADLINE, NOW
 from emu.cpu.exception_state import BATCH_SLOTS, EXCEPTION_SLOTS, Batch, ExceptionSlot, Taken
-from emu.cpu.hook_state import EXCLUSIVE, PAGE_BITS, SLOTS, Request, Right, Site, Slot, Stopped
+from emu.cpu.hook_state import EXCLUSIVE, MAIN_EXTENSION, PAGE_BITS, SLOTS, Request, Right, Site, Slot, Stopped
 from emu.cpu.native_calls import bytes_at, call_1, call_3, call_batch, trailing_zeros, unsigned_at, words_at
 from emu.cpu.nvic_state import NVIC_SLOTS, WORD_BITS, WORDS, NvicSlot
 
 CLOCK, BLOCK_SIZE, REQUEST, STOPPED = map(int, (Slot.CLOCK, Slot.BLOCK_SIZE, Slot.REQUEST, Slot.STOPPED))
 TRAP, SITES, PAGES, STOP_FUNCTION = map(int, (Slot.TRAP, Slot.SITES, Slot.PAGES, Slot.STOP_FUNCTION))
 REGIONS, REGION_COUNT, EXCEPTIONS = map(int, (Slot.REGIONS, Slot.REGION_COUNT, Slot.EXCEPTIONS))
-TAKEN = int(Slot.TAKEN)
+TAKEN, FEATURES = int(Slot.TAKEN), int(Slot.FEATURES)
 WRITE_REGISTER, SCRATCH, PC = int(Slot.WRITE_FUNCTION), int(Slot.SCRATCH), int(UC_ARM_REG_PC)
 CODE_MASK, DATA_MASK = int(Slot.CODE_MASK), int(Slot.DATA_MASK)
 CHECK, AT_DEADLINE, AT_EXCEPTION = int(Request.CHECK), int(Stopped.DEADLINE), int(Stopped.EXCEPTION)
@@ -113,6 +113,14 @@ def write(exceptions: Any, uc: int, batch: int) -> None:
     """Write what is in `values_of` into the registers of a batch."""
     count = types.int32(exceptions[batch + 3])
     call_batch(exceptions[WRITE_FUNCTION], uc, exceptions[batch], exceptions[batch + 1], count)
+
+
+@njit
+def whole_core(state: Any, whole: bool) -> None:
+    """Let the writes of registers have their effect, or unaligned accesses trap again; see `emu.cpu.alignment`."""
+    if state[FEATURES] != 0:
+        features = carray(words_at(state[FEATURES]), (1,))
+        features[0] = features[0] | MAIN_EXTENSION if whole else features[0] & ~MAIN_EXTENSION
 
 
 @njit
@@ -451,7 +459,9 @@ def take_pending(uc: int, user: int) -> int:
     state = carray(words_at(user), (SLOTS,))
     exceptions = carray(words_at(state[EXCEPTIONS]), (EXCEPTION_SLOTS,))
     nvic = carray(words_at(exceptions[NVIC]), (NVIC_SLOTS,))
+    whole_core(state, True)
     taken = take(state, exceptions, nvic, uc)
+    whole_core(state, False)
     if taken == ENTERED:
         # Only this function makes Unicorn leave the block without restoring the PC of its beginning.
         state[SCRATCH] = vector_of(state, exceptions, nvic[ACTIVE + nvic[DEPTH] - 1])
@@ -465,20 +475,24 @@ def trap(uc: int, number: int, user: int) -> None:
     state = carray(words_at(user), (SLOTS,))
     exceptions = carray(words_at(state[EXCEPTIONS]), (EXCEPTION_SLOTS,))
     nvic = carray(words_at(exceptions[NVIC]), (NVIC_SLOTS,))
-    done = False
+    done, taken = False, NOTHING
     if number == TRAP_EXC_RETURN:
         carray(words_at(state[CLOCK]), (3,))[NOW] += state[TAKEN]
         state[TAKEN] = 0
+    whole_core(state, True)
     if exceptions[NATIVE] != 0 and state[REQUEST] & ~CHECK == 0:
         if number == TRAP_SVC:
             done = call_supervisor(state, exceptions, nvic, uc)
         elif number == TRAP_EXC_RETURN:
             done = leave(state, exceptions, nvic, uc)
+    if done and state[REQUEST] & CHECK:
+        taken = take(state, exceptions, nvic, uc)
+    whole_core(state, False)
     if not done:
         state[TRAP] = number
         call_1(state[STOP_FUNCTION], uc)
         return
-    if state[REQUEST] & CHECK and take(state, exceptions, nvic, uc) == LEFT_OVER:
+    if taken == LEFT_OVER:
         state[STOPPED] = AT_EXCEPTION
         call_1(state[STOP_FUNCTION], uc)
         return

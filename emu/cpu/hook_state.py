@@ -101,10 +101,14 @@ class Slot(IntEnum):
     """Their (Unicorn number, remembered value) pairs."""
     EXCEPTIONS = WATCH + 2 * 3
     """Address of what Cortex-M exceptions need, see `emu.cpu.exception_state`."""
+    FEATURES = EXCEPTIONS + 1
+    """Address of Unicorn's word with `MAIN_EXTENSION`, 0: it is not used; see `emu.cpu.alignment`."""
+    UNCHECKED = FEATURES + 1
+    """Address of a block that was translated while the bit was set; else `NOWHERE`."""
 
 
 WATCHED = 3
-SLOTS = Slot.EXCEPTIONS + 1
+SLOTS = Slot.UNCHECKED + 1
 NO_TRAP = -1
 NOWHERE = -1
 TABLE_ENTRIES = 1 << 16
@@ -137,6 +141,8 @@ class Request(IntFlag):
     """Stop when a watched register has changed: an interrupt is pending and firmware may unmask it."""
     CHECK = 8
     """Take a pending Cortex-M exception as soon as it preempts what runs."""
+    ALIGN = 16
+    """Check alignment again: the block before had `Site.MASKS`."""
 
 
 class Stopped(IntEnum):
@@ -153,6 +159,8 @@ class Stopped(IntEnum):
 
 POLL = 1 << 10
 """Flag in the block table, besides those of `Site`: the block polls."""
+MAIN_EXTENSION = 1 << 38
+"""Bit of Unicorn's features of a core: without it, unaligned accesses are translated so that they trap."""
 PASSES_BEFORE_SKIPPING = 2
 """Rounds that are executed before others are skipped: the first may have come from elsewhere, at other cost."""
 
@@ -174,7 +182,8 @@ class Site(IntFlag):
 
     FLOATING_POINT = encoding.FLOATING_POINT
     DIVIDE = encoding.DIVIDE
-    SEND_EVENT = encoding.SEND_EVENT
+    ATTENTION = encoding.ATTENTION
+    """SEV, and loads and stores with the rights of unprivileged code: always looked at."""
     LOAD_EXCLUSIVE = encoding.LOAD_EXCLUSIVE
     """An exception has cleared the exclusive monitor: this sets it again, so that both sites are removed;"""
     STORE_EXCLUSIVE = encoding.STORE_EXCLUSIVE
@@ -185,10 +194,10 @@ class Site(IntFlag):
     """BXNS and BLXNS."""
     NOT_BASELINE = encoding.NOT_BASELINE
     """CBZ, CBNZ and IT, which ARMv6-M does not have."""
-    UNPRIVILEGED = encoding.UNPRIVILEGED
-    """Loads and stores with the rights of unprivileged code."""
+    MASKS = encoding.MASKS
+    """Writes of BASEPRI, FAULTMASK and CONTROL, which end their blocks: for native code, see `emu.cpu.alignment`."""
     LEVEL = encoding.LEVEL
-    """Writes of CONTROL and FAULTMASK: other rights may apply behind them."""
+    """Those of FAULTMASK and CONTROL: other rights may apply behind them."""
     USER_COUNTER = encoding.USER_COUNTER
     IGNORED = encoding.IGNORED
 

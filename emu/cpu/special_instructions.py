@@ -31,6 +31,8 @@ NON_SECURE = 0x80
 """Bit of the register's number in MSR: its Non-secure alias."""
 REGISTERS = (*(f"r{number}" for number in range(13)), "sp", "lr", "pc")
 """Names by the numbers in an encoding."""
+WIDE = 4
+"""Bytes of an instruction of two half-words."""
 FETCH_FAULT = "instruction fetch: "
 PRIVATE_RULE = "the private peripheral bus is for privileged software"
 
@@ -70,7 +72,7 @@ class SpecialInstructions:
 
     def choose_sites(self) -> None:
         """Which instructions must not simply execute in the present state of system control and the MPU."""
-        sites = Site.SEND_EVENT | Site.UNPRIVILEGED | self._engine.sites & EXCLUSIVE
+        sites = Site.ATTENTION | self._engine.sites & EXCLUSIVE
         sites |= ALWAYS[self._control.model.architecture]
         if self._control.watches_floats or self._exceptions.native.lazy_active:
             sites |= Site.FLOATING_POINT
@@ -112,9 +114,9 @@ class SpecialInstructions:
         if instruction.site & self._engine.sites and self._registers.condition_passed and self._handled(instruction):
             return Halt.STEP
         halt = self._engine.execute_one(start)
-        if instruction.site is Site.LEVEL:
+        if Site.LEVEL in instruction.site:
             self._protection.follow()
-        elif instruction.site is Site.UNPRIVILEGED:
+        elif instruction.site is Site.ATTENTION and instruction.width == WIDE:
             # Its pages have got the rights of the code that it is part of.
             self._engine.flush_tlb()
         return halt
@@ -142,7 +144,9 @@ class SpecialInstructions:
             case Site.DIVIDE if self._registers.read(REGISTERS[instruction.second & 15]) == 0:
                 self._usage_fault("division by 0 (CCR.DIV_0_TRP)", FaultStatus.DIVBYZERO.mask)
                 return True
-            case Site.SEND_EVENT:
+            case Site.ATTENTION if instruction.width == WIDE:
+                return self._refused_unprivileged(instruction)
+            case Site.ATTENTION:
                 self._exceptions.event = True
             case Site.STACK_LIMIT if self._registers.privileged and not instruction.second & NON_SECURE:
                 limit = self._registers.read(REGISTERS[instruction.first & 15])
@@ -154,8 +158,6 @@ class SpecialInstructions:
                     FaultStatus.UNDEFINSTR.mask,
                 )
                 return True
-            case Site.UNPRIVILEGED:
-                return self._refused_unprivileged(instruction)
             case Site.STORE_EXCLUSIVE:
                 # The word form has the number of its result register in other bits than the byte and half-word forms.
                 result = instruction.second >> 8 if instruction.first >> 4 & 0xF == 4 else instruction.second

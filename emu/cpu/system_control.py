@@ -72,7 +72,7 @@ class Configuration(Layout):
 
     NONBASETHRDENA = Bits(0, 1, "1: return to thread mode is legal with several exceptions active.")
     USERSETMPEND = Bits(1, 1, "1: unprivileged software may use STIR.")
-    UNALIGN_TRP = Bits(3, 1, "1: unaligned accesses are faults.", modelled=False)
+    UNALIGN_TRP = Bits(3, 1, "1: all unaligned accesses are faults; 0: only some.")
     DIV_0_TRP = Bits(4, 1, "1: division by 0 is a UsageFault; 0: it gives 0.")
     BFHFNMIGN = Bits(8, 1, "Handlers of priority -1 and -2 ignore bus faults.", modelled=False)
     STKALIGN = Bits(9, 1, "1: exception frames are 8-byte aligned.", reset=1)

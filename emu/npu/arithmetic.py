@@ -1,7 +1,8 @@
 """Who computes: NumPy, which defines the results, or compiled code, which is faster and gives the same ones.
 
 The environment variable `IMNPU_ARITHMETIC` says which: `numpy`, `compiled`, or `auto` (also if it is not set), which
-leaves small convolutions to NumPy: loading the compiled code takes longer than they do. A cluster asks when it is made.
+leaves small convolutions to NumPy until a large one comes: loading the compiled code takes longer than they do. A
+cluster asks when it is made.
 
 *Inaccuracies*: none; both are exact.
 """
@@ -98,7 +99,7 @@ class CompiledArithmetic(NumpyArithmetic):
 NUMPY, COMPILED = NumpyArithmetic(), CompiledArithmetic()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Choice:
     """Who computes which convolution.
 
@@ -107,6 +108,7 @@ class Choice:
     """
 
     word: str
+    _loaded: bool = False
 
     @classmethod
     def of_environment(cls) -> Choice:
@@ -118,8 +120,9 @@ class Choice:
 
     def arithmetic(self, macs: int) -> Arithmetic:
         """Who computes a convolution of so many multiply-accumulates."""
-        if self.word == "numpy" or (self.word == "auto" and macs < SMALL_MACS):
+        if self.word == "numpy" or (self.word == "auto" and macs < SMALL_MACS and not self._loaded):
             return NUMPY
+        self._loaded = True
         return COMPILED
 
 

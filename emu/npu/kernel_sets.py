@@ -37,6 +37,15 @@ class KernelSet:
     kernels: LoadedKernels
     data: bytes = field(repr=False)
 
+    @property
+    def layout(self) -> LoadedKernels:
+        """Which places in the tiles it takes."""
+        return self.kernels
+
+    def write(self, array: NDArray[np.uint8]) -> None:
+        """Write it into an array of all tiles, (8, 32, 128)."""
+        self.kernels.store(array, self.chains)
+
     @cached_property
     def chains(self) -> list[NDArray[np.uint8]]:
         """What each parallel chain holds, see `LoadedKernels.chains`."""

@@ -122,28 +122,28 @@ class LoadedKernels:
         if tiles.kernels is self:
             return
         tiles.kernels = self
-        shape = self.geometry
-        bits = self._bits
-        for stripe in range(self.topology.stripes):
-            for number, chain, kernels in self.places(stripe):
-                tiles[number].describe(shape.weights, kernels, bits[chain])
+        for number, kernels, bits in self._described:
+            tiles[number].describe(self.geometry.weights, kernels, bits)
 
     @cached_property
-    def _bits(self) -> list[int]:
-        """Bits in a row of each tile of a chain."""
-        return [self.geometry.stored_bits(weights) for weights in self.geometry.slice_weights]
+    def _described(self) -> list[tuple[int, int, int]]:
+        """Number of each tile in use, rows with kernels and bits in each of these."""
+        bits = [self.geometry.stored_bits(weights) for weights in self.geometry.slice_weights]
+        stripes = range(self.topology.stripes)
+        return [(number, rows, bits[chain]) for stripe in stripes for number, chain, rows in self.places(stripe)]
 
-    def store(self, tiles: TileArray, chains: Sequence[NDArray[np.uint8]]) -> None:
+    def store(self, array: NDArray[np.uint8], chains: Sequence[NDArray[np.uint8]]) -> None:
         """Write kernels into the rows of the tiles, the same ones into every stripe.
 
         Args:
+            array: of all tiles, uint8 (8, 32, 128).
             chains: what each parallel chain gets, see below.
         """
-        array = tiles.array[: self.topology.tiles].reshape(self.topology.stripes, -1, KERNEL_ROWS, ROW_BYTES)
+        stripes = array[: self.topology.tiles].reshape(self.topology.stripes, -1, KERNEL_ROWS, ROW_BYTES)
         place = 0
         for part in chains:
             chain, kernels, size = part.shape
-            array[:, place : place + chain, :kernels, :size] = part
+            stripes[:, place : place + chain, :kernels, :size] = part
             place += chain
 
     def chains(self, data: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:

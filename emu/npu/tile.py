@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Hashable, Mapping
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,22 @@ ROW_BYTES = ROW_BITS // 8
 TILE_BYTES = KERNEL_ROWS * ROW_BYTES
 """Bytes of one tile's array; a page, so that each tile can be taken from the bus by itself."""
 BLOCKED = "the tile is in compute mode; clear its bit in TILE_MODE to use it as memory"
+OWED = 12
+"""Contents that may be still to be written."""
+
+
+class Contents(Protocol):
+    """What tiles can hold.
+
+    Attributes:
+        layout: tells which places it takes.
+    """
+
+    @property
+    def layout(self) -> Hashable: ...
+
+    def write(self, array: NDArray[np.uint8]) -> None:
+        """Write it into an array of all tiles, (8, 32, 128)."""
 
 
 class Tile(Saved):
@@ -23,7 +39,6 @@ class Tile(Saved):
 
     Attributes:
         number: place in the cluster.
-        rows: the array, uint8 (32, 128): the cluster's memory itself, not a copy.
         compute: True in compute mode: the array is not on the bus.
         weights: format of the kernels inside, None if there are none.
         rows_used: rows that hold kernels.
@@ -33,10 +48,8 @@ class Tile(Saved):
     saved = ("compute", "weights", "rows_used", "bits_used")
     saved_types: ClassVar = {"weights": ElementFormat | None}
 
-    def __init__(self, number: int, memory: Memory) -> None:
-        start = number * TILE_BYTES
+    def __init__(self, number: int) -> None:
         self.number = number
-        self.rows: NDArray[np.uint8] = memory.data[start : start + TILE_BYTES].reshape(KERNEL_ROWS, ROW_BYTES)
         self.compute = False
         self.describe(None, 0, 0)
 
@@ -54,7 +67,6 @@ class TileArray(Saved):
     """The tiles of a cluster in the memory that holds their bits.
 
     Attributes:
-        array: all bits, uint8 (8, 32, 128): the memory itself, not a copy.
         kernels: what `emu.npu.kernels` noted last about the contents, None if nothing yet.
 
     *Inaccuracies*: changing the mode takes no time of its own. Segments and the gating of unused tensor space
@@ -68,10 +80,10 @@ class TileArray(Saved):
             raise ValueError(f"memory {memory.name} must have {TILES * TILE_BYTES} bytes for tiles, not {memory.size}")
         self.memory = memory
         memory.block_reason = BLOCKED
-        self.array: NDArray[np.uint8] = memory.data.reshape(TILES, KERNEL_ROWS, ROW_BYTES)
-        self.tiles = [Tile(number, memory) for number in range(TILES)]
+        self.tiles = [Tile(number) for number in range(TILES)]
         self.kernels: object = None
-        self._held: tuple[object, int] | None = None
+        self._held: tuple[Contents, int] | None = None
+        self._owed: dict[Hashable, Contents] = {}
         self._modes = 0
 
     def set_state(self, state: Mapping[str, State]) -> None:
@@ -88,15 +100,40 @@ class TileArray(Saved):
         for tile in self.tiles:
             tile.describe(None, 0, 0)
 
-    def hold(self, kernels: object) -> None:
-        """Note what was just stored."""
-        self._held = kernels, self.memory.version
+    @property
+    def array(self) -> NDArray[np.uint8]:
+        """All bits, uint8 (8, 32, 128): the memory itself, not a copy."""
+        return self.memory.data.reshape(TILES, KERNEL_ROWS, ROW_BYTES)
+
+    def store(self, contents: Contents, tiles: int) -> None:
+        """Let the first ``tiles`` tiles hold something.
+
+        Tiles that compute are not on the bus: their bytes are written when somebody looks at the memory, or when the
+        modes change.
+        """
+        compute = (1 << tiles) - 1
+        if self._modes & compute == compute:
+            # What has the same layout takes the same places.
+            self._owed.pop(contents.layout, None)
+            self._owed[contents.layout] = contents
+            self.memory.owed = self._write_owed
+            if len(self._owed) > OWED:
+                self._write_owed()
+        else:
+            contents.write(self.array)
+        self._held = contents, self.memory.version
+
+    def _write_owed(self) -> None:
+        self.memory.owed = None
+        owed, self._owed = self._owed, {}
+        for contents in owed.values():
+            contents.write(self.array)
 
     @property
-    def held(self) -> object:
-        """What `hold` noted last, None if it may have changed since.
+    def held(self) -> Contents | None:
+        """What was stored last, None if somebody may have written there since.
 
-        Tiles that compute are not on the bus: after a change of the modes, and if tools have written, nothing is known.
+        That takes a change of the modes, or tools.
         """
         return self._held[0] if self._held is not None and self._held[1] == self.memory.version else None
 
@@ -110,6 +147,7 @@ class TileArray(Saved):
         modes = word & ((1 << TILES) - 1)
         if modes == self._modes:
             return
+        self._write_owed()
         self._modes, self._held = modes, None
         for tile in self.tiles:
             tile.compute = bool(modes >> tile.number & 1)

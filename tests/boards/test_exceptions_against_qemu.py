@@ -25,7 +25,7 @@ def run_qemu(elf: Path, machine: str) -> tuple[list[str], int]:
 
 
 MAINLINE = ("mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505")
-ALL = ("exceptions.c", "exceptions_hard.c", "protection.c", "protected_tasks.c")
+ALL = ("exceptions.c", "exceptions_hard.c", "protection.c", "protected_tasks.c", "unaligned.c")
 SHARED = ("exceptions.c", "exceptions_hard.c", "exceptions_user.c")
 PROGRAMS = [
     *((machine, program) for machine in MAINLINE for program in ALL),

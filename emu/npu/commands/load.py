@@ -96,9 +96,8 @@ class LoadKernels(Command):
         for number in self.clusters:
             self._check_other(cluster, number)
         for tiles in (cluster.tiles, *(self._other(cluster, number).tiles for number in self.clusters)):
-            self.kernels.store(tiles, found.chains)
+            tiles.store(found, self.kernels.topology.tiles)
             self.kernels.describe(tiles)
-            tiles.hold(found)
         for number in self.clusters:
             self._other(cluster, number).LOAD_COUNT = self.kernels.count
         return self.cost

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from hypothesis import given, settings
 
-from emu.npu.arithmetic import VARIABLE, Choice, UnknownArithmeticError
+from emu.npu.arithmetic import SMALL_MACS, VARIABLE, Choice, UnknownArithmeticError
 from tests.emu.npu.datapath import (
     Arithmetic,
     Layer,
@@ -45,6 +45,13 @@ def test_arithmetic_that_does_not_exist() -> None:
     with computed_by("fast"), pytest.raises(UnknownArithmeticError) as caught:
         Choice.of_environment()
     assert str(caught.value) == "IMNPU_ARITHMETIC must be auto, numpy, compiled, not fast"
+
+
+def test_small_convolutions_follow_large_ones() -> None:
+    small, large = SMALL_MACS - 1, SMALL_MACS
+    for word, expected in {"auto": "NCC", "numpy": "NNN", "compiled": "CCC"}.items():
+        choice = Choice(word)
+        assert "".join(type(choice.arithmetic(macs)).__name__[0] for macs in (small, large, small)) == expected
 
 
 @given(arithmetics())

@@ -10,11 +10,12 @@ import pytest
 
 from asm import isa
 from asm.isa import CommandCode
+from asm.rules import ElementFormat
 from emu.machine import Machine
 from emu.machines import machine_map
 from emu.memory import Memory
 from emu.npu.cluster import Cluster
-from emu.npu.tile import TILE_BYTES, TileArray
+from emu.npu.tile import TILE_BYTES, Contents, TileArray
 from tests.emu.npu.small_machine import kernel_words, tensor_words
 from tests.reference import integer
 
@@ -24,6 +25,8 @@ CODE, IN_FLASH, IN_SRAM, IN_SYSTEM = SRAM + 0x100, FLASH + 0x4000, SRAM + 0x4000
 SHAPE = (3, 1, 1, 16)
 STORE = bytes.fromhex("0160fee7")
 """str r1, [r0]; b . in Thumb."""
+LOAD = bytes.fromhex("0168fee7")
+"""ldr r1, [r0]; b . in Thumb."""
 COMPUTE, MEMORY = 0b11, 0
 
 
@@ -82,6 +85,7 @@ class Rig:
         core.write_register("r0", address)
         core.write_register("r1", word)
         self.machine.run(50)
+        assert core.pc == CODE + 2
 
     def copy(self, source: int, target: int, count: int) -> None:
         """Let the cluster copy."""
@@ -259,10 +263,83 @@ def test_a_broadcast_that_another_load_follows(rig: Rig) -> None:
     assert rig.sums() == expected(FIRST)
 
 
+def write_at_once(tiles: TileArray, contents: Contents, _: int) -> None:
+    """Store kernels without any shortcut."""
+    contents.write(tiles.array)
+
+
+def tile_rows(data: bytes) -> list[bytes]:
+    """What the first rows of a tile hold."""
+    size = len(data) // SHAPE[0]
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def seen_by_state(rig: Rig) -> bytes:
+    other = Machine(rig.machine.map)
+    other.restore(rig.machine.snapshot())
+    return other.bus.memory("tiles0").data.tobytes()
+
+
+def seen_by_memory(rig: Rig) -> bytes:
+    return rig.machine.bus.memory("tiles0").data.tobytes()
+
+
+def seen_by_bus(rig: Rig) -> bytes:
+    rig.set("TILE_MODE", MEMORY)
+    return rig.machine.bus.read(TILES, 8 * TILE_BYTES)
+
+
+def seen_by_copy(rig: Rig) -> bytes:
+    rig.set("TILE_MODE", MEMORY)
+    rig.copy(TILES, SPARE, 2 * TILE_BYTES)
+    return rig.machine.bus.read(SPARE, 2 * TILE_BYTES)
+
+
+def seen_by_cpu(rig: Rig) -> bytes:
+    rig.machine.bus.program(CODE, LOAD)
+    rig.set("TILE_MODE", MEMORY)
+    seen = bytearray(2 * TILE_BYTES)
+    for tile in range(2):
+        for row in range(SHAPE[0]):
+            for place in range(tile * TILE_BYTES + row * 128, tile * TILE_BYTES + row * 128 + 8, 4):
+                rig.cpu_store(TILES + place, 0)
+                seen[place : place + 4] = rig.machine.core.read_register("r1").to_bytes(4, "little")
+    return bytes(seen)
+
+
+@pytest.mark.parametrize("look", [seen_by_state, seen_by_memory, seen_by_bus, seen_by_copy, seen_by_cpu])
+def test_whoever_looks_sees_what_was_loaded(rig: Rig, look: Callable[[Rig], bytes]) -> None:
+    """The kernels in the first tile are loaded before and after those in both tiles."""
+    rig.machine.bus.program(IN_FLASH, FIRST)
+    rig.machine.bus.program(IN_SYSTEM, SECOND)
+    for stripes, address in ((1, IN_FLASH), (2, IN_FLASH), (1, IN_SYSTEM)):
+        rig.set("TOPOLOGY", isa.Topology.pack(chain=1, parallel=1, stripes=stripes))
+        rig.load(address)
+    seen = look(rig)
+    for tile, data in enumerate((SECOND, FIRST)):
+        for row, part in enumerate(tile_rows(data)):
+            place = tile * TILE_BYTES + row * 128
+            assert seen[place : place + len(part)] == part
+
+
+def test_many_layouts_before_anybody_looks(rig: Rig) -> None:
+    """Kernels of 128, 120, 112 ... bytes: each leaves of the one before it what reaches further."""
+    rig.set("TOPOLOGY", isa.Topology.pack(chain=1, parallel=1, stripes=1))
+    longest, byte = 16, ElementFormat.s8
+    for channels in range(longest, 0, -1):
+        rig.set("KERNEL_FORMAT", isa.KernelFormat.pack(weights=byte, features=byte, channels=8 * channels))
+        rig.machine.bus.program(IN_FLASH, bytes([channels]) * 8 * channels)
+        rig.set("LOAD_ADDRESS", IN_FLASH)
+        rig.set("LOAD_COUNT", 1)
+        rig.command(CommandCode.load)
+    seen = rig.machine.bus.memory("tiles0").data[: 8 * longest].tobytes()
+    assert seen == b"".join(bytes([channels]) * 8 for channels in range(1, longest + 1))
+
+
 def test_states_are_the_same_without_shortcuts() -> None:
     hashes = []
     for short in (True, False):
-        with mock.patch.object(TileArray, "hold", TileArray.hold if short else lambda *_: None):
+        with mock.patch.object(TileArray, "store", TileArray.store if short else write_at_once):
             rig = Rig()
             for memory in rig.machine.bus.memories:
                 memory.constant &= short
