@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -243,7 +243,7 @@ class Runner:
             stop=stop,
             uart=bytes(self.uart),
             instructions=core.instructions,
-            counters=tuple(replace(cluster.counters) for cluster in self.clusters),
+            counters=tuple(cluster.counters for cluster in self.clusters),
             commands=tuple(self.commands),
             faults=tuple(self.faults),
             instructions_here=max(core.instructions - self._instructions_before, 0),

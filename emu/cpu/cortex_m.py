@@ -183,7 +183,6 @@ class CortexM(Core):
         stack, target = struct.unpack("<2I", self._read_code(self.reset_address, 8))
         self.registers.write("msp", stack & ~3)
         self.registers.jump(target)
-        self._take_over_settings()
 
     def get_state(self) -> dict[str, State]:
         """Registers, the count of instructions, and what is under way; the NVIC belongs to `SystemControl`.

@@ -222,16 +222,16 @@ class Engine:
             rights |= Right.WRITE
         if memory.executable:
             rights |= Right.MAY_EXECUTE if memory.writable else Right.EXECUTE
-        self._set_rights(memory, int(rights))
-        memory.on_block.append(lambda: self._blocked(memory, int(rights)))
+        pages = self._pages[memory.base >> PAGE_BITS : memory.base + memory.size >> PAGE_BITS]
+        rights_of_pages = pages.reshape(-1, PAGE >> PAGE_BITS)
+        rights_of_pages[...] = int(rights)
+        memory.on_block.append(lambda: self._blocked(memory, rights_of_pages, int(rights)))
 
-    def _set_rights(self, memory: Memory, rights: int) -> None:
-        """Give the pages that are not blocked these rights, the others none."""
-        first, last = memory.base >> PAGE_BITS, memory.base + memory.size >> PAGE_BITS
-        self._pages[first:last] = np.repeat(~memory.blocked, PAGE >> PAGE_BITS) * np.uint8(rights)
-
-    def _blocked(self, memory: Memory, rights: int) -> None:
-        self._set_rights(memory, rights)
+    def _blocked(self, memory: Memory, rights_of_pages: npt.NDArray[np.uint8], rights: int) -> None:
+        """Other pages are blocked: the rights of each are (pages of `PAGE` bytes, pages of Unicorn in each)."""
+        rights_of_pages[...] = rights
+        if memory.any_blocked:
+            rights_of_pages[memory.blocked] = 0
         self.flush_tlb()
 
     def flush_tlb(self) -> None:
