@@ -92,23 +92,24 @@ def requantise(elements: Any, sums: Any, rows: int, columns: int, kernel: int, w
             requantise_pixels(target, pitch, lanes, psums, columns, scaling, kernels, kernel + first)
 
 
-@intrinsic
-def pool_row(context: Any, target: Any, upper: Any, lower: Any, columns: Any) -> Any:
-    """The largest psum of each 2 x 2 pixels of two rows of ``columns``; the last column may be alone.
+@intrinsic(prefer_literal=True)
+def pool_row(context: Any, vectors: Any, target: Any, upper: Any, lower: Any, columns: Any) -> Any:
+    """The largest psum of each 2 x 2 pixels of two rows of ``columns``, of ``vectors`` x `LANES` kernels, a literal.
 
-    All are int32, (pixels, BLOCK).
+    The last column may be alone. All are int32, (pixels, BLOCK); the target may be the upper row or before it.
     """
-    signature = types.void(target, upper, lower, columns)
+    signature = types.void(vectors, target, upper, lower, columns)
+    width = vectors.literal_value
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        target, upper, lower, columns = unwrap(context, builder, signature.args, arguments)
+        target, upper, lower, columns = unwrap(context, builder, signature.args[1:], arguments[1:])
         one, block = ir.Constant(INT64, 1), ir.Constant(INT64, BLOCK)
         last = builder.sub(columns, one)
         with cgutils.for_range(builder, builder.lshr(builder.add(columns, one), one)) as column:
             left = builder.shl(column.index, one)
             right = builder.add(left, one)
             right = builder.select(builder.icmp_signed("<", right, last), right, last)
-            for first in range(0, BLOCK, LANES):
+            for first in range(0, width * LANES, LANES):
                 lane = ir.Constant(INT64, first)
                 four = [
                     load(builder, builder.gep(row, [builder.add(builder.mul(side, block), lane)]))
@@ -123,9 +124,13 @@ def pool_row(context: Any, target: Any, upper: Any, lower: Any, columns: Any) ->
 
 
 @njit(**OPTIONS)
-def pool(pooled: Any, sums: Any, rows: int, columns: int) -> None:
-    """The largest psum of each 2 x 2 pixels; at the edges of those that exist."""
+def pool(sums: Any, rows: int, columns: int, kernels: int) -> None:
+    """The largest psum of each 2 x 2 pixels, at the edges of those that exist, to the beginning of ``sums``."""
     width = (columns + 1) // 2 * BLOCK
     for row in range(0, rows, 2):
-        below = min(row + 1, rows - 1)
-        pool_row(pooled[row // 2 * width :], sums[row * columns * BLOCK :], sums[below * columns * BLOCK :], columns)
+        target = sums[row // 2 * width :]
+        upper, lower = sums[row * columns * BLOCK :], sums[min(row + 1, rows - 1) * columns * BLOCK :]
+        if kernels > LANES:
+            pool_row(2, target, upper, lower, columns)
+        else:
+            pool_row(1, target, upper, lower, columns)

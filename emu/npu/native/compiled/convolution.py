@@ -29,15 +29,10 @@ def copy_psums(target: Any, sums: Any, rows: int, columns: int, kernel: int, wan
 @njit(**OPTIONS)
 def finish(
     psums: Any, elements: Any, sums: Any, top: int, rows: int, left: int, columns: int, kernel: int, wanted: int,
-    scaling: Any, pooled: bool,
+    scaling: Any,
 ) -> None:  # fmt: skip
-    """Puts a chunk, or the elements that become of it, where they belong."""
-    if pooled:
-        pooled_sums = np.empty(CHUNK_PIXELS * BLOCK, np.int32)
-        pool(pooled_sums, sums, rows, columns)
-        part = elements[top // 2 :, left // 2 :]
-        requantise(part, pooled_sums, (rows + 1) // 2, (columns + 1) // 2, kernel, wanted, scaling)
-    elif len(elements):
+    """Puts a chunk, pooled if it is to be, or the elements that become of it, where they belong."""
+    if len(elements):
         requantise(elements[top:, left:], sums, rows, columns, kernel, wanted, scaling)
     else:
         copy_psums(psums[top:, left:], sums, rows, columns, kernel, wanted)
@@ -51,6 +46,7 @@ def convolve_directly(
     """`convolve` as it is defined."""
     height, width, kernels = shape
     sums = np.empty((CHUNK_PIXELS + PIXELS) * BLOCK, np.int32)
+    step = 2 if pooled else 1
     places = np.empty(CHUNK_PIXELS + PIXELS, np.int64)
     chunk_columns = min(width, CHUNK_COLUMNS)
     chunk_rows = (CHUNK_PIXELS // chunk_columns) & ~1
@@ -63,7 +59,12 @@ def convolve_directly(
                 columns = min(chunk_columns, width - left)
                 find_places(places, top, rows, left, columns, window)
                 block_sums(sums, features, weights[position:], places, rows * columns, window, initial[kernel:], wanted)
-                finish(psums, elements, sums, top, rows, left, columns, kernel, wanted, scaling, pooled)
+                if pooled:
+                    pool(sums, rows, columns, wanted)
+                finish(
+                    psums, elements, sums, top // step, -(-rows // step), left // step, -(-columns // step), kernel,
+                    wanted, scaling,
+                )  # fmt: skip
         lanes = BLOCK if wanted > LANES else LANES
         position += window.rows * window.groups * lanes * (GROUP_BYTES // features.itemsize)
 
@@ -81,7 +82,8 @@ def convolve_tiles(
     for tile in range(len(places)):
         places[tile] = min(tile, TILES - 1) * pitch
     group = GROUP_BYTES // features.itemsize
-    step = POSITIONS * -(-window.step_x // group) * group
+    kernel_size = POSITIONS * -(-window.step_x // group) * group
+    step = 2 if pooled else 1
     chunk_columns = min((width + 1) // 2, TILES) * 2
     chunk_rows = TILES // (chunk_columns // 2) * 2
     for top in range(0, height, chunk_rows):
@@ -92,9 +94,13 @@ def convolve_tiles(
             for kernel in range(0, kernels, BLOCK):
                 wanted = min(BLOCK, kernels - kernel)
                 tile_psums(
-                    sums, room, places, weights[kernel * step :], initial, rows, columns, window, kernel, wanted
+                    sums, room, places, weights[kernel * kernel_size :], initial, rows, columns, window, kernel, wanted,
+                    pooled,
                 )  # fmt: skip
-                finish(psums, elements, sums, top, rows, left, columns, kernel, wanted, scaling, pooled)
+                finish(
+                    psums, elements, sums, top // step, -(-rows // step), left // step, -(-columns // step), kernel,
+                    wanted, scaling,
+                )  # fmt: skip
 
 
 @njit(**OPTIONS)

@@ -53,6 +53,11 @@ def load(builder: Any, pointer: Any) -> Any:
 
 def broadcast(builder: Any, value: Any) -> Any:
     """A 32-bit value in all lanes."""
-    undefined = ir.Constant(VECTOR, ir.Undefined)
+    return spread(builder, value, LANES)
+
+
+def spread(builder: Any, value: Any, count: int) -> Any:
+    """A value ``count`` times."""
+    undefined = ir.Constant(ir.VectorType(value.type, count), ir.Undefined)
     one = builder.insert_element(undefined, value, ir.Constant(INT32, 0))
-    return builder.shuffle_vector(one, undefined, ir.Constant(VECTOR, [0] * LANES))
+    return builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(INT32, count), [0] * count))

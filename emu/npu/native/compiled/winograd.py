@@ -50,44 +50,52 @@ class Room(NamedTuple):
 
 @intrinsic
 def transform_features(
-    context: Any, target: Any, pitch: Any, source: Any, line: Any, step: Any, vectors: Any
+    context: Any, target: Any, first: Any, pitch: Any, source: Any, start: Any, line: Any, step: Any, vectors: Any,
+    tiles: Any,
 ) -> Any:  # fmt: skip
-    """B' d B of one tile.
+    """B' d B of some tiles beside each other.
 
     Args of the compiled call:
-        target: uint8 or int16, written: the positions are ``pitch`` apart.
-        source: of the same type, from the first feature of the tile on; ``line`` to the next row, ``step`` to the
-            next column.
+        target: uint8 or int16, written from ``first`` on: the positions are ``pitch`` apart, the tiles follow each
+            other.
+        source: of the same type, from ``start`` on; ``line`` to the next row, ``step`` to the next column.
         vectors: `VECTOR_BYTES` of channels each.
     """
-    signature = types.void(target, pitch, source, line, step, vectors)
+    signature = types.void(target, first, pitch, source, start, line, step, vectors, tiles)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        target, pitch, source, line, step, vectors = unwrap(context, builder, signature.args, arguments)
+        target, first, pitch, source, start, line, step, vectors, tiles = unwrap(
+            context, builder, signature.args, arguments
+        )
         element = source.type.pointee
         vector = ir.VectorType(element, VECTOR_BYTES * 8 // element.width)
         offset = ir.Constant(vector, [OFFSET if element.width == 8 else 0] * vector.count)
-        with cgutils.for_range(builder, vectors) as part:
-            channel = builder.mul(part.index, ir.Constant(INT64, vector.count))
 
-            def at(base: Any, *places: Any) -> Any:
-                address = builder.gep(base, [channel])
-                for place in places:
-                    address = builder.gep(address, [place])
-                return builder.bitcast(address, vector.as_pointer())
+        def at(base: Any, *places: Any) -> Any:
+            for place in places:
+                base = builder.gep(base, [place])
+            return builder.bitcast(base, vector.as_pointer())
 
-            def times(value: Any, factor: int) -> Any:
-                return builder.mul(value, ir.Constant(INT64, factor))
+        def times(value: Any, factor: int) -> Any:
+            return builder.mul(value, ir.Constant(INT64, factor))
 
+        with cgutils.for_range(builder, tiles) as number, cgutils.for_range(builder, vectors) as part:
+            channel = times(part.index, vector.count)
+            window = builder.gep(source, [builder.add(start, builder.mul(number.index, times(step, 2)))])
+            place = builder.add(first, times(builder.mul(number.index, vectors), vector.count))
+            transformed = builder.gep(target, [place])
             tile = [
-                [builder.load(at(source, times(line, row), times(step, column)), align=1) for column in range(4)]
+                [
+                    builder.load(at(window, channel, times(line, row), times(step, column)), align=1)
+                    for column in range(4)
+                ]
                 for row in range(4)
             ]
             columns = [_differences(builder, [row[column] for row in tile]) for column in range(4)]
             for row in range(4):
                 made = _differences(builder, [column[row] for column in columns])
                 for column, value in enumerate(made):
-                    place = at(target, times(pitch, 4 * row + column))
+                    place = at(transformed, channel, times(pitch, 4 * row + column))
                     builder.store(builder.add(value, offset), place, align=1)
 
     return signature, generate
@@ -105,47 +113,82 @@ def _differences(builder: Any, four: list[Any]) -> list[Any]:
 
 @intrinsic(prefer_literal=True)
 def transform_sums(
-    context: Any, vectors: Any, target: Any, row: Any, right: Any, below: Any, sums: Any, pitch: Any
-) -> Any:  # fmt: skip
-    """A' m A / 4 of one tile: its psums by ``vectors`` x `LANES` kernels, a literal.
+    context: Any, vectors: Any, target: Any, first: Any, columns: Any, below: Any, sums: Any, start: Any, pitch: Any
+) -> Any:
+    """A' m A / 4 of a row of tiles: the psums of ``columns`` pixels by ``vectors`` x `LANES` kernels, a literal.
 
     Args of the compiled call:
-        target: int32, written, from the first pixel of the tile on, (pixels, BLOCK).
-        row: pixels from one row of ``target`` to the next.
-        right, below: 1 if the tile has a second column, row; else 0.
-        sums: int32: the positions are ``pitch`` apart.
+        target: int32, written: (pixels, BLOCK), from pixel ``first`` on; a row has ``columns``.
+        below: 1 if there is a second row of pixels, else 0.
+        sums: int32: (tiles, BLOCK), from tile ``start`` on; the positions are ``pitch`` apart.
     """
-    signature = types.void(vectors, target, row, right, below, sums, pitch)
+    signature = types.void(vectors, target, first, columns, below, sums, start, pitch)
     width = vectors.literal_value
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        target, row, right, below, sums, pitch = unwrap(context, builder, signature.args[1:], arguments[1:])
-        block = ir.Constant(INT64, BLOCK)
-        right = builder.mul(right, block)
-        below = builder.mul(builder.mul(below, row), block)
-        for vector in range(width):
-            lane = ir.Constant(INT64, vector * LANES)
-            first = builder.gep(sums, [lane])
-            made = [
-                load(builder, builder.gep(first, [builder.mul(pitch, ir.Constant(INT64, position))]))
-                for position in range(POSITIONS)
-            ]
-            columns = [_sums(builder, made[column::4]) for column in range(4)]
-            (upper_left, upper_right), (lower_left, lower_right) = (
-                _sums(builder, [column[half] for column in columns]) for half in range(2)
-            )
+        target, first, columns, below, sums, start, pitch = unwrap(context, builder, signature.args[1:], arguments[1:])
+        zero, one, block = (ir.Constant(INT64, value) for value in (0, 1, BLOCK))
+        below = builder.mul(builder.mul(below, columns), block)
+        last = builder.sub(columns, one)
+        with cgutils.for_range(builder, builder.lshr(builder.add(columns, one), one)) as tile:
+            column = builder.shl(tile.index, one)
+            right = builder.select(builder.icmp_signed("<", column, last), block, zero)
+            pixels = builder.gep(target, [builder.mul(builder.add(first, column), block)])
             # A pixel that does not exist is written to the place of one that does, which is written after it.
-            for value, place in (
-                (lower_right, builder.add(right, below)),
-                (lower_left, below),
-                (upper_right, right),
-                (upper_left, ir.Constant(INT64, 0)),
-            ):
-                psum = builder.ashr(value, ir.Constant(VECTOR, [2] * LANES))
-                pixel = builder.gep(target, [builder.add(place, lane)])
-                builder.store(psum, builder.bitcast(pixel, VECTOR.as_pointer()), align=4)
+            places = zero, right, below, builder.add(right, below)
+            for vector in range(width):
+                lane = ir.Constant(INT64, vector * LANES)
+                psums = _tile_psums(builder, sums, builder.add(start, tile.index), lane, pitch)
+                for place, psum in reversed(list(zip(places, psums, strict=True))):
+                    pixel = builder.gep(pixels, [builder.add(place, lane)])
+                    builder.store(psum, builder.bitcast(pixel, VECTOR.as_pointer()), align=4)
 
     return signature, generate
+
+
+@intrinsic(prefer_literal=True)
+def pool_sums(
+    context: Any, vectors: Any, target: Any, first: Any, columns: Any, below: Any, sums: Any, start: Any, pitch: Any
+) -> Any:
+    """The largest psum of each tile in a row of them.
+
+    Args of the compiled call:
+        target: int32, written: (tiles, BLOCK), from ``first`` on; other arguments as of `transform_sums`.
+    """
+    signature = types.void(vectors, target, first, columns, below, sums, start, pitch)
+    width = vectors.literal_value
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        target, first, columns, below, sums, start, pitch = unwrap(context, builder, signature.args[1:], arguments[1:])
+        zero, one, block = (ir.Constant(INT64, value) for value in (0, 1, BLOCK))
+        has_row, last = builder.icmp_signed(">", below, zero), builder.sub(columns, one)
+        with cgutils.for_range(builder, builder.lshr(builder.add(columns, one), one)) as tile:
+            has_column = builder.icmp_signed("<", builder.shl(tile.index, one), last)
+            has_corner = builder.and_(has_row, has_column)
+            place = builder.gep(target, [builder.mul(builder.add(first, tile.index), block)])
+            for vector in range(width):
+                lane = ir.Constant(INT64, vector * LANES)
+                psums = _tile_psums(builder, sums, builder.add(start, tile.index), lane, pitch)
+                largest = psums[0]
+                for exists, psum in zip((has_column, has_row, has_corner), psums[1:], strict=True):
+                    other = builder.select(exists, psum, psums[0])
+                    largest = builder.select(builder.icmp_signed(">", largest, other), largest, other)
+                pixel = builder.gep(place, [lane])
+                builder.store(largest, builder.bitcast(pixel, VECTOR.as_pointer()), align=4)
+
+    return signature, generate
+
+
+def _tile_psums(builder: Any, sums: Any, tile: Any, lane: Any, pitch: Any) -> list[Any]:
+    """A' m A / 4 of a tile for the kernels of one vector, row by row."""
+    first = builder.gep(sums, [builder.add(builder.mul(tile, ir.Constant(INT64, BLOCK)), lane)])
+    made = [
+        load(builder, builder.gep(first, [builder.mul(pitch, ir.Constant(INT64, position))]))
+        for position in range(POSITIONS)
+    ]
+    columns = [_sums(builder, made[column::4]) for column in range(4)]
+    rows = [_sums(builder, [column[half] for column in columns]) for half in range(2)]
+    return [builder.ashr(value, ir.Constant(VECTOR, [2] * LANES)) for row in rows for value in row]
 
 
 def _sums(builder: Any, four: list[Any]) -> list[Any]:
@@ -166,23 +209,24 @@ def transform_chunk(room: Room, features: Any, top: int, rows: int, left: int, c
     channels = window.step_x
     pitch = transformed_pitch(channels, features.itemsize)
     vectors = pitch * features.itemsize // VECTOR_BYTES
-    place = 0
-    for row in range(top, top + rows, 2):
-        for column in range(left, left + columns, 2):
-            source = features[row * window.step_y + column * channels :]
-            transform_features(room.features[place:], TILES * pitch, source, window.line, channels, vectors)
-            place += pitch
+    across = (columns + 1) // 2
+    for row in range((rows + 1) // 2):
+        start = (top + 2 * row) * window.step_y + left * channels
+        place = row * across * pitch
+        transform_features(
+            room.features, place, TILES * pitch, features, start, window.line, channels, vectors, across
+        )  # fmt: skip
 
 
 @njit(**OPTIONS)
 def tile_psums(
     psums: Any, room: Room, places: Any, weights: Any, initial: Any, rows: int, columns: int, window: Window,
-    kernel: int, kernels: int,
+    kernel: int, kernels: int, pooled: bool,
 ) -> None:  # fmt: skip
     """Psums of a transformed chunk for one block of kernels.
 
     Args:
-        psums: int32, written: (rows * columns, BLOCK).
+        psums: int32, written: (rows * columns, BLOCK), or (tiles, BLOCK) of those that are pooled.
         places: of the tiles in the transformed features of a position.
         weights: of the block, `POSITIONS` x (groups, kernels of the block, elements of a group).
         initial: int32, what sums start from, (`POSITIONS`, whole blocks), flat.
@@ -203,11 +247,13 @@ def tile_psums(
             weights[position * groups * lanes * group :], places, tiles, one_row,
             initial[position * all_kernels + kernel :], kernels,
         )  # fmt: skip
-    for tile in range(tiles):
-        row, column = tile // across * 2, tile % across * 2
-        target, sums = psums[(row * columns + column) * BLOCK :], room.sums[tile * BLOCK :]
-        right, below = min(columns - 1 - column, 1), min(rows - 1 - row, 1)
-        if lanes > LANES:
-            transform_sums(2, target, columns, right, below, sums, PRODUCTS_PITCH)
+    for row in range(0, rows, 2):
+        first, tile, below = row * columns, row // 2 * across, min(rows - 1 - row, 1)
+        if pooled and lanes > LANES:
+            pool_sums(2, psums, tile, columns, below, room.sums, tile, PRODUCTS_PITCH)
+        elif pooled:
+            pool_sums(1, psums, tile, columns, below, room.sums, tile, PRODUCTS_PITCH)
+        elif lanes > LANES:
+            transform_sums(2, psums, first, columns, below, room.sums, tile, PRODUCTS_PITCH)
         else:
-            transform_sums(1, target, columns, right, below, sums, PRODUCTS_PITCH)
+            transform_sums(1, psums, first, columns, below, room.sums, tile, PRODUCTS_PITCH)
