@@ -44,8 +44,9 @@ PRIVILEGED_FIRST = (
     arm.UC_ARM_REG_IPSR,
     *(SYSTEM_REGISTERS[name] for name in ("control", "primask", "basepri", "faultmask")),
     arm.UC_ARM_REG_IPSR,
+    arm.UC_ARM_REG_CONTROL,
 )
-"""What makes thread mode privileged, in this order: only in handler mode can everything be written."""
+"""What makes thread mode privileged, in this order: only in handler mode can everything be written, but for SPSEL."""
 
 
 def _it_state(flags: int) -> int:
@@ -69,6 +70,7 @@ class ArmRegisters:
         self._flags = engine.batch(
             arm.UC_ARM_REG_XPSR_NZCVQG, arm.UC_ARM_REG_EPSR, arm.UC_ARM_REG_PC, arm.UC_ARM_REG_APSR_NZCV
         )
+        self._condition_flags = engine.batch(arm.UC_ARM_REG_APSR_NZCV)
         self._everything = engine.batch(*NUMBERS.values())
         cleared = [number for name, number in NUMBERS.items() if name not in ("pc", "control", "lr")]
         self._reset = engine.batch(*PRIVILEGED_FIRST, *cleared, arm.UC_ARM_REG_LR)
@@ -110,6 +112,9 @@ class ArmRegisters:
             self._ipsr.write(1)
             batch.write(value)
             self._ipsr.write(0)
+        if name == "control":
+            # Writing the flags makes Unicorn derive its translation flags again, the privilege among them.
+            self._condition_flags.write(*self._condition_flags.read())
 
     def all(self) -> dict[str, int]:
         """All registers by name."""

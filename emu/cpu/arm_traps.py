@@ -18,7 +18,7 @@ from emu.cpu.system_control import FaultStatus, SleepControl, SystemControl
 
 SEMIHOSTING_IMMEDIATE = 0xAB
 WFE, YIELD = 0xBF20, 0xBF10
-TRAP_SVC, TRAP_ALIGNMENT, TRAP_BKPT, TRAP_EXC_RETURN, TRAP_STACK_LIMIT = 2, 4, 7, 8, 19
+TRAP_SVC, TRAP_ALIGNMENT, TRAP_BKPT, TRAP_EXC_RETURN, TRAP_COPROCESSOR, TRAP_STACK_LIMIT = 2, 4, 7, 8, 17, 19
 """Numbers of Unicorn's interrupt hook."""
 
 
@@ -61,6 +61,9 @@ class Traps:
         elif number == TRAP_ALIGNMENT:
             self._engine.retract(pc)
             self._usage_fault("unaligned access", FaultStatus.UNALIGNED.mask)
+        elif number == TRAP_COPROCESSOR:
+            self._engine.retract(pc)
+            self._usage_fault("instruction of a coprocessor that is not there", FaultStatus.NOCP.mask)
         elif number == TRAP_STACK_LIMIT:
             self._engine.retract(pc)
             self._usage_fault("the stack pointer would go below its limit", FaultStatus.STKOF.mask)

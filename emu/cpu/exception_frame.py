@@ -70,11 +70,14 @@ class ExceptionFrames:
     Args:
         exc_return: the constant bits of EXC_RETURN.
         secure: Secure state: the frame keeps CONTROL.SFPA.
+        keeps_choice: handlers may set CONTROL.SPSEL (ARMv8-M); it has no effect on them, and EXC_RETURN keeps it.
     """
 
-    def __init__(self, engine: Engine, protection: MemoryProtection, exc_return: int, *, secure: bool) -> None:
+    def __init__(
+        self, engine: Engine, protection: MemoryProtection, exc_return: int, *, secure: bool, keeps_choice: bool
+    ) -> None:
         self._bus, self._protection = engine.bus, protection
-        self._exc_return, self._secure = exc_return, secure
+        self._exc_return, self._secure, self._keeps_choice = exc_return, secure, keeps_choice
         ipsr, control = arm.UC_ARM_REG_IPSR, arm.UC_ARM_REG_CONTROL
         stack, psr = arm.UC_ARM_REG_SP, arm.UC_ARM_REG_XPSR
         # Writing the flags last makes Unicorn derive its translation flags again.
@@ -97,7 +100,7 @@ class ExceptionFrames:
             arm.UC_ARM_REG_PC,
             arm.UC_ARM_REG_APSR_NZCV,
         )
-        self._control, self._process = engine.batch(control), engine.batch(arm.UC_ARM_REG_PSP)
+        self._demote = engine.batch(control, arm.UC_ARM_REG_APSR_NZCV)
 
     @property
     def batches(self) -> dict[Batch, RegisterBatch]:
@@ -133,8 +136,11 @@ class ExceptionFrames:
         if floats and not lazy:
             data += struct.pack("<18I", *self._floats.read(), 0)
         exc_return = self._exc_return | (0 if floats else NO_FLOATS)
-        if not flags & IPSR_MASK:
-            exc_return |= THREAD | (PROCESS_STACK if control & SPSEL else 0)
+        in_thread = not flags & IPSR_MASK
+        if in_thread:
+            exc_return |= THREAD
+        if control & SPSEL and (in_thread or self._keeps_choice):
+            exc_return |= PROCESS_STACK
         return Frame(target, data, exc_return, flags, control, floats and lazy)
 
     def store(self, frame: Frame) -> None:
@@ -171,16 +177,12 @@ class ExceptionFrames:
         flags, control = self._chain.read()
         self._next_handler.write(number, control & NPRIV, exc_return, THUMB if vector & 1 else 0, vector, flags)
 
-    def resume(self, exc_return: int, *, checked: bool, floats_enabled: bool, floats_stored: bool) -> bool:
+    def resume(self, exc_return: int, *, floats_enabled: bool, floats_stored: bool) -> None:
         """Go back to what the exception interrupted.
 
         Args:
-            checked: refuse a frame of another mode than EXC_RETURN says.
             floats_enabled: do not refuse a frame with floating-point registers.
             floats_stored: they are in it; if not, the core still has them.
-
-        Returns:
-            Whether the frame is of that mode; if it is not, the frame has decided.
 
         Raises:
             BusError: the stack cannot be read; nothing has changed.
@@ -198,8 +200,8 @@ class ExceptionFrames:
         if floats and floats_stored:
             stacked = struct.unpack("<17I", self._bus.read(pointer + 32, 68))
         to_thread = not flags & IPSR_MASK
-        matches = to_thread == bool(exc_return & THREAD)
-        if checked and not matches:
+        if to_thread != bool(exc_return & THREAD):
+            # ARMv7-M takes registers from the frame and puts them back.
             raise RefusedFrameError(OTHER_MODE, FaultStatus.INVPC.mask)
         if floats and floats_stored and not floats_enabled:
             raise RefusedFrameError("floating-point registers, while CPACR disables the FPU", FaultStatus.NOCP.mask)
@@ -210,15 +212,11 @@ class ExceptionFrames:
         if to_thread:
             self._to_thread.write(0, 0, active | choice)
         else:
-            self._to_handler.write(flags & IPSR_MASK, control & NPRIV | active)
+            self._to_handler.write(flags & IPSR_MASK, control & NPRIV | active | choice)
         if floats and floats_stored:
             self._floats.write(*stacked)
         pointer = ((pointer + 4 * words) | (4 if flags & ALIGNED else 0)) & 0xFFFF_FFFF
-        if on_process_stack and not to_thread:
-            self._process.write(pointer)
-            pointer = main
         target = pc | 1 if flags & THUMB else pc & ~1
         self._restore.write(*saved, pointer, flags & ~ALIGNED, flags & EPSR_BITS, target, flags)
         if to_thread and control & NPRIV:
-            self._control.write(NPRIV | active | choice)
-        return matches
+            self._demote.write(NPRIV | active | choice, flags)

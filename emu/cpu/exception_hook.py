@@ -259,7 +259,9 @@ def enter(state: Any, exceptions: Any, nvic: Any, uc: int, context: Any, number:
         target = (target - 4) & WORD
     host = host_address(state, target, 4 * words, WRITE)
     vector = vector_of(state, exceptions, number)
-    if host == 0 or vector == 0 or protected(state):
+    # Only ARMv8-M lets handlers choose the stack of thread mode.
+    chosen_by_handler = flags & IPSR_MASK != 0 and control & SPSEL != 0
+    if host == 0 or vector == 0 or chosen_by_handler or protected(state):
         return False
     frame = carray(unsigned_at(host), (EXTENDED_WORDS,))
     for index in range(6):

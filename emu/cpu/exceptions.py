@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from emu.bus import BusError
-from emu.cpu.arm_registers import FPCA, SFPA, ArmRegisters
+from emu.cpu.arm_registers import FPCA, IPSR_MASK, SFPA, ArmRegisters
 from emu.cpu.cortex_models import Architecture
 from emu.cpu.engine import Engine
 from emu.cpu.exception_frame import (
@@ -15,7 +15,6 @@ from emu.cpu.exception_frame import (
     ENTRY_CYCLES,
     FLOAT_CYCLES,
     NO_FLOATS,
-    OTHER_MODE,
     PROCESS_STACK,
     RETURN_CYCLES,
     THREAD,
@@ -98,10 +97,12 @@ class Exceptions(Saved):
         self._engine, self._registers, self._nvic, self._control = engine, registers, nvic, control
         self._protection, self._report = protection, report
         self._exc_return = control.model.exc_return(secure=secure)
-        self._frames = ExceptionFrames(engine, protection, self._exc_return, secure=secure)
+        keeps_choice = control.model.architecture is Architecture.V8M
+        self._frames = ExceptionFrames(engine, protection, self._exc_return, secure=secure, keeps_choice=keeps_choice)
         self.stack_limits = StackLimits(engine.uc)
         self.native = NativeExceptions(engine, nvic, self._frames, registers, self.stack_limits, secure=secure)
         control.lazy_stacking = self.native
+        control.running = self._running
         self.float_context = FPCA | SFPA if secure else FPCA
         self.locked_up = False
         self.event = False
@@ -129,6 +130,10 @@ class Exceptions(Saved):
     @event.setter
     def event(self, event: bool) -> None:
         self.native.event = event
+
+    def _running(self) -> int:
+        """IPSR."""
+        return self._registers.read("xpsr") & IPSR_MASK
 
     # Taking
 
@@ -224,7 +229,7 @@ class Exceptions(Saved):
         model = self._control.model
         if not model.has_fpu:
             exc_return |= NO_FLOATS
-        nvic, number = self._nvic, self._registers.read("xpsr") & 0x1FF
+        nvic, number = self._nvic, self._running()
         if model.architecture is Architecture.V8M:
             keeps_mask = nvic.execution_priority(0, 0, 0) < 0
         else:
@@ -255,9 +260,8 @@ class Exceptions(Saved):
         control = self._control
         text = f"unstacking at exception return with 0x{exc_return:08x}: "
         try:
-            matches = self._frames.resume(
+            self._frames.resume(
                 exc_return,
-                checked=control.model.architecture is Architecture.V8M,
                 floats_enabled=control.floats_enabled,
                 floats_stored=not self.native.lazy_active,
             )
@@ -278,9 +282,6 @@ class Exceptions(Saved):
             if not control.watches_floats:
                 self._engine.sites &= ~Site.FLOATING_POINT
         self._engine.clock.advance_to(self._engine.clock.now + RETURN_CYCLES + floats)
-        if not matches:
-            self.fault(Fault(Vector.USAGE_FAULT, text + OTHER_MODE, FaultStatus.INVPC.mask))
-            self._registers.write("lr", exc_return)
 
     def _illegal_return(self, exc_return: int) -> str:
         """Why the value is illegal here, or nothing."""
@@ -295,10 +296,11 @@ class Exceptions(Saved):
         return ""
 
     def _chain_fault(self, fault: Fault, exc_return: int) -> None:
-        """Take a fault of an exception return: the frame stays where it is."""
+        """Take a fault of an exception return, or what is pending and more urgent: the frame stays where it is."""
         number = self._choose_vector(fault)
         if not self.locked_up:
-            self._begin(number, None, exc_return)
+            self._nvic.pend(number)
+            self._begin(self._nvic.most_urgent() or number, None, exc_return)
 
     # Faults
 

@@ -275,6 +275,7 @@ class SystemControl(CoreIdentity):
         on_setting_change: called when VTOR, SCR, CCR, CPACR, FPCCR or FPDSCR has changed.
         on_protection_change: called when the registers of a memory protection unit have changed.
         lazy_stacking: whose state FPCCR and FPCAR show.
+        running: gives the number of the exception that executes, 0 in thread mode.
 
     Inaccuracies: stepping by the debug monitor is not modelled. FPCCR does not tell which faults lazy stacking may
     cause. Auxiliary registers are storage.
@@ -320,6 +321,7 @@ class SystemControl(CoreIdentity):
         self.on_setting_change: Callable[[], None] | None = None
         self.on_protection_change: Callable[[], None] | None = None
         self.lazy_stacking: LazyStacking
+        self.running: Callable[[], int]
 
     def reset(self) -> None:
         """Registers as after power-up."""
@@ -381,7 +383,7 @@ class SystemControl(CoreIdentity):
     def _read_interrupt_control(self) -> int:
         nvic = self.nvic
         return InterruptControl.pack(
-            VECTACTIVE=nvic.active[-1] if nvic.active else 0,
+            VECTACTIVE=self.running(),
             RETTOBASE=len(nvic.active) <= 1,
             VECTPENDING=nvic.most_urgent() or 0,
             ISRPENDING=nvic.pending >> FIRST_INPUT != 0,

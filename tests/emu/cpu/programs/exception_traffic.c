@@ -57,7 +57,7 @@ static void exclusive(uint32_t word) {
 static void unprivileged(uint32_t word) {
     if (GET(faultmask)) return;
     SET(control, GET(control) | 1);
-    REGISTER(PEND) = word & 0xffu;
+    REGISTER(TRIGGER) = word % INTERRUPTS;
     for (volatile int i = 0; i < 5; i++) {}
     privileged_again = 1;
     __asm__ volatile("svc 3" : : : "memory");
@@ -156,6 +156,7 @@ void reset(void) {
     REGISTER(0xe000ed88) = 0xf00000;
     __asm__ volatile("dsb\n isb");
     REGISTER(ENABLE) = 0xff;
+    REGISTER(CONFIGURATION) |= 2; /* USERSETMPEND */
     HANDLER_PRIORITY(14) = 0xff;
     HANDLER_PRIORITY(15) = 0;
     for (uint32_t number = 0; number < INTERRUPTS; number++) PRIORITY(number) = (uint8_t)(number * 0x20);
