@@ -89,7 +89,9 @@ ATTEMPTS = 4
 """Runs of QEMU whose timers go by this computer's clock: when it is busy, they interrupt late, or once more."""
 
 
-def build(folder: Path, machine: str, program: str, *defines: str, compiler: str = "zig") -> Path:
+def build(
+    folder: Path, machine: str, program: str, *defines: str, compiler: str = "zig", options: Sequence[str] = ()
+) -> Path:
     """The ELF file of a program of `PROGRAMS`; skips the test if the compiler is absent."""
     script = folder / "link.ld"
     target = TARGETS[machine]
@@ -102,7 +104,7 @@ def build(folder: Path, machine: str, program: str, *defines: str, compiler: str
         if shutil.which(command[0]) is None:
             pytest.skip(f"needs GCC: install {command[0]}")
     defines = (f"STACK_TOP={target.stack:#x}u", f"CODE={target.code:#x}u", *defines)
-    options = [*COMMON_OPTIONS, *(f"-D{define}" for define in defines), f"-Wl,-T,{script}"]
+    options = [*COMMON_OPTIONS, *options, *(f"-D{define}" for define in defines), f"-Wl,-T,{script}"]
     subprocess.run([*command, *options, "-o", str(elf), str(PROGRAMS / program)], check=True, cwd=folder)
     return elf
 
