@@ -12,6 +12,7 @@ from emu.npu.formats import Integers
 
 GROUP_BYTES = 4
 SIGN_BIT = 0x80
+LINE_BYTES = 64
 
 
 class Way(Enum):
@@ -36,6 +37,13 @@ def adds_offset(way: Way, feature_dtype: np.dtype[Any]) -> bool:
     return way is Way.VNNI and feature_dtype == np.int8
 
 
+def empty(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Numbers of any value that begin where a cache line begins: vectors in two lines take twice as long."""
+    memory = np.empty(size * dtype.itemsize + LINE_BYTES, np.uint8)
+    first = -memory.ctypes.data % LINE_BYTES
+    return memory[first : first + size * dtype.itemsize].view(dtype)
+
+
 def pack_blocks(weights: Integers, way: Way, lanes: int) -> NDArray[Any]:
     """Weights, (kernels, height, width, channels), ordered for vectors of ``lanes`` kernels.
 
@@ -51,7 +59,7 @@ def pack_blocks(weights: Integers, way: Way, lanes: int) -> NDArray[Any]:
         block.reshape(-1, height, groups, per_group).transpose(1, 2, 0, 3).reshape(-1)
         for block in np.split(filled, range(2 * lanes, vectors * lanes, 2 * lanes))
     ]
-    return np.concatenate(blocks)
+    return np.concatenate(blocks, out=empty(filled.size, way.weight_dtype))
 
 
 def pad_features(features: Integers, way: Way, padding: tuple[int, int, int, int], behind: int) -> NDArray[Any]:

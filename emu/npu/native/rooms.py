@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.npu.native.layout import GROUP_BYTES
+from emu.npu.native.layout import GROUP_BYTES, empty
 
 
 class RoomSize(NamedTuple):
@@ -26,7 +26,7 @@ def room(wanted: RoomSize) -> NDArray[Any]:
     name, dtype, size = wanted
     found = _rooms.get((name, dtype))
     if found is None or len(found) < size:
-        found = _rooms[name, dtype] = np.empty(size, dtype)
+        found = _rooms[name, dtype] = empty(size, dtype)
     return found
 
 

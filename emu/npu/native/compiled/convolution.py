@@ -13,8 +13,16 @@ from emu.npu.native.compiled.products import Window, block_sums, find_places
 from emu.npu.native.compiled.vectors import BLOCK, CHUNK_COLUMNS, CHUNK_PIXELS, GROUP_BYTES, LANES, OPTIONS, PIXELS
 from emu.npu.native.compiled.winograd import POSITIONS, TILES, Room, tile_psums, transform_chunk, transformed_pitch
 
+LINE_BYTES = 64
 NO_PSUMS = np.empty((0, 0, 0), np.int32)
 NO_ELEMENTS = np.empty((0, 0, 0), np.uint8)
+
+
+@njit(**OPTIONS)
+def empty_psums(pixels: int) -> Any:
+    """Room for the psums of a block of kernels that begins where a cache line begins."""
+    memory = np.empty(pixels * BLOCK + LINE_BYTES // 4, np.int32)
+    return memory[-memory.ctypes.data % LINE_BYTES // 4 :]
 
 
 @njit(**OPTIONS)
@@ -45,7 +53,7 @@ def convolve_directly(
 ) -> None:  # fmt: skip
     """`convolve` as it is defined."""
     height, width, kernels = shape
-    sums = np.empty((CHUNK_PIXELS + PIXELS) * BLOCK, np.int32)
+    sums = empty_psums(CHUNK_PIXELS + PIXELS)
     step = 2 if pooled else 1
     places = np.empty(CHUNK_PIXELS + PIXELS, np.int64)
     chunk_columns = min(width, CHUNK_COLUMNS)
@@ -76,7 +84,7 @@ def convolve_tiles(
 ) -> None:  # fmt: skip
     """`convolve` by tiles. A chunk is transformed once, then multiplied by all kernels."""
     height, width, kernels = shape
-    sums = np.empty(CHUNK_PIXELS * BLOCK, np.int32)
+    sums = empty_psums(CHUNK_PIXELS)
     places = np.empty(TILES + PIXELS, np.int64)
     pitch = transformed_pitch(window.step_x, features.itemsize)
     for tile in range(len(places)):
