@@ -58,15 +58,20 @@ def convolve_directly(
     places = np.empty(CHUNK_PIXELS + PIXELS, np.int64)
     chunk_columns = min(width, CHUNK_COLUMNS)
     chunk_rows = (CHUNK_PIXELS // chunk_columns) & ~1
-    position = 0
+    position = known_rows = known_columns = 0
     for kernel in range(0, kernels, BLOCK):
         wanted = min(BLOCK, kernels - kernel)
         for top in range(0, height, chunk_rows):
             rows = min(chunk_rows, height - top)
             for left in range(0, width, chunk_columns):
                 columns = min(chunk_columns, width - left)
-                find_places(places, top, rows, left, columns, window)
-                block_sums(sums, features, weights[position:], places, rows * columns, window, initial[kernel:], wanted)
+                if rows != known_rows or columns != known_columns:
+                    find_places(places, rows, columns, window)
+                    known_rows, known_columns = rows, columns
+                block_sums(
+                    sums, features[top * window.step_y + left * window.step_x :], weights[position:], places,
+                    rows * columns, window, initial[kernel:], wanted,
+                )  # fmt: skip
                 if pooled:
                     pool(sums, rows, columns, wanted)
                 finish(

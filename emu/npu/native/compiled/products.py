@@ -156,9 +156,9 @@ def block_sums(
 
 
 @njit(**OPTIONS)
-def find_places(places: Any, top: int, rows: int, left: int, columns: int, window: Window) -> None:
-    """Where the windows of a chunk start; entries after the chunk repeat the last one."""
+def find_places(places: Any, rows: int, columns: int, window: Window) -> None:
+    """Where the windows of a chunk start, from its first one on; entries after the chunk repeat the last one."""
     for row in range(rows):
         for column in range(columns):
-            places[row * columns + column] = (top + row) * window.step_y + (left + column) * window.step_x
+            places[row * columns + column] = row * window.step_y + column * window.step_x
     places[rows * columns : rows * columns + PIXELS] = places[rows * columns - 1]
