@@ -34,7 +34,7 @@ from emu.cpu.encoding import (
     thumb_width,
     thumb_word,
 )
-from emu.cpu.exception_state import EXCEPTION_SLOTS, ExceptionSlot, Taken
+from emu.cpu.exception_state import Taken
 from emu.cpu.hook_state import (
     FLAG_SHIFT,
     IT_BITS,
@@ -79,9 +79,9 @@ REQUEST_NONE, REQUEST_STOP, REQUEST_STEP, REQUEST_WATCH, REQUEST_CHECK = map(
 AT_DEADLINE, AT_REQUEST, AT_SITE, AT_WATCH, AT_FETCH = map(
     int, (Stopped.DEADLINE, Stopped.REQUEST, Stopped.SITE, Stopped.WATCH, Stopped.FETCH)
 )
-AT_EXCEPTION, EXCEPTIONS = int(Stopped.EXCEPTION), int(Slot.EXCEPTIONS)
+AT_EXCEPTION, TAKE_FUNCTION = int(Stopped.EXCEPTION), int(Slot.TAKE_FUNCTION)
 FEATURES, UNCHECKED, REQUEST_ALIGN = int(Slot.FEATURES), int(Slot.UNCHECKED), int(Request.ALIGN)
-TAKE_FUNCTION, NOTHING_TAKEN, LEFT_OVER = map(int, (ExceptionSlot.TAKE_FUNCTION, Taken.NONE, Taken.LEFT_OVER))
+NOTHING_TAKEN, LEFT_OVER = int(Taken.NONE), int(Taken.LEFT_OVER)
 EXECUTE, MAY_EXECUTE, RIGHTS, DATA_RIGHTS, PART = int(Right.EXECUTE), int(Right.MAY_EXECUTE), 7, 3, int(Right.PART)
 UC_MEM_READ = 16
 COUNT_SHIFT, COUNT_MASK = 54, 0x3FF
@@ -292,8 +292,7 @@ def make_rare_block(
             call_1(state[STOP_FUNCTION], uc)
             return
         if request & REQUEST_CHECK:
-            exceptions = carray(words_at(state[EXCEPTIONS]), (EXCEPTION_SLOTS,))
-            taken = call_2(exceptions[TAKE_FUNCTION], uc, user)
+            taken = call_2(state[TAKE_FUNCTION], uc, user)
             if taken == LEFT_OVER:
                 state[STOPPED], state[BLOCK_SIZE] = AT_EXCEPTION, 0
                 call_1(state[STOP_FUNCTION], uc)

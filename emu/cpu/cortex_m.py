@@ -37,7 +37,9 @@ from emu.device import Board, Device
 from emu.devices.unmodelled import Unmodelled
 from emu.state import State
 
-THUMB_INSTRUCTIONS = InstructionSet("thumb_rare_block", thumb_width, arm.UC_ARM_REG_PC, arm.UC_ARM_REG_EPSR)
+THUMB_INSTRUCTIONS = InstructionSet(
+    "thumb_rare_block", thumb_width, arm.UC_ARM_REG_PC, "trap", it_register=arm.UC_ARM_REG_EPSR
+)
 SYSTEM_CONTROLS: dict[Architecture, type[SystemControl]] = {
     Architecture.V6M: SystemControl,
     Architecture.V7M: SystemControlV7,

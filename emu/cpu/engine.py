@@ -76,6 +76,7 @@ class InstructionSet:
         rare_block: name in `emu.cpu.native` of the block hook's part that reads instructions.
         width: bytes of the instruction that starts with the given two bytes.
         pc: Unicorn's number of the program counter.
+        trap: name in `emu.cpu.native` of what happens at an exception of an instruction.
         it_register: Unicorn's number of the register with Thumb's IT bits, or 0.
         hole: (address, bytes) of the physical addresses that illegal accesses are mapped to.
     """
@@ -83,6 +84,7 @@ class InstructionSet:
     rare_block: str
     width: Callable[[int, int], int]
     pc: int
+    trap: str
     it_register: int = 0
     hole: tuple[int, int] = (HOLE, HOLE)
 
@@ -105,9 +107,8 @@ class Engine:
         board: the bus must be complete: later memories and devices are not seen.
         instruction_set: what differs between the hosts.
         window: (first address, bytes of a page) of `WINDOW_PAGES` free pages, for a core with memory protection.
-        on_trap: called inside the run with the number of an exception of the instruction set; the run goes on at
-            `pc`, which it may set. Without it, `execute` halts with `Halt.TRAP` unless the native exceptions of a
-            Cortex-M see to it, see `emu.cpu.exception_hook`.
+        on_trap: called inside the run with the number of an exception that `emu.cpu.riscv_hook` leaves over; the run
+            goes on at `pc`, which it may set. With `emu.cpu.exception_hook`, `execute` halts with `Halt.TRAP` instead.
         costs: cycles of the instructions; None for one each.
 
     Attributes:
@@ -188,13 +189,14 @@ class Engine:
     def _add_hooks(self, on_trap: Callable[[int], None] | None) -> None:
         addresses = hook_addresses()
         on_block = addresses["block" if self._costs is None else "timed_block"]
-        on_interrupt = addresses["trap"] if on_trap is None else self._trap_callback(on_trap)
+        if on_trap is not None:
+            self.state[Slot.TRAP_FUNCTION] = self._trap_callback(on_trap)
         hole_base, hole_size = self.instruction_set.hole
         everywhere, hole = (1, 0), (hole_base, hole_base + hole_size - 1)
         for kind, address, bounds in (
             (unicorn_const.UC_HOOK_BLOCK, on_block, everywhere),
             (unicorn_const.UC_HOOK_TLB_FILL, addresses["fill"], everywhere),
-            (unicorn_const.UC_HOOK_INTR, on_interrupt, everywhere),
+            (unicorn_const.UC_HOOK_INTR, addresses[self.instruction_set.trap], everywhere),
             # A memory hook that covers RAM would take RAM off Unicorn's fast path.
             (unicorn_const.UC_HOOK_MEM_UNMAPPED, addresses["fault"], hole),
         ):

@@ -51,29 +51,27 @@ class ExceptionSlot(IntEnum):
     """of a return to another handler,"""
     FLOAT_CYCLES = 10
     """and in addition for a frame with floating-point registers."""
-    TAKE_FUNCTION = 11
-    """Address of `exception_hook.take_pending`."""
-    READ_FUNCTION = 12
+    READ_FUNCTION = 11
     """Address of uc_reg_read_batch."""
-    WRITE_FUNCTION = 13
+    WRITE_FUNCTION = 12
     """Address of uc_reg_write_batch."""
-    SLEEP_ON_EXIT = 14
+    SLEEP_ON_EXIT = 13
     """SCR.SLEEPONEXIT."""
-    EXC_RETURN = 15
+    EXC_RETURN = 14
     """The constant bits of EXC_RETURN."""
-    UNSTACKS_FLOATS = 16
+    UNSTACKS_FLOATS = 15
     """1: frames with floating-point registers may be unstacked."""
-    MASK_BY_PRIORITY = 17
+    MASK_BY_PRIORITY = 16
     """ARMv8-M: FAULTMASK stays at the end of any handler of negative priority, else only at that of NMI."""
-    LAZY = 18
+    LAZY = 17
     """1: FPCCR.LSPEN: a frame keeps room for floating-point registers, which are stored when they are used."""
-    LAZY_ACTIVE = 19
+    LAZY_ACTIVE = 18
     """FPCCR.LSPACT: there is such a frame, and they have not been stored yet;"""
-    LAZY_ADDRESS = 20
+    LAZY_ADDRESS = 19
     """FPCAR: where they belong."""
-    FLOAT_SITES = 21
+    FLOAT_SITES = 20
     """`Site.FLOATING_POINT` if Python looks at floating-point instructions for another reason than lazy stacking."""
-    BATCHES = 22
+    BATCHES = 21
     """For each `Batch`: addresses of register numbers, of pointers to values, of the values; their count."""
 
 
@@ -84,9 +82,9 @@ EXCEPTION_SLOTS = ExceptionSlot.BATCHES + BATCH_SLOTS * len(Batch)
 class Taken(IntEnum):
     """What became of pending exceptions."""
 
-    NONE = 0
+    NONE = -1
     """None preempts what runs."""
-    ENTERED = 1
+    ENTERED = 0
     """The handler of one begins."""
-    LEFT_OVER = 2
+    LEFT_OVER = 1
     """One preempts, and Python has to take it."""

@@ -105,10 +105,16 @@ class Slot(IntEnum):
     """Address of Unicorn's word with `MAIN_EXTENSION`, 0: it is not used; see `emu.cpu.alignment`."""
     UNCHECKED = FEATURES + 1
     """Address of a block that was translated while the bit was set; else `NOWHERE`."""
+    TAKE_FUNCTION = UNCHECKED + 1
+    """Address of `exception_hook.take_pending` or `riscv_hook.take`."""
+    HART = TAKE_FUNCTION + 1
+    """Address of the privileged state of an RV32 hart, see `emu.cpu.riscv_state`."""
+    TRAP_FUNCTION = HART + 1
+    """Address of the UC_HOOK_INTR callback for what the native one leaves over."""
 
 
 WATCHED = 3
-SLOTS = Slot.UNCHECKED + 1
+SLOTS = Slot.TRAP_FUNCTION + 1
 NO_TRAP = -1
 NOWHERE = -1
 TABLE_ENTRIES = 1 << 16
@@ -140,7 +146,7 @@ class Request(IntFlag):
     WATCH = 4
     """Stop when a watched register has changed: an interrupt is pending and firmware may unmask it."""
     CHECK = 8
-    """Take a pending Cortex-M exception as soon as it preempts what runs."""
+    """Take a pending exception of a Cortex-M, or interrupt of an RV32 hart, as soon as it preempts what runs."""
     ALIGN = 16
     """Check alignment again: the block before had `Site.MASKS`."""
 

@@ -22,10 +22,14 @@ SOURCES = [
     for name in (
         *("block_hook.py", "encoding.py", "exception_hook.py", "exception_state.py"),
         *("hook_state.py", "native.py", "native_calls.py", "nvic_state.py", "polling.py"),
-        "timing/lookup.py",
+        *("riscv_atomics.py", "riscv_decode.py", "riscv_hook.py", "riscv_native.py", "riscv_state.py"),
+        *("riscv_traps.py", "interpreter/pointers.py", "timing/lookup.py"),
     )
 ]
-NAMES = ("block", "timed_block", "thumb_rare_block", "riscv_rare_block", "fill", "trap", "fault", "take_pending")
+NAMES = (
+    *("block", "timed_block", "thumb_rare_block", "riscv_rare_block", "fill", "fault"),
+    *("trap", "take_pending", "riscv_trap", "riscv_take"),
+)
 _alive: list[Any] = []
 """Engines and modules own the machine code; the process keeps them."""
 
@@ -41,9 +45,9 @@ def hook_addresses() -> dict[str, int]:
     try:
         code = path.read_bytes()
     except OSError:
-        from emu.cpu import block_hook, exception_hook
+        from emu.cpu import block_hook, exception_hook, riscv_hook
 
-        hooks = block_hook.HOOKS | exception_hook.HOOKS
+        hooks = block_hook.HOOKS | exception_hook.HOOKS | riscv_hook.HOOKS
         try:
             code = _compile(llvm, hooks)
         except RuntimeError:

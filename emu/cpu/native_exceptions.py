@@ -49,7 +49,7 @@ class NativeExceptions:
         self._words = state.data
         engine.state[Slot.EXCEPTIONS] = state.ctypes.data
         state[ExceptionSlot.NVIC] = self._nvic.ctypes.data
-        state[ExceptionSlot.TAKE_FUNCTION] = hook_addresses()["take_pending"]
+        engine.state[Slot.TAKE_FUNCTION] = hook_addresses()["take_pending"]
         for slot, function in (
             (ExceptionSlot.READ_FUNCTION, uclib.uc_reg_read_batch),
             (ExceptionSlot.WRITE_FUNCTION, uclib.uc_reg_write_batch),

@@ -12,6 +12,7 @@ from emu.cpu.encoding import riscv_site, riscv_width
 from emu.cpu.engine import Engine, InstructionSet
 from emu.cpu.halt import AccessFault, Halt
 from emu.cpu.hook_state import NARROW_HOLE, NARROW_HOLE_SIZE, WINDOW_PAGES, Request, Right, Site, Slot
+from emu.cpu.native import hook_addresses
 from emu.cpu.protection import Protection
 from emu.cpu.riscv_decode import WFI, instruction_at, load_address
 from emu.cpu.riscv_engine import Trap
@@ -27,7 +28,11 @@ TRAP_WIDTH = 4
 """Unicorn reports a trap this far behind its instruction, also behind compressed ones."""
 WORD_BYTES = 4
 RISCV_INSTRUCTIONS: Final = InstructionSet(
-    "riscv_rare_block", riscv_width, riscv_const.UC_RISCV_REG_PC, hole=(NARROW_HOLE, NARROW_HOLE_SIZE)
+    "riscv_rare_block",
+    riscv_width,
+    riscv_const.UC_RISCV_REG_PC,
+    "riscv_trap",
+    hole=(NARROW_HOLE, NARROW_HOLE_SIZE),
 )
 
 
@@ -74,7 +79,9 @@ class UnicornHart:
         self._engine.sites = Site.USER_COUNTER | Site.IGNORED
         self._x = [self._engine.batch(riscv_const.UC_RISCV_REG_X0 + number) for number in range(32)]
         self._all_x = self._engine.batch(*(riscv_const.UC_RISCV_REG_X0 + number for number in range(32)))
-        self.request_check = self._engine.request_stop
+        self._engine.state[Slot.HART] = hart.array.ctypes.data
+        self._engine.state[Slot.TAKE_FUNCTION] = hook_addresses()["riscv_take"]
+        self.request_check = self._engine.request_check
         self.request_stop, self.charge, self.invalidate = (
             self._engine.request_stop,
             self._engine.charge,
@@ -156,6 +163,8 @@ class UnicornHart:
             self._engine.retract(self._engine.pc)
         elif halt is Halt.FAULT:
             self._correct_load_address()
+        elif halt is Halt.EXCEPTION:
+            return Halt.REQUEST
         elif halt in (Halt.EXIT, Halt.STEP) and self._ended_with_wfi():
             return Halt.SLEEP
         return halt
@@ -204,7 +213,7 @@ class UnicornHart:
         """A block was not translated, because its last instruction runs into a page without code, at ``address``."""
         if address == self._engine.pc:
             return Halt.FAULT
-        if self._engine.state[Slot.REQUEST] == Request.STOP:
+        if self._engine.state[Slot.REQUEST] & (Request.STOP | Request.CHECK):
             return Halt.REQUEST
         clock = self._engine.clock
         return Halt.DEADLINE if clock.now >= clock.deadline else self._approach_fetch(address)
