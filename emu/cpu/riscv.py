@@ -1,15 +1,14 @@
 """RV32IMC host: M- and U-mode, traps, interrupts and semihosting on one of two engines.
 
-Integer, multiply and compressed instructions execute in a `HartEngine`. Everything privileged (CSR instructions,
-mret, ecall, ebreak) comes out of it and is carried out here; interrupts are taken between blocks, and at exactly
-the next instruction when firmware enables them.
+Integer, multiply and compressed instructions execute in a `HartEngine`, and so do the usual CSR instructions, atomics,
+ecalls and mrets, see `riscv_native`. What is left comes out of it and is carried out here; interrupts are taken between
+blocks, and at exactly the next instruction when firmware enables them.
 
-*Inaccuracies*: a trap takes no time of its own. A device's interrupt is taken at the
-end of the block in which it rose. Misaligned loads and stores are carried out, as on harts with hardware support
-for them; misaligned jumps do not exist with compressed instructions. No debug mode, no S-mode.
-Of firmware that faults inside its own trap handler without end, only the first `riscv_traps.ENDLESS_FAULTS` rounds are
-executed:
-then the core counts as locked up, where silicon would go on.
+*Inaccuracies*: a trap takes no time of its own. A device's interrupt is taken at the end of the block in which it rose.
+Misaligned loads and stores are carried out, as on harts with hardware support for them; misaligned jumps do not exist
+with compressed instructions. No debug mode, no S-mode. Of firmware that faults inside its own trap handler without end,
+only the first `riscv_traps.ENDLESS_FAULTS` rounds are executed: then the core counts as locked up, where silicon would
+go on.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
-from emu.cpu import ENGINES, UnknownEngineError
+from emu.cpu import ENGINES
 from emu.cpu.core import Core, FaultReport, Pause
 from emu.cpu.halt import ACCESS_WORD, Halt
 from emu.cpu.hook_state import Right
@@ -35,12 +34,12 @@ from emu.cpu.riscv_decode import (
     instruction_at,
     why_illegal,
 )
-from emu.cpu.riscv_engine import HartEngine, Trap
+from emu.cpu.riscv_engine import make_engine
 from emu.cpu.riscv_pmp import Pmp
 from emu.cpu.riscv_state import HartSlot
 from emu.cpu.riscv_traps import Cause, Interrupt, Privilege, PrivilegedState, Status
 from emu.cpu.semihosting import Semihosting
-from emu.cpu.timing.costs import CpuTiming, InstructionCosts, make_costs
+from emu.cpu.timing.costs import CpuTiming, make_costs
 from emu.device import Board, Device
 from emu.devices.clint import Clint
 from emu.devices.plic import Plic
@@ -483,27 +482,3 @@ class RiscV(Core):
         """See `Core.remove_breakpoint`."""
         self._breakpoints -= {address}
         self._engine.exits = self._breakpoints
-
-
-def make_engine(
-    name: str, board: Board, hart: PrivilegedState, on_trap: Trap, costs: InstructionCosts | None
-) -> HartEngine:
-    """One of `ENGINES` by name, or "plain": the interpreter without numba, thousands of times slower, for tests.
-
-    Raises:
-        UnknownEngineError: it does not exist.
-    """
-    if name == "unicorn":
-        from emu.cpu.riscv_unicorn import UnicornHart
-
-        return UnicornHart(board, hart, on_trap, costs)
-    if name == "interpreter":
-        from emu.cpu.interpreter.engine import Interpreter
-
-        return Interpreter(board, hart, on_trap, costs)
-    if name == "plain":
-        from emu.cpu.interpreter.engine import Interpreter
-        from emu.cpu.interpreter.plain import plain_loop
-
-        return Interpreter(board, hart, on_trap, costs, plain_loop())
-    raise UnknownEngineError(f"rv32imc has no engine {name!r}: engines: {', '.join(ENGINES)}")

@@ -1,12 +1,13 @@
 """What executes the RV32IMC instructions of a hart: the part that `RiscV` needs, whatever the engine.
 
-An engine knows the registers x0..x31, the program counter, memory and time. It executes in *blocks*, straight lines
-of instructions, and all that takes place between instructions takes place between blocks: deadlines, requests and
-interrupts. All engines cut the same blocks, so that the same firmware meets the same interrupts at the same time on
-each of them. A block begins where control arrives and ends
+An engine knows the registers x0..x31, the program counter, memory and time, and lets `riscv_native` work on the
+privileged state, which it leaves to `RiscV` otherwise. It executes in *blocks*, straight lines of instructions, and
+all that takes place between instructions takes place between blocks: deadlines, requests and interrupts. All engines
+cut the same blocks, so that the same firmware meets the same interrupts at the same time on each of them. A block
+begins where control arrives and ends
 
-- behind a branch, a jump, fence.i, and every instruction that traps or is carried out by `RiscV` (CSR instructions,
-  mret, ecall, ebreak, illegal ones), but not behind wfi, fence and sfence.vma;
+- behind a branch, a jump, fence.i, and every instruction that traps, is privileged or atomic (CSR instructions, mret,
+  ecall, ebreak, illegal ones), but not behind wfi, fence and sfence.vma;
 - before a breakpoint, and before instructions that `encoding.riscv_site` marks: reads of user counters, and some
   illegal instructions;
 - behind the instruction that reaches or crosses the end of a page of 4 KiB;
@@ -21,14 +22,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from emu.cpu import ENGINES, UnknownEngineError
 from emu.cpu.halt import AccessFault, Halt
 from emu.cpu.protection import Protection
+from emu.cpu.riscv_traps import PrivilegedState
+from emu.cpu.timing.costs import InstructionCosts
+from emu.device import Board
 
 LONGEST_BLOCK = 512
 """Instructions of a block."""
 
 Trap = Callable[[int, bool], None]
-"""Called inside `HartEngine.execute` with the address of an instruction that traps, and whether it is ecall."""
+"""Called inside `HartEngine.execute` with the address of an instruction that it left over, and whether it is ecall."""
 
 
 class HartEngine(Protocol):
@@ -102,3 +107,27 @@ class HartEngine(Protocol):
 
     def write_all_x(self, value: int) -> None:
         """Set x1..x31 to ``value``."""
+
+
+def make_engine(
+    name: str, board: Board, hart: PrivilegedState, on_trap: Trap, costs: InstructionCosts | None
+) -> HartEngine:
+    """One of `ENGINES` by name, or "plain": the interpreter without numba, thousands of times slower, for tests.
+
+    Raises:
+        UnknownEngineError: it does not exist.
+    """
+    if name == "unicorn":
+        from emu.cpu.riscv_unicorn import UnicornHart
+
+        return UnicornHart(board, hart, on_trap, costs)
+    if name == "interpreter":
+        from emu.cpu.interpreter.engine import Interpreter
+
+        return Interpreter(board, hart, on_trap, costs)
+    if name == "plain":
+        from emu.cpu.interpreter.engine import Interpreter
+        from emu.cpu.interpreter.plain import plain_loop
+
+        return Interpreter(board, hart, on_trap, costs, plain_loop())
+    raise UnknownEngineError(f"rv32imc has no engine {name!r}: engines: {', '.join(ENGINES)}")

@@ -19,8 +19,8 @@ def make_unicorn() -> Uc:
     """An RV32IMC core in U-mode.
 
     Unicorn's hart stays in U-mode for ever: there every access to a control register and every privileged
-    instruction traps, so that `RiscV` carries them out and none of the native ones, which know neither our
-    clock nor our interrupts, is ever seen. Privilege modes of the firmware are `PrivilegedState.privilege`.
+    instruction traps, so that `riscv_hook` or `RiscV` carries them out and none of Unicorn's own ones, which know
+    neither our clock nor our interrupts, is ever seen. Privilege modes of the firmware are `PrivilegedState.privilege`.
 
     Raises:
         ModelError: A cannot be switched off.
