@@ -158,16 +158,9 @@ class Clock:
         """Let time pass while nothing executes; never goes back."""
         self.state[NOW] = max(self.now, time)
 
-    def skip_to(self, time: int) -> bool:
-        """Let time pass up to ``time``, within an action, if nothing else can happen until then.
-
-        Returns:
-            Whether it has passed. Otherwise the caller has to wait for an event.
-        """
-        if time >= self._limit or time >= self.next_event or not self.at_rest():
-            return False
-        self.advance_to(time)
-        return True
+    def quiet_until(self) -> int:
+        """Before this time nothing can happen but the action that asks, which may let time pass; 0: anything can."""
+        return min(self.next_event, self._limit) if self.at_rest() else 0
 
     def dispatch(self) -> None:
         """Run the actions of all events that are due, in order of time, then of scheduling."""

@@ -16,6 +16,7 @@ from emu.npu.arithmetic import Choice
 from emu.npu.cluster_time import ClusterTime, Passed
 from emu.npu.commands import command_class
 from emu.npu.counters import CounterRegisters
+from emu.npu.decoded import Setup
 from emu.npu.kernel_sets import KernelSets
 from emu.npu.power import PowerState
 from emu.npu.prepared import Preparation
@@ -281,11 +282,12 @@ class Cluster(CounterRegisters):
         passed, self._passed = self._passed, Passed()
         if not self.on_command:
             return
-        totals = (cycles.total, running.other_total)
-        published, strict = totals if self.timing is TimingModel.PUBLISHED else reversed(totals)
+        published, strict = cycles.total, running.other_total
+        if self.timing is TimingModel.STRICT:
+            published, strict = strict, published
         record = CommandRecord(
             self.index, running.command.kind, running.pc, running.start, running.end, cycles, published, strict,
-            passed.control, passed.wait, cost, spent.leaking(leaked + passed.leakage),
+            passed.control, passed.wait, cost, spent, leaked + passed.leakage,
         )  # fmt: skip
         for observer in self.on_command:
             observer(record)
@@ -320,12 +322,19 @@ class Cluster(CounterRegisters):
         self.time.pass_cycles(cycles)
         return self.time.ticks(cycles)
 
-    def write_setup(self, kind: type[isa.Instruction], values: Sequence[int]) -> None:
+    @staticmethod
+    def setup(kind: type[isa.Instruction], values: Sequence[int]) -> Setup:
+        """What an instruction with these values writes to the registers."""
+        offsets, writers = _written_by(kind.mnemonic)
+        return Setup(
+            dict(zip(offsets, values, strict=True)), tuple((writer, values[place]) for place, writer in writers)
+        )
+
+    def write_setup(self, setup: Setup) -> None:
         """Write an instruction's values to its registers as the host would; no reserved bit is set."""
-        offsets, writers = _setup_of(kind.mnemonic)
-        self.words.update(zip(offsets, values, strict=True))
-        for place, writer in writers:
-            writer(self, values[place])
+        self.words.update(setup.words)
+        for effect, value in setup.effects:
+            effect(self, value)
 
     def halted(self) -> None:
         """The program has ended."""
@@ -487,7 +496,7 @@ class Cluster(CounterRegisters):
 
 
 @cache
-def _setup_of(mnemonic: str) -> tuple[tuple[int, ...], tuple[tuple[int, Callable[..., None]], ...]]:
+def _written_by(mnemonic: str) -> tuple[tuple[int, ...], tuple[tuple[int, Callable[..., None]], ...]]:
     """Offsets of the registers that an instruction writes, and what else a write does: place in it, function."""
     kind = isa.MNEMONICS[mnemonic]
     first = getattr(Cluster, kind.register).offset

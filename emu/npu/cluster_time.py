@@ -76,7 +76,7 @@ class ClusterTime(Saved):
 
     def take(self, demand: Demand, time: int) -> tuple[Cycles, int]:
         """What a command takes that begins at machine cycle ``time``, and its total by the other model."""
-        waits = None
+        waits: tuple[int, ...] = ()
         if self.model is TimingModel.STRICT:
             waits = tuple(self._port_wait(stream, time) for stream in demand.streams)
         return self._own.take(demand, waits), self._other.take(demand).total

@@ -8,7 +8,10 @@ from functools import cached_property
 from emu.npu.energy import Energy, work_energy
 from emu.npu.ports import Stream
 from emu.npu.power import PowerState
-from emu.npu.timing import Cost, Cycles, beats
+from emu.npu.timing import Cost, Cycles, beats, whole_cycles
+
+KEPT = 64
+"""Fractions of a cycle for which a command's cycles are kept."""
 
 
 @dataclass(eq=False)
@@ -17,37 +20,49 @@ class Demand:
 
     cost: Cost
     streams: tuple[Stream, ...] = ()
-    _steady: dict[tuple[bool, int, int], Cycles] = field(default_factory=dict)
+    _alone: dict[tuple[bool, int], tuple[Cycles, int]] = field(default_factory=dict)
     _energy: tuple[PowerState, Energy] | None = None
 
     @cached_property
-    def no_waits(self) -> tuple[int, ...]:
-        """No stream waits for a port."""
-        return (0,) * len(self.streams)
+    def has_neighbours(self) -> bool:
+        """Whether stalls depend on the commands before."""
+        return self.cost.overlap or self.cost.unshared_bytes > 0
 
-    @cached_property
-    def alone(self) -> bool:
-        """Whether stalls do not depend on the commands before."""
-        return not self.cost.overlap and not self.cost.unshared_bytes
+    def alone(self, strict: bool, carried: int) -> tuple[Cycles, int]:
+        """The cycles if neither ports nor the commands before matter.
 
-    def steady(self, strict: bool, load: int, work: int) -> Cycles:
-        """The cycles of a command that is `alone`, by the cycles of its load and its work, if no stream waits."""
-        known = self._steady.get((strict, load, work))
+        Args:
+            strict: by which timing model.
+            carried: what the commands before left over, in 1 / `UNITS` cycles.
+
+        Returns:
+            The cycles, and what is left over now.
+        """
+        known = self._alone.get((strict, carried))
         if known is None:
-            copy = self.cost.copy_cycles
-            known = Cycles(load, work, copy, *self.stalls(strict, load + work + copy, self.no_waits))
-            self._steady[strict, load, work] = known
+            if len(self._alone) >= KEPT:
+                self._alone.clear()
+            known = self._alone[strict, carried] = self._taken(strict, carried)
         return known
 
-    def stalls(self, strict: bool, own: int, waits: tuple[int, ...]) -> tuple[int, int, int]:
+    def _taken(self, strict: bool, carried: int) -> tuple[Cycles, int]:
+        cost = self.cost
+        load, work = cost.strict_load, cost.strict_work
+        if not strict:
+            load, carried = whole_cycles(cost.load_units, carried)
+            work, carried = whole_cycles(cost.work_units, carried)
+        stalls = self.stalls(strict, load + work + cost.copy_cycles)
+        return Cycles(load, work, cost.copy_cycles, *stalls), carried
+
+    def stalls(self, strict: bool, own: int, waits: tuple[int, ...] = ()) -> tuple[int, int, int]:
         """What input, output and ports take longer than the command's ``own`` cycles.
 
         Args:
             strict: by which timing model.
-            waits: cycles that each stream waits for a port.
+            waits: cycles that each stream waits for a port; empty if none does.
         """
         fed = drained = queued = own
-        for stream, wait in zip(self.streams, waits, strict=True):
+        for stream, wait in zip(self.streams, waits or (0,) * len(self.streams), strict=True):
             end = stream.cycles if strict or stream.slow else 0
             if not stream.output:
                 fed = max(fed, end)

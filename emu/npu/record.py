@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from asm.isa import CommandCode
 from emu.npu.energy import Energy
 from emu.npu.timing import Cost, Cycles
 
 
-@dataclass(frozen=True, slots=True)
-class CommandRecord:
+class CommandRecord(NamedTuple):
     """One command that has ended without error. Cycles are those of the cluster's clock.
 
     Attributes:
@@ -24,7 +23,8 @@ class CommandRecord:
         control_cycles: of control and set-up instructions since the command before, or since START.
         wait_cycles: of waiting for events and barriers in the same time.
         cost: what the command did: work, bytes over each port.
-        energy: femtojoules by component since the command before or since START, leakage included.
+        work_energy: femtojoules by component, without leakage.
+        leakage: femtojoules since the command before or since START.
     """
 
     cluster: int
@@ -38,7 +38,13 @@ class CommandRecord:
     control_cycles: int
     wait_cycles: int
     cost: Cost
-    energy: Energy
+    work_energy: Energy
+    leakage: int
+
+    @property
+    def energy(self) -> Energy:
+        """Femtojoules by component since the command before or since START, leakage included."""
+        return self.work_energy.leaking(self.leakage)
 
     @property
     def energy_fj(self) -> int:

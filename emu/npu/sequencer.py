@@ -12,7 +12,6 @@ cycle.
 
 from __future__ import annotations
 
-import functools
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,77 +20,19 @@ from typing import TYPE_CHECKING, ClassVar
 from asm import isa
 from asm.rules import LOOP_DEPTH, Cause, RuleError
 from emu.bus import BusError
+from emu.npu.decoded import LONGEST, WORD_BYTES, Decoded
 from emu.npu.synchronisation import BarrierWait, EventWait, arrived, check_barrier, end_waits, stuck
-from emu.npu.timing import TimingModel, beats
+from emu.npu.timing import TimingModel
 from emu.state import Saved
 
 if TYPE_CHECKING:
     from emu.npu.cluster import Cluster
 
 WORD_MASK = 0xFFFF_FFFF
-WORD_BYTES = 4
-IMMEDIATE_MASK = isa.Header.immediate.mask
 BURST = 64
 """Most instructions that are executed in one go: time passes even in a program that only jumps."""
-FETCH_BYTES = max(WORD_BYTES * (1 + len(kind.payload)) for kind in isa.INSTRUCTIONS.values())
-"""Bytes of the longest instruction."""
-VISIBLE = (isa.Halt, isa.Interrupt, isa.Wait, isa.Signal, isa.Barrier, isa.KeepCounters, isa.SetMode)
-"""Instructions without a command that act outside of the sequencer and the set-up registers."""
-
 DECODED = 4096
 """Instructions that are kept decoded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """An instruction.
-
-    Attributes:
-        words: its payload.
-        size: bytes.
-        visible: whether it acts outside of the sequencer and the set-up registers.
-        bases: (place in the payload, register that is added there).
-        wrong: why it cannot be carried out, empty if it can.
-    """
-
-    kind: type[isa.Instruction]
-    immediate: int
-    words: tuple[int, ...]
-    size: int
-    visible: bool
-    bases: tuple[tuple[int, int], ...]
-    wrong: str
-
-    @classmethod
-    @functools.lru_cache(maxsize=DECODED)
-    def of_bytes(cls, block: bytes) -> Decoded:
-        """The instruction that ``block`` begins with. Raises `RuleError` if there is none, or not all of it."""
-        words = struct.unpack(f"<{len(block) // WORD_BYTES}I", block)
-        try:
-            kind = isa.instruction_class(words[0])
-        except ValueError as error:
-            raise RuleError(Cause.bad_instruction, str(error)) from None
-        count = 1 + len(kind.payload)
-        if count > len(words):
-            raise RuleError(Cause.ran_past_end, f"the program ends inside the last instruction, {kind.mnemonic}")
-        immediate, payload = words[0] & IMMEDIATE_MASK, words[1:count]
-        fields = isa.BaseImmediate.unpack(immediate) if kind.addresses else {}
-        bases = tuple(zip(kind.addresses, fields.values(), strict=False))
-        used = tuple((place, base) for place, base in bases if base != isa.ABSOLUTE)
-        wrong = _why_wrong(kind, payload, used)
-        return cls(kind, immediate, payload, WORD_BYTES * count, issubclass(kind, VISIBLE), used, wrong)
-
-
-def _why_wrong(kind: type[isa.Instruction], payload: tuple[int, ...], bases: tuple[tuple[int, int], ...]) -> str:
-    """What is wrong with values of an instruction, empty if nothing is."""
-    for word, layout in zip(payload, kind.payload, strict=True):
-        reserved = word & ~layout.mask()
-        if reserved and kind.register:
-            return f"{kind.mnemonic} has reserved bits 0x{reserved:08x} of {layout.__name__} set"
-    for _, base in bases:
-        if base > isa.ABSOLUTE:
-            return f"a base register must be 0..15, or {isa.ABSOLUTE} for none, not {base}"
-    return ""
 
 
 @dataclass(slots=True)
@@ -128,6 +69,8 @@ class Sequencer(Saved):
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
+        self._strict = cluster.timing is TimingModel.STRICT
+        self._decoded: dict[bytes, Decoded] = {}
         self._next = cluster.event("sequencer", self._passed)
         self.breakpoints: set[int] = set()
         self.on_breakpoint: Callable[[int], None] = lambda address: None
@@ -194,26 +137,33 @@ class Sequencer(Saved):
 
     def _run(self, time: int) -> None:
         """Execute from machine cycle ``time`` on, for as long as nobody else could see the difference."""
-        clock = self.cluster.clock
+        clock, cluster = self.cluster.clock, self.cluster
+        quiet = 0
         try:
             while True:
                 self.time = time
                 wakes = self._burst()
                 if wakes is None:
                     return
-                if not clock.skip_to(wakes):
-                    break
-                if self.cluster.running is not None:
-                    if not self.cluster.finish():
+                if wakes >= quiet:
+                    quiet = clock.quiet_until()
+                    if wakes >= quiet:
+                        break
+                clock.advance_to(wakes)
+                time = wakes
+                if cluster.running is not None:
+                    if not cluster.finish():
                         return
                     self._advance(self._size)
-                time = wakes
+                    quiet = 0
+                elif self._paid:
+                    quiet = 0
         except (RuleError, BusError) as error:
             self.stop()
-            self.cluster.report(error, pc=self.pc, info=self.header)
+            cluster.report(error, pc=self.pc, info=self.header)
             return
-        if self.cluster.running is not None:
-            self.cluster.finish_later()
+        if cluster.running is not None:
+            cluster.finish_later()
         else:
             self._next.at(wakes)
 
@@ -226,7 +176,7 @@ class Sequencer(Saved):
         """
         cycles = 0
         while cycles < BURST:
-            if self.pc in self.breakpoints and self.pc != self._left and not self._paid:
+            if self.breakpoints and self.pc in self.breakpoints and self.pc != self._left and not self._paid:
                 if cycles:
                     break
                 self.held = True
@@ -234,15 +184,16 @@ class Sequencer(Saved):
                 return None
             self._left = None
             decoded = self._fetch()
-            if decoded.kind.command is not None:
+            fetch_cycles = decoded.fetch if self._strict else 1
+            if decoded.command is not None:
                 if cycles:
                     break
                 if self._strict:
-                    self.time += self.cluster.pass_control_cycles(self._fetch_cycles)
+                    self.time += self.cluster.pass_control_cycles(fetch_cycles)
                 self._write(decoded)
-                return self.cluster.start(decoded.kind.command, self.time, self.pc)
+                return self.cluster.start(decoded.command, self.time, self.pc)
             if not self._paid:
-                cycles += self._fetch_cycles
+                cycles += fetch_cycles
                 if decoded.visible:
                     self._paid = True
                     break
@@ -251,15 +202,6 @@ class Sequencer(Saved):
             if not self.running or self.waiting is not None or self._next.scheduled:
                 return None
         return self.time + self.cluster.pass_control_cycles(cycles)
-
-    @property
-    def _strict(self) -> bool:
-        return self.cluster.timing is TimingModel.STRICT
-
-    @property
-    def _fetch_cycles(self) -> int:
-        """Cycles of the current instruction's fetch."""
-        return beats(self._size) if self._strict else 1
 
     def _fetch(self) -> Decoded:
         """The instruction at `pc`. Raises `RuleError`, `BusError`."""
@@ -271,10 +213,20 @@ class Sequencer(Saved):
                 f"0x{self.pc:08x} is not in the code of the program, "
                 f"0x{self.base + isa.HEADER_BYTES:08x}..0x{self.end - 1:08x}",
             )
-        block = self.cluster.bus.read(self.pc, min(left, FETCH_BYTES))
-        self.header = int.from_bytes(block[:WORD_BYTES], "little")
-        decoded = Decoded.of_bytes(block)
-        self._size = decoded.size
+        block = self.cluster.bus.read(self.pc, min(left, LONGEST))
+        decoded = self._decoded.get(block)
+        if decoded is None:
+            self.header = int.from_bytes(block[:WORD_BYTES], "little")
+            decoded = self._decode(block)
+        self.header, self._size = decoded.header, decoded.size
+        return decoded
+
+    def _decode(self, block: bytes) -> Decoded:
+        """The instruction that ``block`` begins with, and remember it. Raises `RuleError`."""
+        decoded = Decoded.of_bytes(block, self.cluster.setup)
+        if len(self._decoded) >= DECODED:
+            self._decoded.clear()
+        self._decoded[block] = decoded
         return decoded
 
     def _advance(self, size: int) -> None:
@@ -290,14 +242,13 @@ class Sequencer(Saved):
 
     def _write(self, decoded: Decoded) -> None:
         """Write the payload to its registers."""
-        self.cluster.write_setup(decoded.kind, self._payload(decoded))
+        setup = decoded.setup or self.cluster.setup(decoded.kind, self._payload(decoded))
+        self.cluster.write_setup(setup)
 
     def _payload(self, decoded: Decoded) -> Sequence[int]:
         """The payload, base registers added to addresses. Raises `RuleError`."""
         if decoded.wrong:
             raise RuleError(Cause.bad_field, decoded.wrong)
-        if not decoded.bases:
-            return decoded.words
         values = list(decoded.words)
         for place, base in decoded.bases:
             values[place] = (values[place] + self.cluster.R[base]) & WORD_MASK

@@ -16,7 +16,7 @@ between. Compressed tensors take the time of their largest size.
 from __future__ import annotations
 
 from emu.npu.demand import Demand
-from emu.npu.timing import Cost, Cycles, TimingModel, beats, whole_cycles
+from emu.npu.timing import Cycles, TimingModel, beats
 from emu.state import Saved
 
 
@@ -47,28 +47,25 @@ class Timeline(Saved):
         """Time without a command."""
         self._since_load += cycles
 
-    def take(self, demand: Demand, waits: tuple[int, ...] | None = None) -> Cycles:
+    def take(self, demand: Demand, waits: tuple[int, ...] = ()) -> Cycles:
         """The cycles of a command that begins now.
 
         Args:
-            waits: cycles that each of its streams waits for a port; None if none does.
+            waits: cycles that each of its streams waits for a port; empty if none does.
         """
         cost = demand.cost
-        load, work = self._own(cost)
+        alone, self._carried = demand.alone(self.strict, self._carried)
         if cost.load_units:
             self.load_begins()
-        if waits is None and demand.alone:
-            cycles = demand.steady(self.strict, load, work)
-        else:
-            cycles = self._behind_others(demand, load, work, demand.no_waits if waits is None else waits)
+        cycles = self._behind_others(demand, alone, waits) if demand.has_neighbours or any(waits) else alone
         self._since_load += cycles.total
         if cost.macs:
-            self._hiding = work
+            self._hiding = alone.work
         return cycles
 
-    def _behind_others(self, demand: Demand, load: int, work: int, waits: tuple[int, ...]) -> Cycles:
-        """The cycles of a command whose stalls depend on what was before."""
-        cost = demand.cost
+    def _behind_others(self, demand: Demand, alone: Cycles, waits: tuple[int, ...]) -> Cycles:
+        """The cycles of a command whose stalls depend on ports, or on what was before."""
+        cost, load, work = demand.cost, alone.load, alone.work
         stall_input, stall_output, stall_port = demand.stalls(self.strict, load + work + cost.copy_cycles, waits)
         if cost.overlap:
             load, stall_input, stall_port = self._hidden(load, stall_input, stall_port)
@@ -76,14 +73,6 @@ class Timeline(Saved):
             total = load + work + cost.copy_cycles + stall_input + stall_output + stall_port
             stall_input += max(beats(cost.unshared_bytes) - self._since_load - total, 0)
         return Cycles(load, work, cost.copy_cycles, stall_input, stall_output, stall_port)
-
-    def _own(self, cost: Cost) -> tuple[int, int]:
-        """Load and work without stalls."""
-        if self.strict:
-            return cost.strict_load, cost.strict_work
-        load, self._carried = whole_cycles(cost.load_units, self._carried)
-        work, self._carried = whole_cycles(cost.work_units, self._carried)
-        return load, work
 
     def _hidden(self, *parts: int) -> list[int]:
         """What is left of the parts of a load behind the work before it."""

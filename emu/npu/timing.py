@@ -42,7 +42,7 @@ class TimingModel(Enum):
     STRICT = "strict"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cycles:
     """What a command takes, by cause, in cycles of the cluster's clock.
 
@@ -60,7 +60,7 @@ class Cycles:
     stall_output: int = 0
     stall_port: int = 0
 
-    @property
+    @cached_property
     def total(self) -> int:
         """All of them: the command's duration."""
         return self.load + self.work + self.copy + self.stall_input + self.stall_output + self.stall_port

@@ -84,20 +84,18 @@ def test_event_names_are_unique() -> None:
         clock.event("uart0.tx", lambda: None)
 
 
-def test_time_is_skipped_only_while_nothing_else_can_happen() -> None:
+def test_it_is_quiet_only_while_nothing_else_can_happen() -> None:
     clock = Clock(1000)
     event = clock.event("other", lambda: None)
-    assert not clock.skip_to(10)
+    assert clock.quiet_until() == 0
     clock.at_rest = lambda: True
-    assert clock.skip_to(10)
-    assert clock.now == 10
+    assert clock.quiet_until() == FOREVER
     event.at(20)
-    assert not clock.skip_to(20)
-    assert clock.skip_to(19)
+    assert clock.quiet_until() == 20
     event.cancel()
     clock.limit = 30
-    assert not clock.skip_to(30)
-    assert clock.skip_to(29)
+    assert clock.quiet_until() == 30
+    event.at(40)
+    assert clock.quiet_until() == 30
     clock.at_rest = lambda: False
-    assert not clock.skip_to(29)
-    assert clock.now == 29
+    assert clock.quiet_until() == 0

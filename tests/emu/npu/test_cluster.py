@@ -386,7 +386,7 @@ def test_counters() -> None:
         cluster=0, kind=CommandCode.load, pc=None, start=0, end=18, cycles=Cycles(load=18),
         published_cycles=18, strict_cycles=20, control_cycles=0, wait_cycles=0,
         cost=Cost(kernel_bits=weight_bits, load_bytes=160),
-        energy=Energy(kernels=18 * 56_000, leakage=18 * 9_000),
+        work_energy=Energy(kernels=18 * 56_000), leakage=18 * 9_000,
     )  # fmt: skip
     assert (second.start, second.end, second.cost.macs, second.cost.tiles) == (18, cycles, macs, 1)
     assert second.cost.utilisation == 72 * 4 / 8192
