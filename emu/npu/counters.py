@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+import operator
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import ClassVar
-
-import numpy as np
 
 from asm.rules import ROW_BITS, Cause, RuleError
 from emu.device import Board, Device
@@ -31,8 +32,7 @@ class Counters:
         kernel_port_bytes, input_port_bytes, operand_port_bytes, output_port_bytes: bytes over each port.
         activation_bytes: bytes of tensors streamed in and out.
         commands: commands that ended without error.
-        work_energy: femtojoules by component, without leakage.
-        leakage: femtojoules.
+        array_energy, overhead_energy, kernels_energy, activations_energy, leakage: femtojoules by component.
     """
 
     load_cycles: int = 0
@@ -51,12 +51,14 @@ class Counters:
     output_port_bytes: int = 0
     activation_bytes: int = 0
     commands: int = 0
-    work_energy: Energy = field(default_factory=Energy)
+    array_energy: int = 0
+    overhead_energy: int = 0
+    kernels_energy: int = 0
+    activations_energy: int = 0
     leakage: int = 0
 
     def __add__(self, other: Counters) -> Counters:
-        names = [item.name for item in fields(self)]
-        return Counters(**{name: getattr(self, name) + getattr(other, name) for name in names})
+        return Counters(*map(operator.add, _values(self), _values(other)))
 
     @property
     def stall_cycles(self) -> int:
@@ -81,7 +83,9 @@ class Counters:
     @property
     def energy(self) -> Energy:
         """Femtojoules by component, leakage included."""
-        return self.work_energy.leaking(self.leakage)
+        return Energy(
+            self.array_energy, self.overhead_energy, self.kernels_energy, self.activations_energy, self.leakage
+        )
 
     @property
     def energy_fj(self) -> int:
@@ -109,9 +113,15 @@ class Counters:
         self.output_port_bytes += cost.output_bytes
         self.activation_bytes += cost.activation_bytes
         self.commands += 1
-        self.work_energy += spent
+        self.array_energy += spent.array
+        self.overhead_energy += spent.overhead
+        self.kernels_energy += spent.kernels
+        self.activations_energy += spent.activations
         self.leakage += leakage
 
+
+_values: Callable[[Counters], tuple[int, ...]] = operator.attrgetter(*(item.name for item in fields(Counters)))
+"""All counters, in the order of their declaration."""
 
 KEPT = (
     *("busy_cycles", "load_cycles", "work_cycles", "copy_cycles"),
@@ -122,6 +132,7 @@ KEPT = (
 """What the instruction `counters` writes, in the order of `imnpu_counters` in the driver library."""
 KEPT_BYTES = 8
 """Bytes of each of them."""
+_kept: Callable[[Counters], tuple[int, ...]] = operator.attrgetter(*KEPT)
 
 
 def counter(offset: int, attribute: str, doc: str) -> tuple[Register, Register]:
@@ -220,8 +231,7 @@ class CounterRegisters(Device):
             raise RuleError(
                 Cause.misaligned, f"counters must be kept at a multiple of {KEPT_BYTES}, not at 0x{address:08x}"
             )
-        values = [getattr(self.counted, name) for name in KEPT]
-        self.bus.write(address, np.array(values, "<u8").tobytes())
+        self.bus.write(address, struct.pack(f"<{len(KEPT)}Q", *_kept(self.counted)))
 
     def clear_counters(self) -> None:
         """Let the registers count from 0."""
