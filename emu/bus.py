@@ -124,6 +124,10 @@ class Bus:
         """A copy of the bytes at ``address``. Raises `BusError`."""
         return self.view(address, count).tobytes()
 
+    def holds(self, address: int, data: bytes) -> bool:
+        """Whether ``data`` is what lies at ``address``. Raises `BusError`."""
+        return self.view(address, len(data)).tobytes() == data
+
     def write(self, address: int, data: bytes | npt.NDArray[np.uint8]) -> None:
         """Write bytes as a bus master does. Raises `BusError`."""
         block = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import starmap
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class OutputStage:
 
     def is_current(self, bus: Bus) -> bool:
         """Whether the tables are still what memory holds. Raises `BusError`."""
-        return all(bus.read(address, len(data)) == data for address, data in self.tables)
+        return all(starmap(bus.holds, self.tables))
 
     def check(self, height: int, width: int) -> None:
         """Raises `RuleError` unless it can make the destination of a result of ``height`` x ``width`` psums."""

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, ClassVar
 from asm import isa
 from asm.rules import LOOP_DEPTH, Cause, RuleError
 from emu.bus import BusError
-from emu.npu.decoded import LONGEST, WORD_BYTES, Decoded
+from emu.npu.code import Code
+from emu.npu.decoded import WORD_BYTES, Decoded
 from emu.npu.synchronisation import BarrierWait, EventWait, arrived, check_barrier, end_waits, stuck
 from emu.npu.timing import TimingModel
 from emu.state import Saved
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 WORD_MASK = 0xFFFF_FFFF
 BURST = 64
 """Most instructions that are executed in one go: time passes even in a program that only jumps."""
-DECODED = 4096
-"""Instructions that are kept decoded."""
 
 
 @dataclass(slots=True)
@@ -70,7 +69,7 @@ class Sequencer(Saved):
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self._strict = cluster.timing is TimingModel.STRICT
-        self._decoded: dict[bytes, Decoded] = {}
+        self._code = Code(cluster.bus, cluster.setup)
         self._next = cluster.event("sequencer", self._passed)
         self.breakpoints: set[int] = set()
         self.on_breakpoint: Callable[[int], None] = lambda address: None
@@ -206,27 +205,18 @@ class Sequencer(Saved):
     def _fetch(self) -> Decoded:
         """The instruction at `pc`. Raises `RuleError`, `BusError`."""
         self.header = 0
-        left = self.end - self.pc
-        if left <= 0 or self.pc < self.base + isa.HEADER_BYTES or self.pc % WORD_BYTES:
+        if not self.base + isa.HEADER_BYTES <= self.pc < self.end or self.pc % WORD_BYTES:
             raise RuleError(
                 Cause.ran_past_end,
                 f"0x{self.pc:08x} is not in the code of the program, "
                 f"0x{self.base + isa.HEADER_BYTES:08x}..0x{self.end - 1:08x}",
             )
-        block = self.cluster.bus.read(self.pc, min(left, LONGEST))
-        decoded = self._decoded.get(block)
-        if decoded is None:
-            self.header = int.from_bytes(block[:WORD_BYTES], "little")
-            decoded = self._decode(block)
+        try:
+            decoded = self._code.fetch(self.pc, self.end)
+        except RuleError:
+            self.header = int.from_bytes(self.cluster.bus.read(self.pc, WORD_BYTES), "little")
+            raise
         self.header, self._size = decoded.header, decoded.size
-        return decoded
-
-    def _decode(self, block: bytes) -> Decoded:
-        """The instruction that ``block`` begins with, and remember it. Raises `RuleError`."""
-        decoded = Decoded.of_bytes(block, self.cluster.setup)
-        if len(self._decoded) >= DECODED:
-            self._decoded.clear()
-        self._decoded[block] = decoded
         return decoded
 
     def _advance(self, size: int) -> None:
