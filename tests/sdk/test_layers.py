@@ -17,7 +17,7 @@ def record(pc: int | None, kind: CommandCode, load: int = 0, work: int = 0, util
     return CommandRecord(
         cluster=0, kind=kind, pc=pc, start=0, end=load + work, cycles=Cycles(load, work),
         published_cycles=load + work, strict_cycles=load + work, control_cycles=2, wait_cycles=0, cost=cost,
-        energy=Energy(array=1000),
+        work_energy=Energy(array=1000), leakage=0,
     )  # fmt: skip
 
 
