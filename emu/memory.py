@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,11 @@ from emu.state import State
 
 PAGE = 4096
 """Granularity of `Memory.block`, bytes."""
+
+
+def zeros(count: int, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    """So many zeros. They take memory and time only where somebody writes; those of NumPy may be written at once."""
+    return np.frombuffer(mmap.mmap(-1, count * np.dtype(dtype).itemsize), dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ class Memory:
         self.name, self.base, self.size, self.access, self.doc = name, base, size, access, doc
         self.writable, self.executable = "w" in access, "x" in access
         self.constant, self.version = not self.writable, 0
-        self._data: npt.NDArray[np.uint8] = np.frombuffer(mmap.mmap(-1, size), np.uint8)
+        self._data: npt.NDArray[np.uint8] = zeros(size, np.uint8)
         self.owed: Callable[[], None] | None = None
         self.timing = timing or MemoryTiming()
         self.port_free = [0] * (self.timing.ports or 0)

@@ -48,7 +48,7 @@ from emu.cpu.register_batch import RegisterBatch
 from emu.cpu.timing.costs import InstructionCosts
 from emu.cpu.window import MMIO_READ, MMIO_WRITE, PartWindow, add_hook, map_callbacks
 from emu.device import Board, Device
-from emu.memory import PAGE, Memory
+from emu.memory import PAGE, Memory, zeros
 
 ADDRESS_SPACE = 1 << 32
 EXECUTE = np.uint8(Right.EXECUTE)
@@ -141,7 +141,7 @@ class Engine:
         self._it = RegisterBatch(uc, [instruction_set.it_register])
         self._watched: dict[tuple[int, ...], RegisterBatch] = {}
         self._table = np.zeros(2 * TABLE_ENTRIES, np.int64)
-        self._pages = np.zeros(ADDRESS_SPACE >> PAGE_BITS, np.uint8)
+        self._pages = zeros(ADDRESS_SPACE >> PAGE_BITS, np.uint8)
         self._regions = np.array([(m.base, m.size, m.data.ctypes.data) for m in self.bus.memories], np.int64)
         self.state = self._make_state()
         # Python reads and writes single words faster through this view.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from emu.cpu.hook_state import PAGE_BITS, WINDOW_PAGES, Right
-from emu.memory import PAGE
+from emu.memory import PAGE, zeros
 
 ADDRESS_SPACE = 1 << 32
 DATA_RIGHTS = Right.READ | Right.WRITE
@@ -59,7 +59,7 @@ class Protection:
         self.page = page
         self._spans = tuple(spans)
         self._lows = [span.low for span in self._spans]
-        self.pages = np.zeros(ADDRESS_SPACE >> PAGE_BITS, np.uint8)
+        self.pages = zeros(ADDRESS_SPACE >> PAGE_BITS, np.uint8)
         self.parts: list[int] = []
         for base, size in regions:
             for span in self._overlapping(base, base + size):

@@ -11,7 +11,7 @@ from emu.cpu.hook_state import PAGE_BITS as SMALL_PAGE_BITS
 from emu.cpu.hook_state import Right
 from emu.cpu.interpreter.operations import PART
 from emu.cpu.protection import Protection
-from emu.memory import PAGE, Memory
+from emu.memory import PAGE, Memory, zeros
 
 PAGE_BITS = PAGE.bit_length() - 1
 PAGES = 1 << 32 - PAGE_BITS
@@ -44,7 +44,7 @@ class DataTables:
     """
 
     def __init__(self, memories: Iterable[Memory], protection: Protection | None) -> None:
-        self.loads, self.free, self.stores = (np.zeros(PAGES, np.int64) for _ in range(3))
+        self.loads, self.free, self.stores = (zeros(PAGES, np.int64) for _ in range(3))
         self._protection = protection
         for memory in memories:
             self.map(memory)
@@ -82,7 +82,7 @@ class CodeTable:
     def __init__(
         self, memories: Iterable[Memory], entries: Callable[[Memory], int | None], protection: Protection | None
     ) -> None:
-        self.code = np.zeros(PAGES, np.int64)
+        self.code = zeros(PAGES, np.int64)
         self._entries, self._protection = entries, protection
         for memory in memories:
             self.map(memory)
