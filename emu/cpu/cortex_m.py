@@ -412,6 +412,8 @@ class CortexM(Core):
     def _handle(self, halt: Halt) -> Pause | None:
         """Do what the architecture says; the reason to come back, if there is one."""
         match halt:
+            case Halt.TRAP if self.engine.trap == TRAP_ALIGNMENT and self._unaligned.stack_is_unaligned:
+                return self._handle(self._unaligned.align_stack())
             case Halt.TRAP if self.engine.trap == TRAP_ALIGNMENT and self._unaligned.allowed:
                 return self._handle(self._unaligned.carry_out())
             case Halt.TRAP:

@@ -3,6 +3,11 @@
 Unicorn traps all of them, see `emu.cpu.alignment`. The architecture allows unaligned addresses in LDR, STR, LDRH, STRH,
 their kin and TBH, unless CCR.UNALIGN_TRP is set; in all other loads and stores they are faults. The first time that an
 allowed one is met, its block of instructions is translated anew without the checks, if nothing in it needs them.
+
+Bits 1 and 0 of the stack pointer are always 0; Unicorn keeps what firmware writes there. They are cleared when the first
+access by it traps.
+
+*Inaccuracies*: an instruction before that access, which copies the stack pointer, sees the two bits.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ from emu.cpu.system_control import Configuration, SystemControl
 
 STACK_POINTER, PROGRAM_COUNTER = 13, 15
 """Bases that are always aligned."""
+ALIGNED = ~3
 
 
 def needs_alignment(first: int, second: int) -> bool:
@@ -52,6 +58,18 @@ class UnalignedAccesses:
         """Whether the instruction that has trapped may make its unaligned access."""
         pc = self._engine.pc
         return not self._trapped and not self._needs_alignment(pc)
+
+    @property
+    def stack_is_unaligned(self) -> bool:
+        """Whether firmware has written a stack pointer with bits that it does not have."""
+        return self._registers.read("sp") & ALIGNED != self._registers.read("sp")
+
+    def align_stack(self) -> Halt:
+        """Clear these bits, and execute the instruction that has trapped and the rest of its block."""
+        end = self._engine.block_end
+        self._engine.retract(self._engine.pc)
+        self._registers.write("sp", self._registers.read("sp") & ALIGNED)
+        return self._engine.execute_to(self._registers.start, end)
 
     def carry_out(self) -> Halt:
         """Execute the instruction that has trapped and the rest of its block, as one piece, as it would be without."""

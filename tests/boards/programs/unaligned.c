@@ -175,6 +175,13 @@ static void masks(void) {
         "isb\n mrs r1, control\n strd r0, r1, [r4]", 1);
 }
 
+/* The stack pointer has no bits 1 and 0. */
+static void stack_pointer(void) {
+    TRY("mov r2, sp\n sub r3, r2, #1\n mov sp, r3\n push {r0, r1}\n mov r0, sp\n pop {r1, r3}\n mov sp, r2", 0);
+    TRY("mov r2, sp\n sub r3, r2, #2\n msr msp, r3\n str r0, [sp, #-8]!\n mov r0, sp\n ldr r1, [sp], #8\n mov sp, r2", 0);
+    TRY("mov r2, sp\n sub r3, r2, #3\n mov sp, r3\n ldr r0, [r4]\n push {r0}\n ldr r1, [sp]\n mov sp, r2", 4);
+}
+
 static void all(void) {
     for (uint32_t offset = 17; offset < 20; offset++) {
         single(offset);
@@ -189,6 +196,7 @@ void reset(void) {
     BARRIER();
 #endif
     all();
+    stack_pointer();
     SHCSR = 7 << 16;
     all();
     masks();
