@@ -4,8 +4,8 @@ Unicorn traps all of them, see `emu.cpu.alignment`. The architecture allows unal
 their kin and TBH, unless CCR.UNALIGN_TRP is set; in all other loads and stores they are faults. The first time that an
 allowed one is met, its block of instructions is translated anew without the checks, if nothing in it needs them.
 
-Bits 1 and 0 of the stack pointer are always 0; Unicorn keeps what firmware writes there. They are cleared when the first
-access by it traps.
+Bits 1 and 0 of the stack pointer are always 0; Unicorn keeps what firmware writes there. They are cleared when the
+first access by it traps.
 
 *Inaccuracies*: an instruction before that access, which copies the stack pointer, sees the two bits.
 """
