@@ -17,7 +17,7 @@ from emu.npu.arithmetic import VARIABLE
 from emu.npu.native import compiled, convolution, kernels
 from emu.npu.native.layout import Way
 from emu.npu.native.requantisation import prepare_requantisation
-from tests.emu.npu.datapath import Layer, check_convolution, convolutions, format_bounds, plain_convolutions
+from tests.emu.npu.datapath import Layer, Stage, check_convolution, convolutions, format_bounds, plain_convolutions
 from tests.reference import integer
 
 WAYS = convolution.ways()
@@ -101,7 +101,7 @@ def test_any_layer(layer: tuple) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-@settings(max_examples=5_000)
+@settings(max_examples=2_000)
 @given(tiled_layers())
 def test_many_layers(layer: tuple) -> None:
     check_layer(layer)
@@ -203,3 +203,15 @@ def programs(draw: st.DrawFn) -> Layer:
 def test_any_program(layer: Layer) -> None:
     with mock.patch.dict(os.environ, {VARIABLE: "compiled"}), always_by_tiles():
         check_convolution(layer)
+
+
+@pytest.mark.parametrize("pooling", ["none", "max"])
+def test_a_command_from_memory_to_memory_uses_tiles(pooling: str) -> None:
+    stage = Stage("u4", False, False, False, True, (0, 15), (pooling, (2, 2), (2, 2)), (True, True), 1, 5)
+    layer = Layer(
+        "s4", "u4", (8, 3, 3, 28), (9, 7), (1, 1), (1, 1, 1, 1), (1, 1, 1, 0), False, False, "", 1000, False, False, 5,
+        stage,
+    )  # fmt: skip
+    with mock.patch.dict(os.environ, {VARIABLE: "compiled"}), always_by_tiles() as operands:
+        check_convolution(layer)
+    assert [operand.tiled for operand in operands] == [True]
