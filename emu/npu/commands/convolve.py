@@ -140,15 +140,25 @@ class Convolve(Command):
             clusters=self.partition.clusters,
         )
 
+    @cached_property
+    def _tiles(self) -> int:
+        """The tiles at work, one bit each."""
+        return (1 << self.kernels.topology.tiles) - 1
+
+    @cached_property
+    def _places(self) -> tuple[tuple[int, int, bool], ...]:
+        """Address and bytes of each tensor, and whether it is written."""
+        output = self.output.destination
+        inputs = [tensor for tensor in (self.source, self.initial) if tensor is not None]
+        return *((one.address, one.extent, False) for one in inputs), (output.address, output.extent, True)
+
     def check_machine(self, cluster: Cluster) -> None:
-        idle = ~cluster.tiles.modes & ((1 << self.kernels.topology.tiles) - 1)
+        idle = ~cluster.tiles.modes & self._tiles
         if idle:
             number = (idle & -idle).bit_length() - 1
             raise RuleError(Cause.tile_mode, f"tile {number} is in memory mode; set its bit in TILE_MODE")
-        cluster.bus.view(self.source.address, self.source.extent)
-        if self.initial is not None:
-            cluster.bus.view(self.initial.address, self.initial.extent)
-        cluster.bus.view(self.output.destination.address, self.output.destination.extent, write=True)
+        for address, count, write in self._places:
+            cluster.bus.view(address, count, write=write)
 
     def check(self) -> None:
         source, destination, shape = self.source, self.output.destination, self.kernels.geometry
