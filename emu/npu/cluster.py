@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 
 from asm import isa
 from asm.bits import Field
@@ -325,10 +324,10 @@ class Cluster(CounterRegisters):
     @staticmethod
     def setup(kind: type[isa.Instruction], values: Sequence[int]) -> Setup:
         """What an instruction with these values writes to the registers."""
-        offsets, writers = _written_by(kind.mnemonic)
-        return Setup(
-            dict(zip(offsets, values, strict=True)), tuple((writer, values[place]) for place, writer in writers)
-        )
+        first = getattr(Cluster, kind.register).offset
+        words = {first + 4 * place: value for place, value in enumerate(values)}
+        writers = ((Cluster._by_offset[offset][0].writer, value) for offset, value in words.items())
+        return Setup(words, tuple((writer, value) for writer, value in writers if writer is not None))
 
     def write_setup(self, setup: Setup) -> None:
         """Write an instruction's values to its registers as the host would; no reserved bit is set."""
@@ -493,13 +492,3 @@ class Cluster(CounterRegisters):
     @EVENT_SET.on_write
     def _event_set(self, value: int) -> None:
         self.set_events(value, self.clock.now)
-
-
-@cache
-def _written_by(mnemonic: str) -> tuple[tuple[int, ...], tuple[tuple[int, Callable[..., None]], ...]]:
-    """Offsets of the registers that an instruction writes, and what else a write does: place in it, function."""
-    kind = isa.MNEMONICS[mnemonic]
-    first = getattr(Cluster, kind.register).offset
-    offsets = tuple(first + 4 * place for place in range(len(kind.payload)))
-    writers = ((place, Cluster._by_offset[offset][0].writer) for place, offset in enumerate(offsets))
-    return offsets, tuple((place, writer) for place, writer in writers if writer is not None)
