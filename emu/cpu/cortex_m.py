@@ -129,7 +129,6 @@ class CortexM(Core):
             self.engine.check_alignment(features_of(uc))
         self.registers = ArmRegisters(self.engine)
         self.protection = MemoryProtection(self.engine, self.registers, self.nvic, self.system_control)
-        self._protection_stale = True
         self.exceptions = Exceptions(
             self.engine, self.registers, self.nvic, self.system_control, self.protection, self._report, secure=secure
         )
@@ -179,7 +178,7 @@ class CortexM(Core):
         self._sleeping = self._waiting_for_event = False
         self._stop_requested = self._reset_requested = False
         self._standing_on = None
-        self._protection_stale = True
+        self.protection.stale = True
         self.engine.instructions = 0
         self.registers.reset()
         stack, target = struct.unpack("<2I", self._read_code(self.reset_address, 8))
@@ -208,7 +207,7 @@ class CortexM(Core):
         if state["follows"]:
             self.engine.continue_at(self.pc)
         self._stop_requested, self._standing_on, self._slept_through = False, None, None
-        self._protection_stale = True
+        self.protection.stale = True
         self.engine.sites = Site(state["exclusive"])
         self._take_over_settings()
 
@@ -243,7 +242,7 @@ class CortexM(Core):
             self.engine.request_stop()
 
     def _protection_changed(self) -> None:
-        self._protection_stale = True
+        self.protection.stale = True
         self.exceptions.native.configure(self.system_control)
         self.engine.request_stop()
 
@@ -358,8 +357,7 @@ class CortexM(Core):
             return Pause.LOCKUP
         if self._reset_requested:
             return Pause.RESET
-        if self._protection_stale:
-            self._protection_stale = False
+        if self.protection.stale:
             self.protection.refresh()
             self._take_over_settings()
         self._unaligned.follow()
@@ -453,6 +451,9 @@ class CortexM(Core):
         self.registers.write("control", control & ~NPRIV)
         pause = self._handle(self.engine.execute_one(self.registers.start))
         self.registers.write("control", control)
+        if self.protection.enabled:
+            # Its pages have got the rights of unprivileged software.
+            self.engine.flush_tlb()
         return pause
 
     def _report(self, kind: str, fault: Fault) -> None:

@@ -135,7 +135,7 @@ class Engine:
         self._features: ctypes.c_int64 | None = None
         self._exits: frozenset[int] = frozenset()
         self._end: int | None = None
-        self._protection: tuple[Protection | None, Protection | None] = None, None
+        self._protections: dict[int, Protection] = {}
         self._callbacks: list[Any] = []
         self._pc = RegisterBatch(uc, [instruction_set.pc])
         self._it = RegisterBatch(uc, [instruction_set.it_register])
@@ -160,6 +160,7 @@ class Engine:
                 uc,
                 self.bus,
                 *window,
+                protection=self._data_protection,
                 refuse=self._refuse,
                 proceed=self._proceed,
                 written=self.invalidate,
@@ -276,14 +277,27 @@ class Engine:
         if (code, data) == self._protection:
             return
         assert self._window is not None, "only an engine with a window can protect"
-        self._protection = code, data
-        self._window.protection = data
+        self.know(code, data)
         state = self.state
         state[Slot.CODE_MASK : Slot.CODE_MASK + 3] = (0, 0, 0) if code is None else code.code_slots
         state[Slot.DATA_MASK : Slot.DATA_MASK + 3] = (0, 0, 0) if data is None else data.data_slots
         if code is not None:
             self._forget_code(code, data)
         self.flush_tlb()
+
+    def know(self, *protections: Protection | None) -> None:
+        """Native code may choose between these protections, until others are made known."""
+        known = {*protections, *self._protection} - {None}
+        self._protections = {protection.code_slots[0]: protection for protection in known if protection is not None}
+
+    @property
+    def _protection(self) -> tuple[Protection | None, Protection | None]:
+        """What restricts code and data now."""
+        state = self._words
+        return self._protections.get(state[Slot.CODE_MASK]), self._data_protection()
+
+    def _data_protection(self) -> Protection | None:
+        return self._protections.get(self._words[Slot.DATA_MASK])
 
     def _forget_code(self, code: Protection, data: Protection | None) -> None:
         """Forget what the block hook and Unicorn know of code, where this level needs them to ask again.
@@ -299,6 +313,7 @@ class Engine:
         if code.promotions == (promotions, data):
             return
         code.promotions = promotions, data
+        code.looked_at[0] = promotions if data is code else -1
         for memory in self.bus.memories:
             pages = slice(memory.base >> PAGE_BITS, (memory.base + memory.size) >> PAGE_BITS)
             lost = self._pages[pages] & (Right.EXECUTE | Right.WRITE) == Right.EXECUTE | Right.WRITE

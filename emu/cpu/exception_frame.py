@@ -115,6 +115,7 @@ class ExceptionFrames:
             Batch.TO_THREAD: self._to_thread,
             Batch.TO_HANDLER: self._to_handler,
             Batch.RESTORE: self._restore,
+            Batch.UNPRIVILEGED: self._demote,
         }
 
     def capture(self, *, align: bool, lazy: bool) -> Frame:

@@ -1,9 +1,13 @@
 """Exception entry and return of ARMv7-M in native code, without leaving Unicorn's run.
 
 `emu.cpu.exceptions` and `emu.cpu.exception_frame` say the same in Python, and are the definition. These functions
-decide first whether they can do all of it; where they cannot (a stack or vector table outside of plain memory, memory
-protection or a return to unprivileged code, an illegal return, a vector without Thumb bit, ...), they change nothing,
-the run stops, and Python does it.
+decide first whether they can do all of it; where they cannot (a stack or vector table outside of plain memory, a stack
+that the MPU or a limit forbids, an illegal return, a vector without Thumb bit, ...), they change nothing, the run
+stops, and Python does it.
+
+With the MPU, an entry and a return to unprivileged code choose another `emu.cpu.protection.Protection`. Unicorn's TLB
+has entries of their own for unprivileged code, which stay right; code of negative priority shares those of privileged
+code, but not its rights, so that such transitions are Python's.
 
 numba compiles this file; see `emu.cpu.block_hook` for what that asks of it.
 """
@@ -16,8 +20,20 @@ from numba import carray, cfunc, njit, types
 from unicorn.arm_const import UC_ARM_REG_PC
 
 from emu.clock import DEADLINE, NOW
-from emu.cpu.exception_state import BATCH_SLOTS, EXCEPTION_SLOTS, Batch, ExceptionSlot, Taken
-from emu.cpu.hook_state import EXCLUSIVE, MAIN_EXTENSION, PAGE_BITS, SLOTS, Request, Right, Site, Slot, Stopped
+from emu.cpu.exception_state import BATCH_SLOTS, EXCEPTION_SLOTS, LEVEL_SLOTS, Batch, ExceptionSlot, Level, Taken
+from emu.cpu.hook_state import (
+    EXCLUSIVE,
+    MAIN_EXTENSION,
+    PAGE_BITS,
+    SLOTS,
+    TABLE_ENTRIES,
+    WINDOW_PAGES,
+    Request,
+    Right,
+    Site,
+    Slot,
+    Stopped,
+)
 from emu.cpu.native_calls import bytes_at, call_1, call_3, call_batch, trailing_zeros, unsigned_at, words_at
 from emu.cpu.nvic_state import NVIC_SLOTS, WORD_BITS, WORDS, NvicSlot
 
@@ -26,9 +42,10 @@ TRAP, SITES, PAGES, STOP_FUNCTION = map(int, (Slot.TRAP, Slot.SITES, Slot.PAGES,
 REGIONS, REGION_COUNT, EXCEPTIONS = map(int, (Slot.REGIONS, Slot.REGION_COUNT, Slot.EXCEPTIONS))
 TAKEN, FEATURES = int(Slot.TAKEN), int(Slot.FEATURES)
 WRITE_REGISTER, SCRATCH, PC = int(Slot.WRITE_FUNCTION), int(Slot.SCRATCH), int(UC_ARM_REG_PC)
-CODE_MASK, DATA_MASK = int(Slot.CODE_MASK), int(Slot.DATA_MASK)
+CODE_MASK, PARTS, PART_COUNT = int(Slot.CODE_MASK), int(Slot.PARTS), int(Slot.PART_COUNT)
+TABLE, PROMOTIONS = int(Slot.TABLE), int(Slot.PROMOTIONS)
 CHECK, AT_DEADLINE, AT_EXCEPTION = int(Request.CHECK), int(Stopped.DEADLINE), int(Stopped.EXCEPTION)
-READ, WRITE, EXCLUSIVE_SITES = int(Right.READ), int(Right.WRITE), int(EXCLUSIVE)
+READ, WRITE, EXECUTE, EXCLUSIVE_SITES = int(Right.READ), int(Right.WRITE), int(Right.EXECUTE), int(EXCLUSIVE)
 NATIVE, NVIC, EVENT, VECTOR_TABLE = map(
     int, (ExceptionSlot.NATIVE, ExceptionSlot.NVIC, ExceptionSlot.EVENT, ExceptionSlot.VECTOR_TABLE)
 )
@@ -50,6 +67,14 @@ EXC_RETURN, UNSTACKS_FLOATS, MASK_BY_PRIORITY = map(
 LAZY, LAZY_ACTIVE, LAZY_ADDRESS, FLOAT_SITES = map(
     int, (ExceptionSlot.LAZY, ExceptionSlot.LAZY_ACTIVE, ExceptionSlot.LAZY_ADDRESS, ExceptionSlot.FLOAT_SITES)
 )
+GUARDED, GUARDED_ALWAYS, LIMITS, RIGHTS = map(
+    int, (ExceptionSlot.GUARDED, ExceptionSlot.GUARDED_ALWAYS, ExceptionSlot.LIMITS, ExceptionSlot.RIGHTS)
+)
+SPANS, SPAN_COUNT, LOOKED_AT = int(Level.SPANS), int(Level.SPAN_COUNT), int(Level.LOOKED_AT)
+UNPRIVILEGED, PRIVILEGED = 0, 1
+"""Levels of software."""
+MOST_SPANS = 128
+PAGE = 1 << PAGE_BITS
 FLOATING_POINT = int(Site.FLOATING_POINT)
 READ_FUNCTION, WRITE_FUNCTION = int(ExceptionSlot.READ_FUNCTION), int(ExceptionSlot.WRITE_FUNCTION)
 CONTEXT, FLOATS, FROM_THREAD, FROM_HANDLER, NEXT_HANDLER, STACKS = (
@@ -63,7 +88,7 @@ CONTEXT, FLOATS, FROM_THREAD, FROM_HANDLER, NEXT_HANDLER, STACKS = (
         Batch.STACKS,
     )
 )
-TO_THREAD, TO_HANDLER, RESTORE, MASKS, IPSR, FAULTMASK = (
+TO_THREAD, TO_HANDLER, RESTORE, MASKS, IPSR, FAULTMASK, DEMOTE = (
     int(ExceptionSlot.BATCHES + BATCH_SLOTS * batch)
     for batch in (
         Batch.TO_THREAD,
@@ -72,6 +97,7 @@ TO_THREAD, TO_HANDLER, RESTORE, MASKS, IPSR, FAULTMASK = (
         Batch.MASKS,
         Batch.IPSR,
         Batch.FAULTMASK,
+        Batch.UNPRIVILEGED,
     )
 )
 PRIORITY_MASK, GROUP_SHIFT, DEPTH, ACTIVE = map(
@@ -141,9 +167,51 @@ def host_address(state: Any, address: int, size: int, right: int) -> int:
 
 
 @njit
-def protected(state: Any) -> bool:
-    """Whether memory protection restricts what runs."""
-    return state[CODE_MASK] != 0 or state[DATA_MASK] != 0
+def unguarded(exceptions: Any, priority: int) -> bool:
+    """Whether the MPU works, but not for software of a priority."""
+    return exceptions[GUARDED] != 0 and priority < 0 and exceptions[GUARDED_ALWAYS] == 0
+
+
+@njit
+def allowed(exceptions: Any, level: int, address: int, size: int, right: int) -> bool:
+    """Whether the MPU lets software of a level access all of these bytes."""
+    if exceptions[GUARDED] == 0:
+        return True
+    first = RIGHTS + LEVEL_SLOTS * level
+    spans = carray(words_at(exceptions[first + SPANS]), (3 * MOST_SPANS,))
+    for index in range(exceptions[first + SPAN_COUNT]):
+        outside = spans[3 * index] >= address + size or spans[3 * index + 1] <= address
+        if not outside and spans[3 * index + 2] & right == 0:
+            return False
+    return True
+
+
+@njit
+def can_guard(state: Any, exceptions: Any, level: int) -> bool:
+    """Whether `guard` can be called: no code was found since the level's rights counted last."""
+    first = RIGHTS + LEVEL_SLOTS * level
+    if exceptions[GUARDED] == 0 or state[CODE_MASK] == exceptions[first]:
+        return True
+    return bool(carray(words_at(exceptions[first + LOOKED_AT]), (1,))[0] == state[PROMOTIONS])
+
+
+@njit
+def guard(state: Any, exceptions: Any, level: int) -> None:
+    """Let the rights of a level count; see `Engine.protect`."""
+    first = RIGHTS + LEVEL_SLOTS * level
+    if exceptions[GUARDED] == 0 or state[CODE_MASK] == exceptions[first]:
+        return
+    for index in range(SPANS):
+        state[CODE_MASK + index] = exceptions[first + index]
+    pages = carray(bytes_at(state[PAGES]), (1 << 22,))
+    parts = carray(words_at(state[PARTS]), (WINDOW_PAGES,))
+    table = carray(words_at(state[TABLE]), (TABLE_ENTRIES,))
+    for index in range(state[PART_COUNT]):
+        page = parts[index]
+        if pages[page >> PAGE_BITS] & EXECUTE != 0:
+            # Blocks of a part page, or that reach into one, are checked one by one.
+            for half_word in range((page - PAGE) >> 1, (page + PAGE) >> 1):
+                table[half_word & (TABLE_ENTRIES - 1)] = 0
 
 
 @njit
@@ -257,11 +325,18 @@ def enter(state: Any, exceptions: Any, nvic: Any, uc: int, context: Any, number:
     moved = exceptions[ALIGN] != 0 and target & 4 != 0
     if moved:
         target = (target - 4) & WORD
+    thread = flags & IPSR_MASK == 0
+    level = UNPRIVILEGED if thread and control & NPRIV != 0 else PRIVILEGED
+    limit = exceptions[LIMITS + (1 if thread and control & SPSEL != 0 else 0)]
+    if target < limit or not allowed(exceptions, level, target, 4 * words, WRITE):
+        return False
+    if unguarded(exceptions, nvic[PRIORITIES + number]) or not can_guard(state, exceptions, PRIVILEGED):
+        return False
     host = host_address(state, target, 4 * words, WRITE)
     vector = vector_of(state, exceptions, number)
     # Only ARMv8-M lets handlers choose the stack of thread mode.
     chosen_by_handler = flags & IPSR_MASK != 0 and control & SPSEL != 0
-    if host == 0 or vector == 0 or chosen_by_handler or protected(state):
+    if host == 0 or vector == 0 or chosen_by_handler:
         return False
     frame = carray(unsigned_at(host), (EXTENDED_WORDS,))
     for index in range(6):
@@ -284,7 +359,8 @@ def enter(state: Any, exceptions: Any, nvic: Any, uc: int, context: Any, number:
     if lazy:
         exceptions[LAZY_ACTIVE], exceptions[LAZY_ADDRESS] = 1, target + 4 * BASIC_WORDS
         state[SITES] |= FLOATING_POINT
-    if flags & IPSR_MASK == 0:
+    guard(state, exceptions, PRIVILEGED)
+    if thread:
         exc_return |= THREAD
         if control & SPSEL:
             exc_return |= PROCESS_STACK
@@ -358,18 +434,20 @@ def leave(state: Any, exceptions: Any, nvic: Any, uc: int) -> bool:
     number = context[7] & IPSR_MASK
     place = place_of(nvic, number)
     sleeps = exceptions[SLEEP_ON_EXIT] != 0 and nvic[DEPTH] == 1
-    # Memory protection follows the privilege.
-    demoted = exc_return & THREAD != 0 and control & NPRIV != 0
-    if place < 0 or sleeps or demoted or protected(state) or not legal(exceptions, nvic, exc_return):
+    if place < 0 or sleeps or not legal(exceptions, nvic, exc_return):
+        return False
+    if unguarded(exceptions, active_priority(nvic, -1)):
         return False
     masks = read(exceptions, uc, MASKS)
     faultmask = masks[2] & 1
+    if faultmask != 0 and unguarded(exceptions, -1):
+        return False
     keeps = active_priority(nvic, -1) < 0 if exceptions[MASK_BY_PRIORITY] else number == NMI
     kept_faultmask = faultmask if keeps else 0
     chained = following(nvic, place, masks[0], masks[1], kept_faultmask)
     if chained != 0:
         vector = vector_of(state, exceptions, chained)
-        if vector == 0:
+        if vector == 0 or unguarded(exceptions, nvic[PRIORITIES + chained]):
             return False
         deactivate(nvic, place)
         activate(nvic, chained)
@@ -399,6 +477,10 @@ def resume(state: Any, exceptions: Any, nvic: Any, uc: int, exc_return: int, pla
     control = stacks[2]
     floats = exc_return & NO_FLOATS == 0
     words = EXTENDED_WORDS if floats else BASIC_WORDS
+    demoted = exc_return & THREAD != 0 and control & NPRIV != 0
+    level = UNPRIVILEGED if demoted else PRIVILEGED
+    if not allowed(exceptions, level, pointer, 4 * words, READ) or not can_guard(state, exceptions, level):
+        return False
     host = host_address(state, pointer, 4 * words, READ)
     if host == 0:
         return False
@@ -436,6 +518,11 @@ def resume(state: Any, exceptions: Any, nvic: Any, uc: int, exc_return: int, pla
     values[6] = ((pointer + 4 * words) | (4 if flags & ALIGNED else 0)) & WORD
     values[7], values[8], values[9], values[10] = flags & ~ALIGNED, flags & EPSR_BITS, types.int64(frame[6]) | 1, flags
     write(exceptions, uc, RESTORE)
+    if demoted:
+        values = values_of(exceptions, DEMOTE)
+        values[0], values[1] = NPRIV | mode, flags
+        write(exceptions, uc, DEMOTE)
+    guard(state, exceptions, level)
     if most_urgent(nvic) != 0:
         state[REQUEST] |= CHECK
     return True

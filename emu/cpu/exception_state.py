@@ -24,6 +24,7 @@ class Batch(IntEnum):
     MASKS = 9
     IPSR = 10
     FAULTMASK = 11
+    UNPRIVILEGED = 12
 
 
 class ExceptionSlot(IntEnum):
@@ -71,10 +72,31 @@ class ExceptionSlot(IntEnum):
     """FPCAR: where they belong."""
     FLOAT_SITES = 20
     """`Site.FLOATING_POINT` if Python looks at floating-point instructions for another reason than lazy stacking."""
-    BATCHES = 21
+    GUARDED = 21
+    """1: the MPU works,"""
+    GUARDED_ALWAYS = 22
+    """1: at negative priority, too."""
+    LIMITS = 23
+    """MSPLIM, PSPLIM, 0 on cores that have none."""
+    RIGHTS = 25
+    """What it allows to unprivileged, then to privileged software: `LEVEL_SLOTS` words each, see `Level`."""
+    BATCHES = RIGHTS + 2 * 9
     """For each `Batch`: addresses of register numbers, of pointers to values, of the values; their count."""
 
 
+class Level(IntEnum):
+    """What is where of `ExceptionSlot.RIGHTS`."""
+
+    MASKS = 0
+    """`Protection.code_slots` and `Protection.data_slots`, in the order of `hook_state.Slot`."""
+    SPANS = 6
+    """`Protection.span_slots`."""
+    SPAN_COUNT = 7
+    LOOKED_AT = 8
+    """Address of `Protection.looked_at`."""
+
+
+LEVEL_SLOTS = 9
 BATCH_SLOTS = 4
 EXCEPTION_SLOTS = ExceptionSlot.BATCHES + BATCH_SLOTS * len(Batch)
 

@@ -100,7 +100,9 @@ class Exceptions(Saved):
         keeps_choice = control.model.architecture is Architecture.V8M
         self._frames = ExceptionFrames(engine, protection, self._exc_return, secure=secure, keeps_choice=keeps_choice)
         self.stack_limits = StackLimits(engine.uc)
-        self.native = NativeExceptions(engine, nvic, self._frames, registers, self.stack_limits, secure=secure)
+        self.native = NativeExceptions(
+            engine, nvic, self._frames, registers, self.stack_limits, protection, secure=secure
+        )
         control.lazy_stacking = self.native
         control.running = self._running
         self.float_context = FPCA | SFPA if secure else FPCA
@@ -155,7 +157,7 @@ class Exceptions(Saved):
         """Enter the handler of a pending exception, or of a synchronous one that may preempt."""
         align = bool(Configuration.STKALIGN.extract(self._control.CCR))
         frame = self._frames.capture(align=align, lazy=self._control.stacks_lazily)
-        limit = self.stack_limits.values[bool(frame.exc_return & PROCESS_STACK)]
+        limit = self.stack_limits.values[frame.exc_return & (THREAD | PROCESS_STACK) == THREAD | PROCESS_STACK]
         try:
             if frame.stack_pointer < limit:
                 text = f"stacking of an exception at 0x{frame.stack_pointer:08x}, below the limit 0x{limit:08x}"

@@ -25,6 +25,9 @@ class MemoryProtection:
 
     Attributes:
         enabled: the MPU works: `follow` must be called when privilege or priority may have changed.
+        stale: `refresh` must be called before the next run.
+        levels: what the MPU allows to privileged (True) and unprivileged software, empty while it does not work.
+        always: that counts at negative priority, too.
     """
 
     def __init__(self, engine: Engine, registers: ArmRegisters, nvic: Nvic, control: SystemControl) -> None:
@@ -32,9 +35,9 @@ class MemoryProtection:
         self._regions = engine.bus.regions
         self._default = self._make_default()
         self._kept: dict[tuple[ProtectionRule, bool], Protection] = {}
-        self._levels: dict[bool, Protection] = {}
-        self._always = False
-        self.enabled = False
+        self.levels: dict[bool, Protection] = {}
+        self.always = False
+        self.enabled, self.stale = False, True
 
     def _make_default(self) -> Protection | None:
         """The default memory map, None if no memory lies where it forbids to execute."""
@@ -48,11 +51,13 @@ class MemoryProtection:
     def refresh(self) -> None:
         """The registers of the MPU have changed."""
         rule = self._control.protection
-        self.enabled = rule is not None
+        self.enabled, self.stale = rule is not None, False
+        self.levels = {}
         if rule is not None:
-            self._levels = {level: self._made(rule, level) for level in (True, False)}
-            self._always = rule.always
+            self.levels = {level: self._made(rule, level) for level in (True, False)}
+            self.always = rule.always
         self._choose()
+        self._engine.know(*self.levels.values())
 
     def follow(self) -> None:
         """Privilege or priority of what runs may have changed."""
@@ -67,9 +72,9 @@ class MemoryProtection:
         """What software on a level may do now, None: everything."""
         if not self.enabled:
             return self._default
-        if not self._always and self._nvic.execution_priority(*self._registers.masks()) < 0:
+        if not self.always and self._nvic.execution_priority(*self._registers.masks()) < 0:
             return self._default
-        return self._levels[privileged]
+        return self.levels[privileged]
 
     def _made(self, rule: ProtectionRule, privileged: bool) -> Protection:
         key = rule, privileged

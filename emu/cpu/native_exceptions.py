@@ -11,8 +11,9 @@ from emu.cpu.arm_registers import ArmRegisters
 from emu.cpu.cortex_models import Architecture
 from emu.cpu.engine import Engine
 from emu.cpu.exception_frame import CHAIN_CYCLES, ENTRY_CYCLES, FLOAT_CYCLES, RETURN_CYCLES, ExceptionFrames
-from emu.cpu.exception_state import BATCH_SLOTS, EXCEPTION_SLOTS, Batch, ExceptionSlot
+from emu.cpu.exception_state import BATCH_SLOTS, EXCEPTION_SLOTS, LEVEL_SLOTS, Batch, ExceptionSlot
 from emu.cpu.hook_state import Site, Slot
+from emu.cpu.memory_protection import MemoryProtection
 from emu.cpu.native import hook_addresses
 from emu.cpu.nvic import Nvic
 from emu.cpu.stack_limits import StackLimits
@@ -24,8 +25,9 @@ class NativeExceptions:
 
     Args:
         engine: gets the array's address.
-        limits: of the stacks; native code knows none.
-        secure: the core is in Secure state, whose frames native code does not know; nor does it know the MPU.
+        limits: of the stacks.
+        protection: what the MPU allows.
+        secure: the core is in Secure state, whose frames native code does not know.
 
     Attributes:
         wanted: whether exceptions are to be native where they can be; after a change call `configure`.
@@ -38,11 +40,12 @@ class NativeExceptions:
         frames: ExceptionFrames,
         registers: ArmRegisters,
         limits: StackLimits,
+        protection: MemoryProtection,
         *,
         secure: bool,
     ) -> None:
         self.wanted = True
-        self._secure, self._limits = secure, limits
+        self._secure, self._limits, self._protection = secure, limits, protection
         self._nvic = nvic.state
         self._state = state = np.zeros(EXCEPTION_SLOTS, np.int64)
         # Python reads and writes single words faster through this view.
@@ -71,8 +74,19 @@ class NativeExceptions:
         """Take over settings, after a change of system control registers, of the stack limits or of `wanted`."""
         state = self._state
         model = control.model
-        restricted = control.protects or any(self._limits.values)
-        state[ExceptionSlot.NATIVE] = self.wanted and not self._secure and not restricted
+        protection = self._protection
+        state[ExceptionSlot.NATIVE] = self.wanted and not self._secure and not protection.stale
+        state[ExceptionSlot.GUARDED] = protection.enabled
+        state[ExceptionSlot.GUARDED_ALWAYS] = protection.always
+        for level, allowed in protection.levels.items():
+            first = ExceptionSlot.RIGHTS + LEVEL_SLOTS * level
+            state[first : first + LEVEL_SLOTS] = (
+                *allowed.code_slots,
+                *allowed.data_slots,
+                *allowed.span_slots,
+                allowed.looked_at.ctypes.data,
+            )
+        state[ExceptionSlot.LIMITS : ExceptionSlot.LIMITS + 2] = self._limits.values
         state[ExceptionSlot.VECTOR_TABLE] = control.VTOR
         state[ExceptionSlot.ALIGN] = Configuration.STKALIGN.extract(control.CCR)
         state[ExceptionSlot.NON_BASE_THREAD] = Configuration.NONBASETHRDENA.extract(control.CCR)

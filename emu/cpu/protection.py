@@ -52,7 +52,9 @@ class Protection:
         code: bounds (low, high) of what can be executed, int64, merged.
         code_slots: host address of `pages`, host address and number of the bounds in `code`.
         data_slots: host address of `pages`, host address and number of `parts`.
-        promotions: for the engine: when it looked last for code that this level may write.
+        span_slots: host address and number of the spans, three words each: low, high, rights.
+        promotions: for the engine: when it looked last for code that this level may write;
+        looked_at: the same for native code, if the same protection was for code and data, else -1.
     """
 
     def __init__(self, spans: Sequence[Span], regions: Iterable[tuple[int, int]], page: int = PAGE) -> None:
@@ -71,7 +73,10 @@ class Protection:
         address = self.pages.ctypes.data
         self.code_slots = address, self.code.ctypes.data, len(self.code)
         self.data_slots = address, self._part_array.ctypes.data, len(self.parts)
+        self._span_array = np.array([(span.low, span.high, span.rights) for span in self._spans], np.int64)
+        self.span_slots = self._span_array.ctypes.data, len(self._spans)
         self.promotions: tuple[int, Protection | None] | None = None
+        self.looked_at = np.full(1, -1, np.int64)
 
     def _overlapping(self, low: int, high: int) -> Iterable[Span]:
         first = bisect_right(self._lows, low) - 1

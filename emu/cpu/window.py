@@ -68,14 +68,12 @@ class PartWindow:
     Args:
         base: its first address, where nothing else may be mapped.
         page: bytes of Unicorn's page.
+        protection: what accesses are checked against now.
         refuse: called with address and access of what the protection does not allow.
         proceed: called before an access is made; False if it must not be, because another of its instruction was
             refused.
         written: called with address and number of bytes that firmware wrote to memory.
         catch: called with an exception of a device.
-
-    Attributes:
-        protection: what accesses are checked against.
     """
 
     def __init__(
@@ -85,6 +83,7 @@ class PartWindow:
         base: int,
         page: int,
         *,
+        protection: Callable[[], Protection | None],
         refuse: Callable[[int, Right], None],
         proceed: Callable[[], bool],
         written: Callable[[int, int], None],
@@ -92,7 +91,7 @@ class PartWindow:
     ) -> None:
         self._bus, self._base, self._page = bus, base, page
         self._refuse, self._proceed, self._written, self._catch = refuse, proceed, written, catch
-        self.protection: Protection | None = None
+        self._protection = protection
         self._callbacks = MMIO_READ(self._read), MMIO_WRITE(self._write)
         self._check = CHECK(self._allowed)
         size = WINDOW_PAGES * page
@@ -100,14 +99,19 @@ class PartWindow:
         uc.mem_protect(base, size, unicorn_const.UC_PROT_NONE)
         add_hook(uc, ASKED, ctypes.cast(self._check, ctypes.c_void_p).value or 0, 0, (base, base + size - 1))
 
+    @property
+    def _now(self) -> Protection:
+        protection = self._protection()
+        assert protection is not None, "without protection nothing is mapped to the window"
+        return protection
+
     def _address(self, offset: int) -> int:
         """The address behind an offset."""
-        assert self.protection is not None, "without protection nothing is mapped to the window"
-        return self.protection.parts[offset // self._page] + offset % self._page
+        return self._now.parts[offset // self._page] + offset % self._page
 
     def _allowed(self, _uc: int, kind: int, place: int, size: int, _value: int, _user: int) -> int:
         """Whether an access may be made. Loads that are not aligned become two that are, stores become bytes."""
-        assert self.protection is not None, "without protection nothing is mapped to the window"
+        protection = self._now
         address = self._address(place - self._base)
         within = address % size
         if kind == unicorn_const.UC_MEM_WRITE_PROT:
@@ -115,7 +119,7 @@ class PartWindow:
         else:
             access, parts = Right.READ, [address - within, address - within + size] if within else [address]
         for part in parts:
-            if part // self._page == address // self._page and not self.protection.allows(part, size, access):
+            if part // self._page == address // self._page and not protection.allows(part, size, access):
                 self._refuse(max(part, address), access)
                 return 0
         return int(self._proceed())

@@ -16,6 +16,7 @@
 #define CONFIGURATION 0xe000ed14u
 #define TRIGGER 0xe000ef00u
 #define LEVEL 0x48000000u
+#define PROTECTION 0xe000ed94u
 #define INTERRUPTS 8u
 #define WORDS 700u
 #define SCRIPT ((volatile uint32_t *)0x20020000u)
@@ -57,7 +58,9 @@ static void exclusive(uint32_t word) {
 static void unprivileged(uint32_t word) {
     if (GET(faultmask)) return;
     SET(control, GET(control) | 1);
-    REGISTER(TRIGGER) = word % INTERRUPTS;
+    if ((word & 0x700) == 0) REGISTER(PEND) = word & 0xffu; /* a fault */
+    else if (word & 0x100) REGISTER(LEVEL) = 1;
+    else REGISTER(TRIGGER) = word % INTERRUPTS;
     for (volatile int i = 0; i < 5; i++) {}
     privileged_again = 1;
     __asm__ volatile("svc 3" : : : "memory");
@@ -112,7 +115,12 @@ __attribute__((used, noinline)) static void act(uint32_t count, int thread) {
         case 27: REGISTER(ICSR) = 1u << 26; break;
         case 28: REGISTER(LEVEL) = 1; break;
         case 29: REGISTER(ICSR) = 1u << 31; break;
-        case 30: SET(control, GET(control) & ~4u); break;
+        case 30:
+            SET(control, GET(control) & ~4u);
+#ifdef PROTECTED
+            if ((word >> 16 & 7) < 3) REGISTER(PROTECTION) ^= word >> 16 & 3;
+#endif
+            break;
         case 31:
             if (word >> 16 & 1) REGISTER(CONFIGURATION) ^= 0x200;
             else if (word >> 16 & 2) REGISTER(SLEEP) = value & 2;
@@ -141,10 +149,7 @@ static void supervisor_handler(void) {
 static void fault(void) {
     note(REGISTER(0xe000ed2c));
     REGISTER(0xe000ed2c) = ~0u;
-    if (privileged_again) {
-        privileged_again = 0;
-        SET(control, GET(control) & ~1u);
-    }
+    SET(control, GET(control) & ~1u);
 }
 
 static void tick(void) {
@@ -152,7 +157,32 @@ static void tick(void) {
     REGISTER(SLEEP) = 0;
 }
 
+#ifdef PROTECTED
+static void region(uint32_t base, uint32_t attributes) {
+    static uint32_t number;
+    REGISTER(PROTECTION + 8) = base | 16 | number++;
+    REGISTER(PROTECTION + 12) = attributes | 1;
+}
+
+/* Code, data, devices; 256 bytes in the middle of the process stack that unprivileged software may only read. */
+static void protect(void) {
+    region(0, 0x06000000 | 19 << 1);
+    region(0x20000000, 0x13000000 | 17 << 1);
+    region(0x40000000, 0x13000000 | 28 << 1);
+    region((uint32_t)process_stack + 1024 & ~255u, 0x12000000 | 7 << 1);
+    REGISTER(PROTECTION) = 5;
+}
+#endif
+
 void reset(void) {
+#ifdef PROTECTED
+    protect();
+#endif
+#ifdef LIMITED
+    /* msr psplim, r0; msr msplim, r1 */
+    register uint32_t limit __asm__("r0") = (uint32_t)process_stack + 1024, main __asm__("r1") = 0x20000000 + LIMITED;
+    __asm__ volatile(".hword 0xf380, 0x880b, 0xf381, 0x880a" : : "r"(limit), "r"(main));
+#endif
     REGISTER(0xe000ed88) = 0xf00000;
     __asm__ volatile("dsb\n isb");
     REGISTER(ENABLE) = 0xff;
