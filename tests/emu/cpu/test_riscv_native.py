@@ -15,7 +15,7 @@ from emu.cpu import ENGINES
 from emu.cpu.riscv import RiscV
 from emu.cpu.timing.costs import CORE, CpuTiming
 from emu.machine import Machine, StopReason
-from tests.emu.cpu.riscv_board import MAP, RAM, core, load
+from tests.emu.cpu.riscv_board import MAP, RAM, assemble, core, load
 
 PROGRAM = Path(__file__).parent / "programs" / "riscv_trap_traffic.c"
 SCRIPT, WORDS = RAM + 0x8_0000, 700
@@ -130,3 +130,94 @@ def test_breakpoints_and_steps_stop_at_the_same_states(traffic: Path, variant: s
     assert len(expected) > 50
     for engine in ENGINES:
         assert stops(traffic_machine(traffic, 3, engine, variant, native=True)) == expected
+
+
+FUNCTIONS = (1, 2, 3, 5, 6, 7)
+"""Of csrrw, csrrs, csrrc, and of their immediate forms."""
+
+
+def csr_instruction(function: int, number: int) -> str:
+    """The CSR instruction from t1 (or, immediate, 6) to t0."""
+    return f".word {number << 20 | 6 << 15 | function << 12 | 5 << 7 | 0x73:#x}\n"
+
+
+def test_all_registers_and_operations_are_the_same(tmp_path: Path) -> None:
+    numbers = (*range(0x3A0), *range(0x3F0, 0x1000))
+    values = np.random.default_rng(1).integers(0, 1 << 32, len(numbers)).tolist()
+    accesses = "".join(
+        f"li t1, {value:#x}\n {csr_instruction(FUNCTIONS[value % 6], number)} xor s0, s0, t0\n csrw mtvec, s1\n"
+        for number, value in zip(numbers, values, strict=True)
+    )
+    elf = assemble(
+        f"""
+        j 1f
+        .balign 4
+    handler:
+        csrr t5, mepc
+        addi t5, t5, 4
+        csrw mepc, t5
+        addi s2, s2, 1
+        mret
+    1:  la s1, handler
+        csrw mtvec, s1
+        {accesses}
+        exit 0
+        """,
+        tmp_path,
+    )
+    found = set()
+    for engine in ENGINES:
+        for native in (False, True):
+            machine = load(elf, OPEN, engine)
+            core(machine).native_traps = native
+            assert machine.run(200_000).exit_code == 0
+            assert 0 < machine.core.read_register("s2") < len(numbers) - 100
+            found.add(machine.state_hash())
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("handler", ["ecall", "nop\n ecall"])
+def test_calls_without_end_are_a_lockup_at_the_same_time(tmp_path: Path, handler: str) -> None:
+    elf = assemble(f"la t0, handler\n csrw mtvec, t0\n ecall\n .balign 4\n handler: {handler}\n j handler", tmp_path)
+    found = set()
+    for engine in ENGINES:
+        for native in (False, True):
+            machine = load(elf, OPEN, engine)
+            core(machine).native_traps = native
+            stop = machine.run(10_000)
+            assert stop.reason is StopReason.LOCKUP
+            found.add((stop.time, stop.pc, machine.core.instructions, machine.state_hash()))
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_usual_traps_never_enter_python(tmp_path: Path, in_python: list[int], engine: str) -> None:
+    elf = assemble(
+        """
+        la t0, handler
+        csrw mtvec, t0
+        csrwi mie, 8
+        csrsi mstatus, 8
+        li s1, 1000
+        la a0, handler + 0x1000
+    1:  ecall
+        csrr t0, mcycle
+        .word 0x00a5202f                # amoadd.w x0, a0, (a0)
+        addi s1, s1, -1
+        bnez s1, 1b
+        exit 0
+        .balign 4
+    handler:
+        csrrw sp, mscratch, sp
+        csrr t1, mcause
+        csrr t2, mepc
+        addi t2, t2, 4
+        csrw mepc, t2
+        csrrw sp, mscratch, sp
+        mret
+        """,
+        tmp_path,
+    )
+    machine = load(elf, OPEN, engine)
+    assert machine.run(100_000).exit_code == 0
+    assert in_python == []
