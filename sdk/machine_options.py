@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from emu.cpu import ENGINES
 from emu.cpu.timing.lookup import MOST_WAIT_STATES
 from emu.machines import MAX_CLUSTERS, TIMINGS
+from sdk.whole_number import whole_number
 
 if TYPE_CHECKING:
     from emu.machine import MachineMap
@@ -102,18 +103,8 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--flash-wait-states",
-        type=_wait_states,
+        type=whole_number(0, MOST_WAIT_STATES),
         metavar="N",
         help="cycles that the host waits for a line of the memory that it starts from (default: what the machine "
         "says, usually 0)",
     )
-
-
-def _wait_states(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= MOST_WAIT_STATES:
-        raise ValueError
-    return value
-
-
-_wait_states.__name__ = f"number of wait states (0..{MOST_WAIT_STATES})"  # argparse puts it into its message

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 DESCRIPTION = "Run, build and debug firmware for in-memory-computing NPUs without the silicon."
 EXAMPLES = """\
@@ -61,10 +61,18 @@ class VersionAction(argparse.Action):
         parser.exit()
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments, without all those that there are in front of it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program."""
+        self.exit(2, f"{self.prog}: {message}\n{self.prog} --help shows the arguments\n")
+
+
 def _new_parser(program: str) -> argparse.ArgumentParser:
     from rich_argparse import RawDescriptionRichHelpFormatter
 
-    return argparse.ArgumentParser(prog=program, formatter_class=RawDescriptionRichHelpFormatter)
+    return Parser(prog=program, formatter_class=RawDescriptionRichHelpFormatter)
 
 
 def subcommand_parser(name: str) -> argparse.ArgumentParser:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdk.machine_options import MachineOptions, add_machine_options
+from sdk.whole_number import whole_number
 
 if TYPE_CHECKING:
     from emu.cpu.core import Core
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sdk.messages import SourceLines
     from sdk.runner import Runner, RunResult
 
+LAST_ADDRESS = 0xFFFF_FFFF
 EXIT_CODES = {"ABNORMAL": 120, "LOCKUP": 121, "ASLEEP": 122, "LIMIT": 124, "STOPPED": 130}
 """Exit codes of runs that firmware did not end with an exit code of its own, by `Outcome`."""
 
@@ -60,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_machine_options(parser)
     parser.add_argument(
         "--load-address",
-        type=_address,
+        type=whole_number(0, LAST_ADDRESS, base=0),
         metavar="A",
         help="where raw bytes go (default: where the machine starts)",
     )
@@ -70,7 +72,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_false",
         help="execute every round of loops that do nothing but wait for a flag; the result is the same, later",
     )
-    parser.add_argument("--max-cycles", type=_cycles, metavar="N", help="stop after N machine cycles")
+    parser.add_argument("--max-cycles", type=whole_number(1), metavar="N", help="stop after N machine cycles")
     parser.add_argument(
         "--load-snapshot",
         type=Path,
@@ -89,26 +91,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write a report of the run")
     parser.add_argument("--quiet", action="store_true", help="no warnings and no summary; errors only")
-
-
-def _cycles(text: str) -> int:
-    value = int(text)
-    if value <= 0:
-        raise ValueError
-    return value
-
-
-_cycles.__name__ = "number of cycles"  # argparse puts it into its message
-
-
-def _address(text: str) -> int:
-    value = int(text, 0)
-    if not 0 <= value < 1 << 32:
-        raise ValueError
-    return value
-
-
-_address.__name__ = "address"
 
 
 def main(args: argparse.Namespace) -> int:

@@ -44,7 +44,7 @@ def test_addresses_that_are_none(address: str, capfd: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit) as caught:
         main(["run", f"--load-address={address}", "fw.bin"])
     assert caught.value.code == 2
-    assert f"argument --load-address: invalid address value: '{address}'" in capfd.readouterr().err
+    assert f"argument --load-address: must be a whole number, 0..0xffffffff, not '{address}'" in capfd.readouterr().err
 
 
 def test_a_stream_for_a_board_without_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

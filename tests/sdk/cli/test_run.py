@@ -281,4 +281,14 @@ def test_wrong_cpu_timings_are_named(run: Run) -> None:
     assert b"has no CPU timing 'fast': known are single, core, " in result.stderr
     result = run(b"n", "--flash-wait-states", "256")
     assert result.returncode == 2
-    assert b"invalid number of wait states (0..255) value: '256'" in result.stderr
+    assert result.stderr == (
+        b"imnpu run: argument --flash-wait-states: must be a whole number, 0..255, not '256'\n"
+        b"imnpu run --help shows the arguments\n"
+    )
+
+
+@pytest.mark.parametrize("cycles", ["0", "-5", "1e6", "many"])
+def test_limits_that_are_none(run: Run, cycles: str) -> None:
+    result = run(b"n", f"--max-cycles={cycles}")
+    assert result.returncode == 2
+    assert f"argument --max-cycles: must be a whole number, 1 or more, not '{cycles}'\n".encode() in result.stderr
