@@ -447,7 +447,7 @@ class CortexM(Core):
 
     def _execute_privileged(self) -> Pause | None:
         """Execute the next instruction of unprivileged software with the rights of privileged software."""
-        control = self.registers.read("control")
+        control = self.registers.whole_control
         self.registers.write("control", control & ~NPRIV)
         pause = self._handle(self.engine.execute_one(self.registers.start))
         self.registers.write("control", control)

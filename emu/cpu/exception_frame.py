@@ -51,6 +51,21 @@ class Frame:
     control: int
     lazy: bool = False
 
+    @property
+    def privileged(self) -> bool:
+        """Whether the interrupted code was."""
+        return not (self.exc_return & THREAD and self.control & NPRIV)
+
+    @property
+    def on_process_stack(self) -> bool:
+        """Which stack it is on."""
+        return bool(self.exc_return & THREAD and self.exc_return & PROCESS_STACK)
+
+    @property
+    def has_floats(self) -> bool:
+        """Whether it holds floating-point registers, now."""
+        return not self.exc_return & NO_FLOATS and not self.lazy
+
 
 class RefusedFrameError(Exception):
     """A frame that must not be unstacked; nothing has changed.
@@ -151,11 +166,14 @@ class ExceptionFrames:
             emu.bus.BusError: the stack is not in memory.
             emu.cpu.memory_protection.ProtectionError: the MPU forbids it.
         """
-        privileged = not (frame.exc_return & THREAD and frame.control & NPRIV)
         words = EXTENDED_WORDS if frame.lazy else len(frame.data) // 4
-        self._protection.check(frame.stack_pointer, 4 * words, Right.WRITE, privileged=privileged)
+        self._protection.check(frame.stack_pointer, 4 * words, Right.WRITE, privileged=frame.privileged)
         view = self._bus.view(frame.stack_pointer, len(frame.data), write=True)
         view[:] = np.frombuffer(frame.data, np.uint8)
+
+    def clear_floats(self) -> None:
+        """After they were stacked, S0..S15 and FPSCR may have any value."""
+        self._floats.write(*[0] * len(FLOATS))
 
     def store_floats(self, address: int) -> None:
         """Write S0..S15 and FPSCR to the room that a frame has for them. Raises `emu.bus.BusError`."""

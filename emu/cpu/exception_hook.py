@@ -34,6 +34,7 @@ from emu.cpu.hook_state import (
     Slot,
     Stopped,
 )
+from emu.cpu.lazy_context import LAZY_READY, LazyContext
 from emu.cpu.native_calls import bytes_at, call_1, call_3, call_batch, trailing_zeros, unsigned_at, words_at
 from emu.cpu.nvic_state import NVIC_SLOTS, WORD_BITS, WORDS, NvicSlot
 
@@ -64,8 +65,15 @@ ENTRY_CYCLES, RETURN_CYCLES, CHAIN_CYCLES, FLOAT_CYCLES = map(
 EXC_RETURN, UNSTACKS_FLOATS, MASK_BY_PRIORITY = map(
     int, (ExceptionSlot.EXC_RETURN, ExceptionSlot.UNSTACKS_FLOATS, ExceptionSlot.MASK_BY_PRIORITY)
 )
-LAZY, LAZY_ACTIVE, LAZY_ADDRESS, FLOAT_SITES = map(
-    int, (ExceptionSlot.LAZY, ExceptionSlot.LAZY_ACTIVE, ExceptionSlot.LAZY_ADDRESS, ExceptionSlot.FLOAT_SITES)
+LAZY, LAZY_ACTIVE, LAZY_ADDRESS, LAZY_CONTEXT, FLOAT_SITES = map(
+    int,
+    (
+        ExceptionSlot.LAZY,
+        ExceptionSlot.LAZY_ACTIVE,
+        ExceptionSlot.LAZY_ADDRESS,
+        ExceptionSlot.LAZY_CONTEXT,
+        ExceptionSlot.FLOAT_SITES,
+    ),
 )
 GUARDED, GUARDED_ALWAYS, LIMITS, RIGHTS = map(
     int, (ExceptionSlot.GUARDED, ExceptionSlot.GUARDED_ALWAYS, ExceptionSlot.LIMITS, ExceptionSlot.RIGHTS)
@@ -109,6 +117,8 @@ ENABLED, PENDING, LEVELS, PRIORITIES = map(
 NOTHING, ENTERED, LEFT_OVER = int(Taken.NONE), int(Taken.ENTERED), int(Taken.LEFT_OVER)
 TRAP_SVC, TRAP_EXC_RETURN = 2, 8
 NMI, SV_CALL = 2, 11
+FPCCR_USER, FPCCR_THREAD = int(LazyContext.USER.mask), int(LazyContext.THREAD.mask)
+READY = tuple((int(vector), int(field.mask)) for vector, field in LAZY_READY.items())
 IDLE = 256
 BASIC_WORDS, EXTENDED_WORDS, FLOAT_WORDS = 8, 26, 17
 ALIGNED = 1 << 9
@@ -316,8 +326,26 @@ def fill_handler(values: Any, first: int, exc_return: int, vector: int, flags: i
 
 
 @njit
-def enter(state: Any, exceptions: Any, nvic: Any, uc: int, context: Any, number: int) -> bool:
-    """Stack what runs, whose registers are ``context``, and begin a handler; False if Python has to."""
+def lazy_context(nvic: Any, priority: int, flags: int, control: int) -> int:
+    """What FPCCR says about code of this priority and state whose floating-point registers are stacked lazily."""
+    context = 0
+    if flags & IPSR_MASK == 0:
+        context |= FPCCR_THREAD
+        if control & NPRIV:
+            context |= FPCCR_USER
+    for number, ready in READY:
+        enabled = nvic[ENABLED + number // WORD_BITS] >> (number % WORD_BITS) & 1
+        if enabled and group(nvic, nvic[PRIORITIES + number]) < priority:
+            context |= ready
+    return context
+
+
+@njit
+def enter(state: Any, exceptions: Any, nvic: Any, uc: int, context: Any, number: int, priority: int) -> bool:
+    """Stack what runs, whose registers are ``context``, and begin a handler; False if Python has to.
+
+    ``priority`` is that of what runs.
+    """
     flags, pointer, control = context[7], context[8], context[9]
     floats = control & FPCA != 0
     words = EXTENDED_WORDS if floats else BASIC_WORDS
@@ -336,7 +364,9 @@ def enter(state: Any, exceptions: Any, nvic: Any, uc: int, context: Any, number:
     vector = vector_of(state, exceptions, number)
     # Only ARMv8-M lets handlers choose the stack of thread mode.
     chosen_by_handler = flags & IPSR_MASK != 0 and control & SPSEL != 0
-    if host == 0 or vector == 0 or chosen_by_handler:
+    lazy = floats and exceptions[LAZY] != 0
+    refused = floats and not lazy and exceptions[UNSTACKS_FLOATS] == 0
+    if host == 0 or vector == 0 or chosen_by_handler or refused:
         return False
     frame = carray(unsigned_at(host), (EXTENDED_WORDS,))
     for index in range(6):
@@ -345,19 +375,21 @@ def enter(state: Any, exceptions: Any, nvic: Any, uc: int, context: Any, number:
     frame[7] = flags | ALIGNED if moved else flags & ~ALIGNED
     cycles = exceptions[ENTRY_CYCLES]
     exc_return = exceptions[EXC_RETURN] | NO_FLOATS
-    lazy = floats and exceptions[LAZY] != 0
     if floats:
         exc_return = exceptions[EXC_RETURN]
     if floats and not lazy:
         stacked = read(exceptions, uc, FLOATS)
         for index in range(FLOAT_WORDS):
             frame[BASIC_WORDS + index] = stacked[index]
+            stacked[index] = 0
+        write(exceptions, uc, FLOATS)
         frame[EXTENDED_WORDS - 1] = 0
         cycles += exceptions[FLOAT_CYCLES]
     activate(nvic, number)
     note_transition(state, exceptions, cycles)
     if lazy:
         exceptions[LAZY_ACTIVE], exceptions[LAZY_ADDRESS] = 1, target + 4 * BASIC_WORDS
+        exceptions[LAZY_CONTEXT] = lazy_context(nvic, priority, flags, control)
         state[SITES] |= FLOATING_POINT
     guard(state, exceptions, PRIVILEGED)
     if thread:
@@ -381,9 +413,10 @@ def enter(state: Any, exceptions: Any, nvic: Any, uc: int, context: Any, number:
 def call_supervisor(state: Any, exceptions: Any, nvic: Any, uc: int) -> bool:
     """SVC; False if Python has to do it."""
     context = read(exceptions, uc, CONTEXT)
-    if group(nvic, nvic[PRIORITIES + SV_CALL]) >= execution_priority(exceptions, nvic, uc, context):
+    priority = execution_priority(exceptions, nvic, uc, context)
+    if group(nvic, nvic[PRIORITIES + SV_CALL]) >= priority:
         return False
-    return enter(state, exceptions, nvic, uc, context, SV_CALL)
+    return enter(state, exceptions, nvic, uc, context, SV_CALL, priority)
 
 
 @njit
@@ -537,9 +570,10 @@ def take(state: Any, exceptions: Any, nvic: Any, uc: int) -> int:
         state[REQUEST] &= ~CHECK
         return NOTHING
     context = read(exceptions, uc, CONTEXT)
-    if group(nvic, nvic[PRIORITIES + number]) >= execution_priority(exceptions, nvic, uc, context):
+    priority = execution_priority(exceptions, nvic, uc, context)
+    if group(nvic, nvic[PRIORITIES + number]) >= priority:
         return NOTHING
-    return ENTERED if enter(state, exceptions, nvic, uc, context, number) else LEFT_OVER
+    return ENTERED if enter(state, exceptions, nvic, uc, context, number, priority) else LEFT_OVER
 
 
 @cfunc(types.int32(types.intp, types.int64))

@@ -61,7 +61,7 @@ class ExceptionSlot(IntEnum):
     EXC_RETURN = 14
     """The constant bits of EXC_RETURN."""
     UNSTACKS_FLOATS = 15
-    """1: frames with floating-point registers may be unstacked."""
+    """1: frames with floating-point registers may be stacked and unstacked, whosever they are."""
     MASK_BY_PRIORITY = 16
     """ARMv8-M: FAULTMASK stays at the end of any handler of negative priority, else only at that of NMI."""
     LAZY = 17
@@ -80,7 +80,9 @@ class ExceptionSlot(IntEnum):
     """MSPLIM, PSPLIM, 0 on cores that have none."""
     RIGHTS = 25
     """What it allows to unprivileged, then to privileged software: `LEVEL_SLOTS` words each, see `Level`."""
-    BATCHES = RIGHTS + 2 * 9
+    LAZY_CONTEXT = RIGHTS + 2 * 9
+    """`lazy_context.LAZY_CONTEXT`: whose those registers are, and what could have interrupted that code."""
+    BATCHES = LAZY_CONTEXT + 1
     """For each `Batch`: addresses of register numbers, of pointers to values, of the values; their count."""
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from emu.bus import BusError
-from emu.cpu.arm_registers import FPCA, IPSR_MASK, SFPA, ArmRegisters
+from emu.cpu.arm_registers import FPCA, IPSR_MASK, NPRIV, SFPA, ArmRegisters
 from emu.cpu.cortex_models import Architecture
 from emu.cpu.engine import Engine
 from emu.cpu.exception_frame import (
+    BASIC_WORDS,
     CHAIN_CYCLES,
     ENTRY_CYCLES,
     FLOAT_CYCLES,
@@ -23,6 +24,7 @@ from emu.cpu.exception_frame import (
     RefusedFrameError,
 )
 from emu.cpu.hook_state import EXCLUSIVE, Site
+from emu.cpu.lazy_context import LAZY_READY, LazyContext
 from emu.cpu.memory_protection import MemoryProtection, ProtectionError
 from emu.cpu.native_exceptions import NativeExceptions
 from emu.cpu.nvic import IDLE, Nvic, Vector
@@ -113,16 +115,16 @@ class Exceptions(Saved):
         """No lockup, no event, no stack limits, nothing left to stack."""
         self.stack_limits.set(0, 0)
         self.locked_up = self.event = False
-        self.lazy = (False, 0)
+        self.lazy = (False, 0, 0)
 
     @property
-    def lazy(self) -> tuple[bool, int]:
-        """FPCCR.LSPACT and FPCAR."""
-        return self.native.lazy_active, self.native.lazy_address
+    def lazy(self) -> tuple[bool, int, int]:
+        """FPCCR.LSPACT, FPCAR, and what else FPCCR says about the registers that are still to be stacked."""
+        return self.native.lazy_active, self.native.lazy_address, self.native.lazy_context
 
     @lazy.setter
-    def lazy(self, state: tuple[bool, int]) -> None:
-        self.native.lazy_active, self.native.lazy_address = state
+    def lazy(self, state: tuple[bool, int, int]) -> None:
+        self.native.lazy_active, self.native.lazy_address, self.native.lazy_context = state
 
     @property
     def event(self) -> bool:
@@ -157,7 +159,10 @@ class Exceptions(Saved):
         """Enter the handler of a pending exception, or of a synchronous one that may preempt."""
         align = bool(Configuration.STKALIGN.extract(self._control.CCR))
         frame = self._frames.capture(align=align, lazy=self._control.stacks_lazily)
-        limit = self.stack_limits.values[frame.exc_return & (THREAD | PROCESS_STACK) == THREAD | PROCESS_STACK]
+        limit = self.stack_limits.values[frame.on_process_stack]
+        refused = frame.has_floats and not self._control.floats_allowed(privileged=frame.privileged)
+        if refused:
+            frame = replace(frame, data=frame.data[: 4 * BASIC_WORDS])
         try:
             if frame.stack_pointer < limit:
                 text = f"stacking of an exception at 0x{frame.stack_pointer:08x}, below the limit 0x{limit:08x}"
@@ -165,6 +170,11 @@ class Exceptions(Saved):
                 number = self._stacking_failed(number, Fault(Vector.USAGE_FAULT, text, FaultStatus.STKOF.mask))
             else:
                 self._frames.store(frame)
+                if refused:
+                    text = "stacking of floating-point registers, while CPACR disables the FPU"
+                    number = self._stacking_failed(number, Fault(Vector.USAGE_FAULT, text, FaultStatus.NOCP.mask))
+                elif frame.has_floats:
+                    self._frames.clear_floats()
         except BusError as error:
             text = f"stacking of an exception: {error}"
             number = self._stacking_failed(number, Fault(Vector.BUS_FAULT, text, FaultStatus.STKERR.mask))
@@ -172,24 +182,58 @@ class Exceptions(Saved):
             text = f"stacking of an exception: {error}"
             number = self._stacking_failed(number, Fault(Vector.MEM_MANAGE, text, FaultStatus.MSTKERR.mask))
         if frame.lazy:
-            self.native.lazy_active, self.native.lazy_address = True, frame.stack_pointer + len(frame.data)
+            self.lazy = True, frame.stack_pointer + len(frame.data), self._lazy_context(frame)
             self._engine.sites |= Site.FLOATING_POINT
-        floats = 0 if frame.lazy or frame.exc_return & NO_FLOATS else FLOAT_CYCLES
+        floats = FLOAT_CYCLES if frame.has_floats else 0
         self._engine.clock.advance_to(self._engine.clock.now + ENTRY_CYCLES + floats)
         self._begin(number, frame)
 
+    def _lazy_context(self, frame: Frame) -> int:
+        """What FPCCR says about the code that has made this frame."""
+        priority = self._nvic.execution_priority(*self._registers.masks())
+        context = LazyContext.USER.insert(0, not frame.privileged)
+        context |= LazyContext.THREAD.insert(0, bool(frame.exc_return & THREAD))
+        for vector, field in LAZY_READY.items():
+            context |= field.insert(0, self._nvic.may_preempt(vector, priority))
+        return context
+
     def keep_floats(self) -> bool:
         """Store the floating-point registers that lazy stacking has left; False: a fault is taken instead."""
-        native = self.native
-        try:
-            self._frames.store_floats(native.lazy_address)
-        except BusError as error:
-            text = f"lazy stacking of floating-point registers: {error}"
-            self.fault(Fault(Vector.BUS_FAULT, text, FaultStatus.LSPERR.mask))
+        native, text = self.native, "lazy stacking of floating-point registers"
+        fault = None
+        if not self._control.floats_allowed(privileged=not LazyContext.USER.extract(native.lazy_context)):
+            text = f"{text}, which CPACR denies to the code that they belong to"
+            fault = Fault(Vector.USAGE_FAULT, text, FaultStatus.NOCP.mask)
+        else:
+            try:
+                self._frames.store_floats(native.lazy_address)
+            except BusError as error:
+                fault = Fault(Vector.BUS_FAULT, f"{text}: {error}", FaultStatus.LSPERR.mask)
+        if fault is not None and self._lazy_fault(fault):
             return False
         native.lazy_active = False
         self._engine.clock.advance_to(self._engine.clock.now + FLOAT_CYCLES)
         return True
+
+    def _lazy_fault(self, fault: Fault) -> bool:
+        """A fault of lazy stacking, as urgent as it was for the code that the registers belong to: is it taken now?"""
+        context, control = self.native.lazy_context, self._control
+        vector, name = fault.vector, FAULT_NAMES[fault.vector]
+        control.record(fault.status)
+        if not LAZY_READY[vector].extract(context):
+            reason = "it could not have interrupted the code that they belong to"
+            fault = replace(fault, text=f"{fault.text} ({name}, escalated to HardFault because {reason})")
+            vector, name = Vector.HARD_FAULT, "HardFault"
+            control.HFSR |= HardFaultStatus.FORCED.mask
+            self.locked_up = not LazyContext.HFRDY.extract(context)
+        self._report("Lockup" if self.locked_up else name, fault)
+        if self.locked_up:
+            return True
+        self._nvic.pend(vector)
+        number = self.pending()
+        if number is not None:
+            self.take(number)
+        return number is not None
 
     def _stacking_failed(self, number: int, fault: Fault) -> int:
         """The more urgent of the exception and of what its stacking caused; the other one stays pending."""
@@ -261,10 +305,11 @@ class Exceptions(Saved):
         """Go back to what was interrupted."""
         control = self._control
         text = f"unstacking at exception return with 0x{exc_return:08x}: "
+        privileged = not (exc_return & THREAD and self._registers.read("control") & NPRIV)
         try:
             self._frames.resume(
                 exc_return,
-                floats_enabled=control.floats_enabled,
+                floats_enabled=control.floats_allowed(privileged=privileged),
                 floats_stored=not self.native.lazy_active,
             )
         except RefusedFrameError as error:
@@ -320,11 +365,7 @@ class Exceptions(Saved):
         control.record(fault.status)
         if fault.address is not None:
             self._record_address(fault)
-        if vector == Vector.HARD_FAULT or not nvic.enabled >> vector & 1:
-            reason = "its handler is not enabled"
-        elif nvic.group(nvic.priority(vector)) >= priority:
-            reason = "it cannot preempt what runs"
-        else:
+        if vector != Vector.HARD_FAULT and nvic.may_preempt(vector, priority):
             self._report(name, fault)
             return vector
         if priority <= -1 and not derived:
@@ -334,6 +375,7 @@ class Exceptions(Saved):
             self._report(name, fault)
         else:
             control.HFSR |= HardFaultStatus.FORCED.mask
+            reason = "it cannot preempt what runs" if nvic.enabled >> vector & 1 else "its handler is not enabled"
             text = f"{fault.text} ({name}, escalated to HardFault because {reason})"
             self._report("HardFault", Fault(vector, text, fault.status, fault.address))
         return Vector.HARD_FAULT
@@ -349,9 +391,8 @@ class Exceptions(Saved):
 
     def can_monitor(self) -> bool:
         """Whether the debug monitor is enabled and may preempt what runs."""
-        nvic, vector = self._nvic, Vector.DEBUG_MONITOR
-        priority = nvic.execution_priority(*self._registers.masks())
-        return bool(nvic.enabled >> vector & 1) and nvic.group(nvic.priority(vector)) < priority
+        priority = self._nvic.execution_priority(*self._registers.masks())
+        return self._nvic.may_preempt(Vector.DEBUG_MONITOR, priority)
 
     def breakpoint(self, text: str) -> None:
         """BKPT without a debugger: take the debug monitor, or HardFault where that is not possible."""

@@ -92,7 +92,7 @@ class NativeExceptions:
         state[ExceptionSlot.NON_BASE_THREAD] = Configuration.NONBASETHRDENA.extract(control.CCR)
         state[ExceptionSlot.SLEEP_ON_EXIT] = SleepControl.SLEEPONEXIT.extract(control.SCR)
         state[ExceptionSlot.HAS_FPU] = model.has_fpu
-        state[ExceptionSlot.UNSTACKS_FLOATS] = control.floats_enabled
+        state[ExceptionSlot.UNSTACKS_FLOATS] = control.floats_allowed(privileged=False)
         state[ExceptionSlot.LAZY] = control.stacks_lazily
         state[ExceptionSlot.FLOAT_SITES] = Site.FLOATING_POINT if control.watches_floats else 0
         state[ExceptionSlot.EXC_RETURN] = model.exc_return(secure=self._secure)
@@ -111,6 +111,15 @@ class NativeExceptions:
     @lazy_active.setter
     def lazy_active(self, active: bool) -> None:
         self._state[ExceptionSlot.LAZY_ACTIVE] = active
+
+    @property
+    def lazy_context(self) -> int:
+        """Bits of FPCCR about the code that the registers belong to."""
+        return int(self._state[ExceptionSlot.LAZY_CONTEXT])
+
+    @lazy_context.setter
+    def lazy_context(self, context: int) -> None:
+        self._state[ExceptionSlot.LAZY_CONTEXT] = context
 
     @property
     def lazy_address(self) -> int:

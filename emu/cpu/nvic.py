@@ -172,6 +172,10 @@ class Nvic(Saved):
             priority = min(priority, self.group(basepri & self.priority_mask))
         return priority
 
+    def may_preempt(self, number: int, execution_priority: int) -> bool:
+        """Whether an exception is enabled and more urgent than what executes."""
+        return bool(self.enabled >> number & 1) and self.group(self.priority(number)) < execution_priority
+
     def most_urgent(self) -> int | None:
         """The pending and enabled exception of highest priority, the lowest number among equals."""
         ready = self.pending & self.enabled

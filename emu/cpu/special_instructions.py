@@ -136,7 +136,7 @@ class SpecialInstructions:
     def _handled(self, instruction: Instruction) -> bool:
         """Do what Unicorn would not; False if it shall execute the instruction."""
         match instruction.site:
-            case Site.FLOATING_POINT if self._control.floats_enabled:
+            case Site.FLOATING_POINT if self._control.floats_allowed(privileged=self._registers.privileged):
                 return not self._begin_floats()
             case Site.FLOATING_POINT:
                 self._usage_fault("floating-point instruction while CPACR disables the FPU", FaultStatus.NOCP.mask)

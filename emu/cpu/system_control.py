@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from asm.bits import Layout
 from emu.cpu.arm_memory_map import ProtectionRule
 from emu.cpu.core_identity import CoreIdentity
 from emu.cpu.cortex_models import Architecture, CortexModel
+from emu.cpu.lazy_context import LAZY_CONTEXT, UFRDY, LazyContext, LazyStacking
 from emu.cpu.nvic import FIRST_INPUT, Nvic, Vector
 from emu.device import Board
 from emu.registers import Access, Bits, Register, RegisterArray
@@ -195,18 +195,14 @@ class CoprocessorAccess(Layout):
     CP11 = Bits(22, 2, "The same value as CP10.")
 
 
+PRIVILEGED_ACCESS, FULL_ACCESS = 1, 3
+"""Values of CPACR's fields; 0 denies, and so does the reserved 2."""
+
+
 class Opaque(Layout):
     """A register of which no field is modelled."""
 
     VALUE = Bits(0, 32, "")
-
-
-class LazyContext(Layout):
-    """Floating-point context control."""
-
-    LSPACT = Bits(0, 1, "A frame has room for floating-point registers, which are not stored yet.")
-    LSPEN = Bits(30, 1, "1: floating-point registers are stacked when they are used; 0: at once.", reset=1)
-    ASPEN = Bits(31, 1, "Floating-point instructions set CONTROL.FPCA; always so here.", reset=1)
 
 
 class LazyAddress(Layout):
@@ -222,13 +218,6 @@ class DefaultStatus(Layout):
     FZ = Bits(24, 1, "Flush to zero.")
     DN = Bits(25, 1, "Default NaN.")
     AHP = Bits(26, 1, "Alternative half-precision.")
-
-
-class LazyStacking(Protocol):
-    """What is still to be stacked of the floating-point registers: FPCCR.LSPACT and FPCAR."""
-
-    lazy_active: bool
-    lazy_address: int
 
 
 class DebugFaultStatus(Layout):
@@ -277,8 +266,7 @@ class SystemControl(CoreIdentity):
         lazy_stacking: whose state FPCCR and FPCAR show.
         running: gives the number of the exception that executes, 0 in thread mode.
 
-    Inaccuracies: stepping by the debug monitor is not modelled. FPCCR does not tell which faults lazy stacking may
-    cause. Auxiliary registers are storage.
+    Inaccuracies: stepping by the debug monitor is not modelled. Auxiliary registers are storage.
     """
 
     ACTLR = Register(0x008, Opaque, "Auxiliary control.", modelled=False)
@@ -360,10 +348,10 @@ class SystemControl(CoreIdentity):
         if self.on_setting_change is not None:
             self.on_setting_change()
 
-    @property
-    def floats_enabled(self) -> bool:
-        """Whether floating-point instructions are allowed."""
-        return bool(CoprocessorAccess.CP10.extract(self.CPACR))
+    def floats_allowed(self, *, privileged: bool) -> bool:
+        """Whether code of this level may execute floating-point instructions."""
+        access = CoprocessorAccess.CP10.extract(self.CPACR)
+        return access == FULL_ACCESS or (access == PRIVILEGED_ACCESS and privileged)
 
     @property
     def stacks_lazily(self) -> bool:
@@ -372,8 +360,8 @@ class SystemControl(CoreIdentity):
 
     @property
     def watches_floats(self) -> bool:
-        """Whether floating-point instructions need attention, lazy stacking aside: not allowed, or a new FPSCR."""
-        return not self.floats_enabled or bool(self.FPDSCR)
+        """Whether floating-point instructions need attention, lazy stacking aside: not for all, or a new FPSCR."""
+        return not self.floats_allowed(privileged=False) or bool(self.FPDSCR)
 
     def record(self, status: int) -> None:
         """Set bits of CFSR."""
@@ -466,12 +454,15 @@ class SystemControl(CoreIdentity):
 
     @FPCCR.on_read
     def _read_lazy_context(self) -> int:
-        return LazyContext.LSPACT.insert(self.FPCCR, int(self.lazy_stacking.lazy_active))
+        lazy = self.lazy_stacking
+        context = lazy.lazy_context if self.model.architecture is Architecture.V8M else lazy.lazy_context & ~UFRDY
+        return LazyContext.LSPACT.insert(self.FPCCR & ~LAZY_CONTEXT | context, int(lazy.lazy_active))
 
     @FPCCR.on_write
     def _write_lazy_context(self, value: int) -> None:
         if self.model.has_fpu:
             self.lazy_stacking.lazy_active = bool(LazyContext.LSPACT.extract(value))
+            self.lazy_stacking.lazy_context = value & LAZY_CONTEXT
         else:
             self.FPCCR = 0
         self._setting_changed()

@@ -257,7 +257,7 @@ def run_here(elf: Path, seeds: Sequence[str], engine: str) -> list[list[str]]:
     machine.bus.program(SCRIPT, script(seeds))
     machine.reset()
     stop = machine.run(4_000_000 * len(seeds))
-    return scenarios_of(printed.decode(), ended=stop.reason is StopReason.EXIT, name=stop.reason.name)
+    return scenarios_of(printed.decode(), 0, ended=stop.reason is StopReason.EXIT, name=stop.reason.name)
 
 
 def run_qemu(elf: Path, seeds: Sequence[str]) -> list[list[str]]:
@@ -272,4 +272,4 @@ def run_qemu(elf: Path, seeds: Sequence[str]) -> list[list[str]]:
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=QEMU_SECONDS, check=False, stdin=subprocess.DEVNULL
     )
-    return scenarios_of(done.stdout, ended=done.returncode == 0, name="STOPPED")
+    return scenarios_of(done.stdout, 0, ended=done.returncode == 0, name="STOPPED")

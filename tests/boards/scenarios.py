@@ -10,6 +10,7 @@ import struct
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -368,6 +369,7 @@ class Writer:
         address, values = self._random.choice(
             (
                 (0xE000_EF34, (0xC000_0000, 0x8000_0000)),
+                (0xE000_EF38, (NOWHERE, NOWHERE)),
                 (0xE000_EF3C, (0, 0x0100_0000, 0x0300_0000)),
                 (0xE000_ED88, (0, 0xF << 20, 0xF << 20, 0x5 << 20)),
             )
@@ -389,28 +391,46 @@ def build_firmware(folder: Path, core: Core) -> Path:
     """The firmware that carries scripts out."""
     masks = {
         6: ("ICSR_MASK=0x9e5ff1ff", "SHCSR_MASK=0", "HFSR_MASK=0", "FPCCR_MASK=0"),
-        7: ("ICSR_MASK=~0u", "SHCSR_MASK=~0u", "HFSR_MASK=~0u", "FPCCR_MASK=0xc0000001"),
-        8: ("ICSR_MASK=~0u", "SHCSR_MASK=~0u", "HFSR_MASK=~0u", "FPCCR_MASK=0xc0000001"),
+        7: ("ICSR_MASK=~0u", "SHCSR_MASK=~0u", "HFSR_MASK=~0u", "FPCCR_MASK=0xc000017b"),
+        8: ("ICSR_MASK=~0u", "SHCSR_MASK=~0u", "HFSR_MASK=~0u", "FPCCR_MASK=0xc000057b"),
     }[core.architecture]
     places = (f"SCRIPT_ADDRESS={core.script:#x}u", f"WORK={core.work:#x}u")
     defines = (*core.defines, *places, *masks)
     return build(folder, core.machine, "scenarios.c", *defines, options=("-mno-implicit-float",))
 
 
+class ReloadingMachine(Machine):
+    """As on QEMU, a reset brings back the firmware, which a scenario may have overwritten.
+
+    Attributes:
+        load: puts it into memory.
+    """
+
+    load: Callable[[], None] | None = None
+
+    def reset(self) -> None:
+        """Reset everything, with the firmware in place."""
+        if self.load is not None:
+            self.load()
+        super().reset()
+
+
 def run_here(elf: Path, core: Core, seeds: Sequence[str], *, native: bool = True) -> list[list[str]]:
     """The lines that each scenario prints on our core; the last line says LOCKUP where it has locked up."""
     lines: list[list[str]] = []
     while len(lines) < len(seeds):
-        machine = Machine(machine_map(core.machine))
+        machine = ReloadingMachine(machine_map(core.machine))
         assert isinstance(machine.core, CortexM)
         machine.core.native_exceptions = native
         printed = bytearray()
         machine.core.semihosting.console.append(printed.extend)
-        load_into(load_elf(elf), machine.bus)
+        machine.load = partial(load_into, load_elf(elf), machine.bus)
         machine.bus.program(core.script, script(core, seeds, len(lines)))
         machine.reset()
         stop = machine.run(1_000_000 * len(seeds))
-        lines += scenarios_of(printed.decode(), ended=stop.reason is StopReason.EXIT, name=stop.reason.name)
+        lines += scenarios_of(
+            printed.decode(errors="replace"), len(lines), ended=stop.reason is StopReason.EXIT, name=stop.reason.name
+        )
     return lines
 
 
@@ -425,17 +445,34 @@ def run_qemu(elf: Path, core: Core, seeds: Sequence[str]) -> list[list[str]]:
         command = ["qemu-system-arm", "-M", core.machine, "-nographic", "-monitor", "none", "-serial", "none"]
         command += ["-device", f"loader,file={data},addr={core.script:#x},force-raw=on"]
         command += ["-semihosting-config", "enable=on,target=native", "-kernel", str(elf)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=QEMU_SECONDS, check=False)
-        printed, _, rest = (done.stdout + done.stderr).partition("qemu: fatal: ")
-        lines += scenarios_of(printed, ended=done.returncode == 0, name=rest.partition(":")[0].upper() or "STOPPED")
+        done = subprocess.run(command, capture_output=True, timeout=QEMU_SECONDS, check=False)
+        printed, _, rest = (done.stdout + done.stderr).decode(errors="replace").partition("qemu: fatal: ")
+        lines += scenarios_of(
+            printed, len(lines), ended=done.returncode == 0, name=rest.partition(":")[0].upper() or "STOPPED"
+        )
     return lines
 
 
-def scenarios_of(printed: str, *, ended: bool, name: str) -> list[list[str]]:
-    """The lines of each scenario; ``name`` says why the last one did not end."""
-    scenarios = [part.splitlines()[1:] for part in printed.split("= ")[1:]]
-    if not ended:
-        if not scenarios:
+def scenarios_of(printed: str, first: int, *, ended: bool, name: str) -> list[list[str]]:
+    """The lines of each scenario, up to the one that says that it has lost its way.
+
+    Args:
+        printed: the output, in which every scenario begins with a line of its number.
+        first: the number of the first one.
+        ended: the last one has ended.
+        name: why it has not.
+    """
+    scenarios: list[list[str]] = []
+    lost = False
+    for line in printed.splitlines():
+        if line.split(" ")[:2] == ["=", f"{first + len(scenarios):x}"]:
             scenarios.append([])
+            lost = False
+        elif scenarios and not lost:
+            scenarios[-1].append(line)
+            lost = line == "!"
+    if not scenarios:
+        scenarios.append([])
+    if not ended:
         scenarios[-1].append(name)
     return scenarios

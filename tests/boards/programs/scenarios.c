@@ -26,6 +26,7 @@ enum { END, LEAVE, STORE, LOAD, STORE_BYTE, LOAD_BYTE, SPECIAL, WRONG, CALL, RET
 struct frame {
     uint32_t r0, r1, r2, r3, r12, lr, pc, xpsr;
 };
+#define NOWHERE 0x70000000u /* where scripts point the process stack to */
 #define IN_THREAD 8u
 #define ON_PROCESS 4u
 #define NO_FLOATS 16u
@@ -267,7 +268,8 @@ static void show_frame(struct frame *frame, uint32_t exc_return) {
     word("r0", frame->r0);
     word("r1", frame->r1);
     word("lr", frame->lr);
-    word("pc", frame->pc);
+    /* It does not matter how far behind a store an interrupt comes. */
+    word("pc", in(store, frame->pc) && frame->pc & 31 ? (uint32_t)store + 1 : frame->pc);
     word("xpsr", frame->xpsr);
 #ifdef __ARM_FP
     if (!(exc_return & NO_FLOATS)) {
@@ -289,6 +291,13 @@ static void next_scenario(void) {
     }
 }
 
+/* The scenario has lost its stacks or its handlers, or goes round in circles. */
+static void give_up(void) {
+    put('!');
+    newline();
+    next_scenario();
+}
+
 __attribute__((used)) static uint32_t handle(uint32_t stack, uint32_t exc_return) {
     uint32_t number = READ("ipsr"), outer = running;
     uint32_t outer_return = innermost_return;
@@ -302,6 +311,7 @@ __attribute__((used)) static uint32_t handle(uint32_t stack, uint32_t exc_return
     word("sp", (uint32_t)frame);
     if (readable) show_frame(frame, exc_return);
     show();
+    if (!readable && (uint32_t)frame >> 16 != NOWHERE >> 16) give_up();
     if (is_fault && !readable) {
         good_frame = (struct frame){.pc = (uint32_t)bad_stack_end & ~1u, .xpsr = 1u << 24, .lr = ~0u};
         WRITE("psp", &good_frame);
@@ -321,16 +331,13 @@ __attribute__((used)) static uint32_t handle(uint32_t stack, uint32_t exc_return
         exc_return &= ~(IN_THREAD | ON_PROCESS);
     } else if (entries < 60)
         run();
-    if (++entries > 100) {
-        put('!');
-        newline();
-        next_scenario();
-    }
+    if (++entries > 100) give_up();
     for (uint32_t tries = 0; READ("ipsr") != number && tries < 4; tries++) {
         wanted_handler = number;
         wants_handler = 1;
         call(0, 0);
     }
+    if (READ("ipsr") != number) give_up();
     if (!next->operation) WRITE("control", READ("control") & ~1u);
     depth--;
     innermost = outer_frame;
