@@ -233,6 +233,12 @@ class CortexM(Core):
         """Tell native code what system control registers say."""
         self._special.choose_sites()
         self.exceptions.native.configure(self.system_control)
+        self._monitor_steps = self.system_control.steps
+
+    @property
+    def _monitored(self) -> bool:
+        """Whether the debug monitor steps, and may preempt what runs."""
+        return self._monitor_steps and self.exceptions.can_monitor()
 
     def _look_again(self) -> None:
         """An exception may have become one that preempts what runs."""
@@ -293,7 +299,7 @@ class CortexM(Core):
                 return Pause.DEADLINE
             start = self.registers.start
             left_over = False
-            if start & ~1 == standing_on:
+            if start & ~1 == standing_on or self._monitored:
                 pause = self._execute_one(start)
             else:
                 halt = self.engine.execute(start, self._request())
@@ -400,11 +406,13 @@ class CortexM(Core):
         Args:
             execute: what executes it, `Engine.execute_one` or its exact twin.
         """
-        waits = self._read_code(start & ~1, 2) == WFI
+        waits, monitored = self._read_code(start & ~1, 2) == WFI, self._monitored
         halt = self._special.at_site() if self._special.is_next else (execute or self.engine.execute_one)(start)
         pause = self._handle(halt)
         if waits:
             self._sleep(False)
+        if monitored:
+            self.exceptions.monitor_step()
         return pause
 
     def _handle(self, halt: Halt) -> Pause | None:

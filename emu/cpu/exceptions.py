@@ -394,6 +394,11 @@ class Exceptions(Saved):
         priority = self._nvic.execution_priority(*self._registers.masks())
         return self._nvic.may_preempt(Vector.DEBUG_MONITOR, priority)
 
+    def monitor_step(self) -> None:
+        """The debug monitor has let one instruction be executed."""
+        self._control.DFSR |= DebugFaultStatus.HALTED.mask
+        self._nvic.pend(Vector.DEBUG_MONITOR)
+
     def breakpoint(self, text: str) -> None:
         """BKPT without a debugger: take the debug monitor, or HardFault where that is not possible."""
         if self.can_monitor():

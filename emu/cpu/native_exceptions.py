@@ -75,7 +75,8 @@ class NativeExceptions:
         state = self._state
         model = control.model
         protection = self._protection
-        state[ExceptionSlot.NATIVE] = self.wanted and not self._secure and not protection.stale
+        possible = self.wanted and not self._secure and not protection.stale and not control.steps
+        state[ExceptionSlot.NATIVE] = possible
         state[ExceptionSlot.GUARDED] = protection.enabled
         state[ExceptionSlot.GUARDED_ALWAYS] = protection.always
         for level, allowed in protection.levels.items():

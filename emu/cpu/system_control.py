@@ -223,7 +223,7 @@ class DefaultStatus(Layout):
 class DebugFaultStatus(Layout):
     """Debug fault status."""
 
-    HALTED = Bits(0, 1, "A debugger has halted the core; does not happen here.")
+    HALTED = Bits(0, 1, "The debug monitor was stepping.")
     BKPT = Bits(1, 1, "BKPT took the debug monitor.")
     DWTTRAP = Bits(2, 1, "A comparator of the DWT made the debug monitor pending.")
     VCATCH = Bits(3, 1, "Vector catch; does not happen here.")
@@ -243,7 +243,7 @@ class ExceptionMonitor(Layout):
     VC_HARDERR = Bits(10, 1, "Vector catch of HardFault, likewise.")
     MON_EN = Bits(16, 1, "1: BKPT and comparators of the DWT take the debug monitor, exception 12.")
     MON_PEND = Bits(17, 1, "The debug monitor is pending.")
-    MON_STEP = Bits(18, 1, "1: step one instruction.", modelled=False)
+    MON_STEP = Bits(18, 1, "1: the debug monitor takes over again after one instruction of what it preempts.")
     MON_REQ = Bits(19, 1, "For firmware: storage.")
     TRCENA = Bits(24, 1, "1: DWT and ITM work.")
 
@@ -261,12 +261,12 @@ class SystemControl(CoreIdentity):
 
     Attributes:
         on_trace_change: called when DEMCR has changed.
-        on_setting_change: called when VTOR, SCR, CCR, CPACR, FPCCR or FPDSCR has changed.
+        on_setting_change: called when VTOR, SCR, CCR, CPACR, FPCCR, FPDSCR or DEMCR has changed.
         on_protection_change: called when the registers of a memory protection unit have changed.
         lazy_stacking: whose state FPCCR and FPCAR show.
         running: gives the number of the exception that executes, 0 in thread mode.
 
-    Inaccuracies: stepping by the debug monitor is not modelled. Auxiliary registers are storage.
+    Inaccuracies: auxiliary registers are storage.
     """
 
     ACTLR = Register(0x008, Opaque, "Auxiliary control.", modelled=False)
@@ -494,4 +494,11 @@ class SystemControl(CoreIdentity):
         (self.nvic.pend if ExceptionMonitor.MON_PEND.extract(value) else self.nvic.unpend)(Vector.DEBUG_MONITOR)
         if self.on_trace_change is not None:
             self.on_trace_change()
+        self._setting_changed()
         self.changed()
+
+    @property
+    def steps(self) -> bool:
+        """Whether the debug monitor lets what it preempts execute one instruction at a time."""
+        demcr = self.DEMCR
+        return bool(ExceptionMonitor.MON_EN.extract(demcr) and ExceptionMonitor.MON_STEP.extract(demcr))

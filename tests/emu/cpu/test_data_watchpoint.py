@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -179,3 +180,67 @@ def test_how_many_comparators_there_are(machine: str, comparators: int) -> None:
     running.reset()
     unit = next(device for base, device in running.bus.devices if base == 0xE000_1000)
     assert unit.read(0, 4) >> 28 == comparators
+
+
+STEPPING = """
+.section .vectors, "a"
+.word 0, hard_fault + 1, 0, 0, 0, 0, 0, 0, 0, supervisor + 1, monitor + 1, 0, 0, 0
+.text
+hard_fault:
+    finish 99
+supervisor:
+    adds r9, #1
+    nop
+    nop
+    bx lr
+monitor:                        @ r4 DEMCR, r5 where the addresses go, r6 how many steps
+    ldr r1, [sp, #24]
+    str r1, [r5], #4
+    ldr r0, [r4]
+    orr r0, #0x40000            @ MON_STEP
+    subs r6, #1
+    it eq
+    biceq r0, #0x40000
+    bic r0, #0x20000            @ MON_PEND
+    str r0, [r4]
+    bx lr
+reset:
+    ldr r4, =0xE000EDFC
+    ldr r5, =0x20010000
+    movs r6, #12
+    mov r9, #0
+    ldr r0, =0x01030000         @ TRCENA, MON_EN, MON_PEND
+    str r0, [r4]
+    isb
+first: nop
+    movs r2, #2
+again:
+    subs r2, #1
+    bne again
+    svc #0
+behind:
+    cmp r2, #0
+    ite eq
+    moveq r3, #5
+    movne r3, #6
+    wfe
+    nop
+last: b .
+"""
+
+
+@pytest.mark.parametrize("sliced", [False, True])
+def test_the_monitor_steps(tmp_path: Path, sliced: bool) -> None:
+    """ARMv7-M, "Debug monitor stepping": one instruction, then the monitor; handlers like it are not stepped."""
+    board = assemble(tmp_path, STEPPING)
+    board.core.add_breakpoint(board.symbols["last"])
+    while board.machine.run(7 if sliced else 10_000).reason is StopReason.LIMIT:
+        pass
+    first, again, behind = (board.symbols[name] for name in ("first", "again", "behind"))
+    steps = [first, first + 2, again, again + 2, again, again + 2, behind - 2, behind]
+    steps += [behind + 2, behind + 4, behind + 6, behind + 8]
+    found = struct.unpack("<12I", board.machine.bus.read(0x2001_0000, 48))
+    assert list(found) == steps
+    assert board.core.read_register("r9") == 1
+    assert board.core.read_register("r3") == 5
+    assert board.core.system_control.DFSR & 1
