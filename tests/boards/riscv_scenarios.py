@@ -16,7 +16,7 @@ from emu.machine import Machine, StopReason
 from emu.machines import machine_map
 from sdk.loader import load_elf, load_into
 from tests.boards.firmware import build
-from tests.boards.scenarios import scenarios_of
+from tests.boards.scenario_runs import scenarios_of
 
 END, LEAVE, EXECUTE, USER, MACHINE, VECTORS = range(6)
 """Operations, as in the firmware."""

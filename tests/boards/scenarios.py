@@ -1,26 +1,10 @@
-"""Random scripts of actions that have to do with exceptions, for `programs/scenarios.c`; runs them here and on QEMU.
-
-A script is data: the firmware is compiled once for a board. Each scenario begins with a reset.
-"""
+"""Random scripts of actions that have to do with exceptions, for `programs/scenarios.c`."""
 
 from __future__ import annotations
 
-import shutil
-import struct
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from random import Random
-
-import pytest
-
-from emu.cpu.cortex_m import CortexM
-from emu.machine import Machine, StopReason
-from emu.machines import machine_map
-from sdk.loader import load_elf, load_into
-from tests.boards.firmware import build
 
 END, LEAVE, STORE, LOAD, STORE_BYTE, LOAD_BYTE, SPECIAL, WRONG, CALL, RETURN, FRAME, STACK, BAD_STACK, EAGER = range(14)
 """Operations, as in the firmware."""
@@ -45,7 +29,6 @@ PRIORITY_MASKS = {SHPR[0]: 0x00FF_FFFF}
 BASELINE_PRIORITY_MASKS = {SHPR[2]: 0xFFFF_0000}
 """QEMU's M33 has the priority of SecureFault, and its M0 that of the debug monitor."""
 LEAST_ACTIONS, MOST_ACTIONS = 20, 60
-QEMU_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -104,6 +87,7 @@ class Writer:
     def __init__(self, core: Core, seed: str) -> None:
         self._core, self._random = core, Random(seed)
         self._actions: list[Action] = []
+        self._protected = False
 
     def actions(self) -> list[Action]:
         """A whole scenario."""
@@ -146,6 +130,15 @@ class Writer:
             self._store(0xE000_ED24, random.choice((7, 7, 7, 1, 2, 4, 5, 6)) << 16)
         if self._core.floats and random.random() < 0.7:
             self._store(0xE000_ED88, 0xF << 20)
+        if self._core.architecture == 7 and random.random() < 0.3:
+            self._protect()
+
+    def _protect(self) -> None:
+        """Switch the MPU on: everything is allowed, with or without the MPU at negative priorities."""
+        self._protected = True
+        self._store(0xE000_ED98, 0)
+        self._store(0xE000_EDA0, 3 << 24 | 31 << 1 | 1)
+        self._store(0xE000_ED94, self._random.choice((5, 7)))
 
     @property
     def _priority_words(self) -> list[int]:
@@ -191,6 +184,8 @@ class Writer:
                 (self._block, 4),
                 (self._move_vectors, 2),
             ]
+        if self._core.architecture == 7:
+            kinds += [(self._region, 6), (self._access, 10)]
         if self._core.floats:
             kinds += [(self._floats, 25), (self._float_settings, 6)]
         return kinds
@@ -269,9 +264,12 @@ class Writer:
             self._wrong(name, address, random.choice((0, 4, 7)))
 
     def _target(self) -> int:
-        """Where no code is, or an address without the Thumb bit. QEMU's M0 executes devices."""
+        """Where no code is, or an address without the Thumb bit.
+
+        QEMU's M0 executes devices, and so do the others where the MPU allows it.
+        """
         nowhere = NOWHERE + self._random.randrange(1, 0x1000, 4)
-        devices = (0x4000_0001, 0xA000_0001, 0xE000_0001) if self._mainline else ()
+        devices = (0x4000_0001, 0xA000_0001, 0xE000_0001) if self._mainline and not self._protected else ()
         return self._random.choice((nowhere, nowhere, *devices, self._core.work + 0x200))
 
     def _stack(self) -> None:
@@ -356,6 +354,19 @@ class Writer:
         base = 0x1000_0000 if self._core.architecture == 8 else 0
         self._store(0xE000_ED08, self._random.choice((base, self._core.work)))
 
+    def _region(self) -> None:
+        """A region of the MPU in the words that scripts know."""
+        random = self._random
+        size = random.choice((4, 4, 5, 6, 7))
+        place = self._core.work + 0x200 + random.randrange(0, 0x200, 2 << size)
+        self._store(0xE000_ED98, random.randrange(1, 4))
+        self._store(0xE000_ED9C, place)
+        self._store(0xE000_EDA0, random.choice((0, 1, 2, 3, 5, 6)) << 24 | size << 1 | (random.random() < 0.9))
+
+    def _access(self) -> None:
+        name = self._random.choice(("load", "store", "load_byte", "store_byte", "load_user", "store_user"))
+        self._wrong(name, self._core.work + 0x200 + self._random.randrange(0, 0x1F0, 4), self._random.getrandbits(8))
+
     def _floats(self) -> None:
         random = self._random
         name = random.choice(("set_floats", "set_floats", "add_floats", "get_s0", "get_s15", "get_s16", "get_rounding"))
@@ -375,104 +386,3 @@ class Writer:
             )
         )
         self._store(address, self._random.choice(values))
-
-
-def script(core: Core, seeds: Sequence[str], first: int = 0) -> bytes:
-    """The scenarios of these seeds as the firmware reads them, to begin with number ``first``."""
-    begins, data = [], bytearray()
-    header = 8 + 4 * len(seeds)
-    for seed in seeds:
-        begins.append(header + len(data))
-        data += b"".join(struct.pack("<HHII", *action) for action in Writer(core, seed).actions())
-    return struct.pack(f"<{2 + len(begins)}I", len(seeds), first, *begins) + bytes(data)
-
-
-def build_firmware(folder: Path, core: Core) -> Path:
-    """The firmware that carries scripts out."""
-    masks = {
-        6: ("ICSR_MASK=0x9e5ff1ff", "SHCSR_MASK=0", "HFSR_MASK=0", "FPCCR_MASK=0"),
-        7: ("ICSR_MASK=~0u", "SHCSR_MASK=~0u", "HFSR_MASK=~0u", "FPCCR_MASK=0xc000017b"),
-        8: ("ICSR_MASK=~0u", "SHCSR_MASK=~0u", "HFSR_MASK=~0u", "FPCCR_MASK=0xc000057b"),
-    }[core.architecture]
-    places = (f"SCRIPT_ADDRESS={core.script:#x}u", f"WORK={core.work:#x}u")
-    defines = (*core.defines, *places, *masks)
-    return build(folder, core.machine, "scenarios.c", *defines, options=("-mno-implicit-float",))
-
-
-class ReloadingMachine(Machine):
-    """As on QEMU, a reset brings back the firmware, which a scenario may have overwritten.
-
-    Attributes:
-        load: puts it into memory.
-    """
-
-    load: Callable[[], None] | None = None
-
-    def reset(self) -> None:
-        """Reset everything, with the firmware in place."""
-        if self.load is not None:
-            self.load()
-        super().reset()
-
-
-def run_here(elf: Path, core: Core, seeds: Sequence[str], *, native: bool = True) -> list[list[str]]:
-    """The lines that each scenario prints on our core; the last line says LOCKUP where it has locked up."""
-    lines: list[list[str]] = []
-    while len(lines) < len(seeds):
-        machine = ReloadingMachine(machine_map(core.machine))
-        assert isinstance(machine.core, CortexM)
-        machine.core.native_exceptions = native
-        printed = bytearray()
-        machine.core.semihosting.console.append(printed.extend)
-        machine.load = partial(load_into, load_elf(elf), machine.bus)
-        machine.bus.program(core.script, script(core, seeds, len(lines)))
-        machine.reset()
-        stop = machine.run(1_000_000 * len(seeds))
-        lines += scenarios_of(
-            printed.decode(errors="replace"), len(lines), ended=stop.reason is StopReason.EXIT, name=stop.reason.name
-        )
-    return lines
-
-
-def run_qemu(elf: Path, core: Core, seeds: Sequence[str]) -> list[list[str]]:
-    """The same on QEMU; skips the test if it is absent."""
-    if shutil.which("qemu-system-arm") is None:
-        pytest.skip("needs QEMU: apt install qemu-system-arm")
-    data = elf.with_name("script.bin")
-    lines: list[list[str]] = []
-    while len(lines) < len(seeds):
-        data.write_bytes(script(core, seeds, len(lines)))
-        command = ["qemu-system-arm", "-M", core.machine, "-nographic", "-monitor", "none", "-serial", "none"]
-        command += ["-device", f"loader,file={data},addr={core.script:#x},force-raw=on"]
-        command += ["-semihosting-config", "enable=on,target=native", "-kernel", str(elf)]
-        done = subprocess.run(command, capture_output=True, timeout=QEMU_SECONDS, check=False)
-        printed, _, rest = (done.stdout + done.stderr).decode(errors="replace").partition("qemu: fatal: ")
-        lines += scenarios_of(
-            printed, len(lines), ended=done.returncode == 0, name=rest.partition(":")[0].upper() or "STOPPED"
-        )
-    return lines
-
-
-def scenarios_of(printed: str, first: int, *, ended: bool, name: str) -> list[list[str]]:
-    """The lines of each scenario, up to the one that says that it has lost its way.
-
-    Args:
-        printed: the output, in which every scenario begins with a line of its number.
-        first: the number of the first one.
-        ended: the last one has ended.
-        name: why it has not.
-    """
-    scenarios: list[list[str]] = []
-    lost = False
-    for line in printed.splitlines():
-        if line.split(" ")[:2] == ["=", f"{first + len(scenarios):x}"]:
-            scenarios.append([])
-            lost = False
-        elif scenarios and not lost:
-            scenarios[-1].append(line)
-            lost = line == "!"
-    if not scenarios:
-        scenarios.append([])
-    if not ended:
-        scenarios[-1].append(name)
-    return scenarios

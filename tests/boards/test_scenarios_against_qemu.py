@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.boards.scenarios import CORES, build_firmware, run_here, run_qemu
+from tests.boards.scenario_runs import build_firmware, run_here, run_qemu
+from tests.boards.scenarios import CORES
 
 FAST, SLOW = 40, 2_000
 """Scenarios of each core."""

@@ -353,8 +353,9 @@ __attribute__((used)) static uint32_t handle(uint32_t stack, uint32_t exc_return
     return exc_return;
 }
 
+/* The architecture leaves open which flags a handler begins with. */
 __attribute__((naked)) void handler(void) {
-    __asm volatile("mov r1, lr\n mrs r0, msp\n push {r4, lr}\n ldr r3, =handle\n blx r3\n pop {r1, r2}\n mov r4, r1\n bx r0\n .ltorg");
+    __asm volatile("mov r1, lr\n movs r0, #0\n msr apsr_nzcvq, r0\n mrs r0, msp\n push {r4, lr}\n ldr r3, =handle\n blx r3\n pop {r1, r2}\n mov r4, r1\n bx r0\n .ltorg");
 }
 
 void reset(void);
