@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 
 from asm import syntax
 from asm.errors import AlreadyReportedError, SourceError, Span, did_you_mean
-from asm.isa import REGISTERS, Address, LoadCount, TensorFormat, TensorShape
+from asm.isa import REGISTERS
+from asm.parameters import Address, LoadCount, TensorFormat, TensorShape
 from asm.rules import ElementFormat
 
 MAX_MAGNITUDE = 1 << 64

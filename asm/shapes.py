@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asm.isa import PoolingMode
+from asm.parameters import PoolingMode
 from asm.rules import Cause, ElementFormat, RuleError, window_counts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asm.isa import TENSOR
+from asm.parameters import TENSOR
 from asm.rules import Cause, ElementFormat, RuleError
 
 

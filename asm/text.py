@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from asm import isa, syntax
+from asm import isa, parameters, syntax
 from asm.encode import encode, encode_loop
 from asm.errors import Reporter, SourceError
 from asm.parse import parse
@@ -32,7 +32,9 @@ class Words:
 
     def tensor(self, index: int, base: str) -> str:
         """The tensor in the words from ``index`` on."""
-        fields = {name: value for word in self.payload[index : index + len(isa.TENSOR)] for name, value in word.items()}
+        fields = {
+            name: value for word in self.payload[index : index + len(parameters.TENSOR)] for name, value in word.items()
+        }
         shape = f"{fields['height']}, {fields['width']}, {fields['channels']}"
         compressed = " compressed" if fields["compressed"] else ""
         return (
@@ -203,8 +205,8 @@ def _lookup(words: Words) -> str:
 @_prints(isa.SetPooling)
 def _pool(words: Words) -> str:
     (fields,) = words.payload
-    mode = isa.PoolingMode(fields["mode"])
-    if mode is isa.PoolingMode.none:
+    mode = parameters.PoolingMode(fields["mode"])
+    if mode is parameters.PoolingMode.none:
         return "pool none"
     window = f"{fields['height']}x{fields['width']}"
     return f"pool {mode.name} {window}, stride=({fields['stride_y']}, {fields['stride_x']})"
@@ -262,7 +264,7 @@ def _product(words: Words) -> str:
 
 def _on_tensors(mnemonic: str, words: Words) -> str:
     """An instruction with an input, an output, and perhaps another input, which are written output first."""
-    size = len(isa.TENSOR)
+    size = len(parameters.TENSOR)
     source, target, *others = (
         words.tensor(index * size, base)
         for index, base in zip(range(len(words.payload) // size), isa.BaseImmediate.fields, strict=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asm import isa
+from asm import parameters
 from asm.rules import Cause, ElementFormat
 from emu.machine import Machine
 from emu.npu import layouts
@@ -47,7 +47,7 @@ def status_of(cluster: Cluster) -> str:
 
 def tiles_of(cluster: Cluster) -> list[TileState]:
     """The tiles of a cluster."""
-    features = ElementFormat(isa.KernelFormat.features.extract(cluster.KERNEL_FORMAT))
+    features = ElementFormat(parameters.KernelFormat.features.extract(cluster.KERNEL_FORMAT))
     return [
         TileState(
             number=tile.number,

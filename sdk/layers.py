@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from asm.isa import CommandCode
+from asm.parameters import CommandCode
 from emu.npu.energy import Energy
 from emu.npu.record import CommandRecord
 from sdk.loader import Image

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asm import isa, syntax
+from asm import isa, parameters, syntax
 from asm.encode.registry import Encoded, address_at, cluster_set, encodes, named_kernels, one_slice, with_addresses
 from asm.errors import SourceError, Span
 from asm.operands import Operands, pack
@@ -29,7 +29,7 @@ def _load(operands: Operands, state: ClusterState) -> Encoded:
         place, count = _kernel_slice(operands.scope, operand, state)
     else:
         raise SourceError(operand.span, "load needs kernels here", "write their name, or at address, count=32")
-    words = (0, pack(operands.span, isa.LoadCount, kernels=count, **flags, clusters=clusters))
+    words = (0, pack(operands.span, parameters.LoadCount, kernels=count, **flags, clusters=clusters))
     return with_addresses(isa.Load, words, (place,))
 
 
@@ -104,8 +104,10 @@ def _tensor_words(span: Span, tensor: Tensor) -> tuple[int, ...]:
     """The five words of a tensor, its address left 0."""
     return (
         0,
-        pack(span, isa.TensorFormat, format=tensor.format, compressed=tensor.compressed, channels=tensor.channels),
-        pack(span, isa.TensorShape, height=tensor.height, width=tensor.width),
-        pack(span, isa.LineStride, bytes=tensor.line_bytes),
-        pack(span, isa.PixelStride, bits=tensor.pixel_bits),
+        pack(
+            span, parameters.TensorFormat, format=tensor.format, compressed=tensor.compressed, channels=tensor.channels
+        ),
+        pack(span, parameters.TensorShape, height=tensor.height, width=tensor.width),
+        pack(span, parameters.LineStride, bytes=tensor.line_bytes),
+        pack(span, parameters.PixelStride, bits=tensor.pixel_bits),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asm import isa, syntax
+from asm import isa, parameters, syntax
 from asm.encode.registry import Encoded, address_at, cluster_set, encodes, with_addresses
 from asm.errors import SourceError
 from asm.operands import Operands, pack, signed_word
@@ -17,7 +17,7 @@ def encode_loop(statement: syntax.LoopOpen, end: int, scope: Scope) -> Encoded:
     if count.symbol is not None or (count.register is not None and count.number):
         raise SourceError(span, "a loop counts to a number or a register")
     immediate = isa.LoopImmediate.pack(register=count.register or 0, by_register=count.register is not None)
-    words = (pack(span, isa.Count, count=count.number), isa.Offset.pack(offset=end))
+    words = (pack(span, parameters.Count, count=count.number), isa.Offset.pack(offset=end))
     return Encoded(isa.Loop(immediate, words))
 
 

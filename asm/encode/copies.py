@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asm import isa, syntax
+from asm import isa, parameters, syntax
 from asm.encode.registry import Encoded, address_at, encodes, with_addresses
 from asm.errors import SourceError, Span
 from asm.operands import Operands, pack, signed_word
@@ -59,9 +59,9 @@ def _next_place(operands: Operands, what: str) -> Value:
 def _repeats(operands: Operands, names: tuple[str, ...]) -> Loops:
     """The loops that ``repeat=`` says, with the numbers called ``names``; missing ones are 0."""
     values = operands.values("repeat")
-    if len(values) > isa.COPY_LOOPS:
+    if len(values) > parameters.COPY_LOOPS:
         raise SourceError(
-            operands.span, f"a {operands.mnemonic} has at most {isa.COPY_LOOPS} repeats, not {len(values)}"
+            operands.span, f"a {operands.mnemonic} has at most {parameters.COPY_LOOPS} repeats, not {len(values)}"
         )
     loops = []
     for value in values:
@@ -71,11 +71,11 @@ def _repeats(operands: Operands, names: tuple[str, ...]) -> Loops:
 
 
 def _loop_words(span: Span, length: int, loops: Loops) -> list[int]:
-    words = [pack(span, isa.CopyBytes, bytes=length)]
-    for count, source_step, target_step in loops + [(1, 0, 0)] * (isa.COPY_LOOPS - len(loops)):
-        words.append(pack(span, isa.Count, count=count))
-        words.append(signed_word(span, isa.SourceStride.bytes, source_step))
-        words.append(signed_word(span, isa.DestinationStride.bytes, target_step))
+    words = [pack(span, parameters.CopyBytes, bytes=length)]
+    for count, source_step, target_step in loops + [(1, 0, 0)] * (parameters.COPY_LOOPS - len(loops)):
+        words.append(pack(span, parameters.Count, count=count))
+        words.append(signed_word(span, parameters.SourceStride.bytes, source_step))
+        words.append(signed_word(span, parameters.DestinationStride.bytes, target_step))
     return words
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from asm import isa, syntax
+from asm import isa, parameters, syntax
 from asm.errors import SourceError
 from asm.operands import Operands, pack
 from asm.resolve import KIND_TEXT, Kernels, Scope, Value
@@ -39,7 +39,7 @@ def with_addresses(kind: type[isa.Instruction], words: tuple[int, ...], places: 
     """An instruction of ``kind`` whose address words are replaced by ``places``, with their base registers."""
     filled, externs = list(words), []
     for index, place in zip(kind.addresses, places, strict=True):
-        filled[index] = place.number & isa.Address.address.limit
+        filled[index] = place.number & parameters.Address.address.limit
         if place.symbol is not None:
             externs.append((index, place.symbol, place.number))
     bases = [isa.ABSOLUTE if place.register is None else place.register for place in places]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asm import isa, syntax
+from asm import isa, parameters, syntax
 from asm.encode.registry import Encoded, address_at, cluster_set, encodes, named_kernels, one_slice, with_addresses
 from asm.errors import SourceError, Span
 from asm.operands import Operands, pack
@@ -13,9 +13,12 @@ from asm.state import ClusterState
 
 @encodes(isa.SetTopology)
 def _topology(operands: Operands, state: ClusterState) -> Encoded:
-    sizes = {name: operands.integer(name, isa.Topology.fields[name].reset) for name in ("chain", "parallel", "stripes")}
+    sizes = {
+        name: operands.integer(name, parameters.Topology.fields[name].reset)
+        for name in ("chain", "parallel", "stripes")
+    }
     fields = {**sizes, "interleave": operands.flag("interleave")}
-    return Encoded(isa.SetTopology(words=(pack(operands.span, isa.Topology, **fields),)))
+    return Encoded(isa.SetTopology(words=(pack(operands.span, parameters.Topology, **fields),)))
 
 
 @encodes(isa.SetMode)
@@ -30,10 +33,10 @@ def _mode(operands: Operands, state: ClusterState) -> Encoded:
         mask = (1 << high + 1) - (1 << low)
     else:
         mask = operands.number(operand.tiles)
-        pack(operand.tiles.span, isa.TileMode, compute=mask)
+        pack(operand.tiles.span, parameters.TileMode, compute=mask)
     if operand.mode == "memory":
-        mask ^= isa.TileMode.compute.limit
-    return Encoded(isa.SetMode(words=(isa.TileMode.pack(compute=mask),)))
+        mask ^= parameters.TileMode.compute.limit
+    return Encoded(isa.SetMode(words=(parameters.TileMode.pack(compute=mask),)))
 
 
 @encodes(isa.SetKernel)
@@ -53,22 +56,22 @@ def _kernel(operands: Operands, state: ClusterState) -> Encoded:
     if not isinstance(features, syntax.Expression):
         raise SourceError(features.span, "features= needs an element format")
     stride_y, stride_x = operands.numbers(operands.value("stride") or _ONE, ("y", "x"))
-    sides = tuple(isa.Padding.fields)
+    sides = tuple(parameters.Padding.fields)
     padding = operands.numbers(operands.value("pad") or _ZERO, sides)
     depthwise, sparse = operands.flag("depthwise"), operands.flag("sparse")
     span = operands.span
     words = (
-        pack(span, isa.KernelShape, height=height, width=width, stride_y=stride_y, stride_x=stride_x),
+        pack(span, parameters.KernelShape, height=height, width=width, stride_y=stride_y, stride_x=stride_x),
         pack(
             span,
-            isa.KernelFormat,
+            parameters.KernelFormat,
             weights=weights,
             features=scope.format(features),
             depthwise=depthwise,
             sparse=sparse,
             channels=channels,
         ),
-        pack(span, isa.Padding, **dict(zip(sides, padding, strict=True))),
+        pack(span, parameters.Padding, **dict(zip(sides, padding, strict=True))),
     )
     return Encoded(isa.SetKernel(words=words))
 
@@ -79,16 +82,16 @@ _ZERO = syntax.Number(Span(1, 1, 1), 0)
 
 @encodes(isa.SetActivation)
 def _activation(operands: Operands, state: ClusterState) -> Encoded:
-    flags = {name: operands.flag(name) for name in isa.ActivationControl.fields}
-    low, high = isa.ClampLow.value.reset, isa.ClampHigh.value.reset
+    flags = {name: operands.flag(name) for name in parameters.ActivationControl.fields}
+    low, high = parameters.ClampLow.value.reset, parameters.ClampHigh.value.reset
     clamp = operands.value("clamp")
     if clamp is not None:
         bounds = operands.range(clamp)
         if not (bounds[0] >= -(1 << 31) and bounds[1] < 1 << 31):
             raise SourceError(clamp.span, f"clamp must fit signed 32 bits, {bounds[0]}..{bounds[1]} does not")
-        low, high = (bound & isa.ClampLow.value.limit for bound in bounds)
+        low, high = (bound & parameters.ClampLow.value.limit for bound in bounds)
     place = Value(0) if flags["bypass"] and not operands.positional else _table(operands)
-    control = isa.ActivationControl.pack(**flags)
+    control = parameters.ActivationControl.pack(**flags)
     return with_addresses(isa.SetActivation, (control, 0, low, high), (place,))
 
 
@@ -119,7 +122,7 @@ def _lookup(operands: Operands, state: ClusterState) -> Encoded:
 
 @encodes(isa.SetPooling)
 def _pool(operands: Operands, state: ClusterState) -> Encoded:
-    fields = {name: field.reset for name, field in isa.Pooling.fields.items()}
+    fields = {name: field.reset for name, field in parameters.Pooling.fields.items()}
     if not operands.flag("none"):
         operand = operands.next("max or average, and a window, or none")
         if not isinstance(operand, syntax.Window) or operand.mode.text not in ("max", "average"):
@@ -129,8 +132,13 @@ def _pool(operands: Operands, state: ClusterState) -> Encoded:
         window = {"height": operand.height, "width": operand.width}
         stride = operands.value("stride")
         steps = [*window.values()] if stride is None else operands.numbers(stride, ("y", "x"))
-        fields = {"mode": isa.PoolingMode[operand.mode.text], **window, "stride_y": steps[0], "stride_x": steps[1]}
-    return Encoded(isa.SetPooling(words=(pack(operands.span, isa.Pooling, **fields),)))
+        fields = {
+            "mode": parameters.PoolingMode[operand.mode.text],
+            **window,
+            "stride_y": steps[0],
+            "stride_x": steps[1],
+        }
+    return Encoded(isa.SetPooling(words=(pack(operands.span, parameters.Pooling, **fields),)))
 
 
 @encodes(isa.SetPartition)
@@ -143,7 +151,7 @@ def _partition(operands: Operands, state: ClusterState) -> Encoded:
         )
     word = pack(
         operands.span,
-        isa.Partition,
+        parameters.Partition,
         first_row=operands.integer("first", 0),
         unshared=operands.flag("unshared"),
         clusters=cluster_set(operands, operands.value("clusters")),
@@ -158,17 +166,17 @@ def _wrap(operands: Operands, state: ClusterState) -> Encoded:
     if not operands.operation.operands:
         raise SourceError(operands.span, "wrap needs none, or source= and destination=", "for example wrap source=1024")
     sides = (operands.integer("source", 0), operands.integer("destination", 0))
-    return Encoded(isa.SetWrap(words=tuple(pack(operands.span, isa.WrapBytes, bytes=side) for side in sides)))
+    return Encoded(isa.SetWrap(words=tuple(pack(operands.span, parameters.WrapBytes, bytes=side) for side in sides)))
 
 
 @encodes(isa.SetScale)
 def _scale(operands: Operands, state: ClusterState) -> Encoded:
     factors = {}
-    for name, field in isa.OperandScale.fields.items():
+    for name, field in parameters.OperandScale.fields.items():
         operand = operands.next(f"the {name} factor")
         factor = operands.number(operand)
         half = (field.limit + 1) // 2
         if not -half <= factor < half:
             raise SourceError(operand.span, f"a factor must be {-half}..{half - 1}, not {factor}")
         factors[name] = factor & field.limit
-    return Encoded(isa.SetScale(words=(isa.OperandScale.pack(**factors),)))
+    return Encoded(isa.SetScale(words=(parameters.OperandScale.pack(**factors),)))

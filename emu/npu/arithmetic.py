@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from asm.isa import PoolingMode
+from asm.parameters import PoolingMode
 from emu.bus import Bus
 from emu.npu.activation import Activation
 from emu.npu.convolution import PSUM_HIGH, Job, Weights, input_rows

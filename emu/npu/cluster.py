@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from asm import isa
+from asm import isa, parameters
 from asm.bits import Field
-from asm.isa import CommandCode
+from asm.parameters import CommandCode
 from asm.rules import CAUSE_TEXT, TILES, Cause, RuleError
 from emu.bus import BusError
 from emu.device import Board
@@ -69,70 +69,72 @@ class Cluster(CounterRegisters):
     ERROR_INFO = Register(
         0x01C, Word, "Bus error: the address. Other errors of an instruction: its first word. Else 0.", access=Access.RO
     )
-    PROGRAM_BASE = Register(0x020, isa.Address, "Address of the program that START runs; a multiple of 4.")
+    PROGRAM_BASE = Register(0x020, parameters.Address, "Address of the program that START runs; a multiple of 4.")
     PROGRAM_LENGTH = Register(0x024, Word, "Bytes that the host provides there; 0: as many as the header says.")
-    PROGRAM_PC = Register(0x028, isa.Address, "Address of the next or current instruction.", access=Access.RO)
+    PROGRAM_PC = Register(0x028, parameters.Address, "Address of the next or current instruction.", access=Access.RO)
     PROGRAM_CODE = Register(0x02C, layouts.ProgramCode, access=Access.RO)
     EVENTS = Register(0x030, Word, "Event flags, one bit each.", access=Access.RO)
     EVENT_SET = Register(0x034, Word, "Bits written as 1 set event flags.", access=Access.WO)
     R = RegisterArray(0x040, Word, "Registers r0..r15 of the sequencer; arguments of a program.", count=isa.REGISTERS)
 
-    TILE_MODE = Register(0x100, isa.TileMode)
-    TOPOLOGY = Register(0x104, isa.Topology)
-    KERNEL_SHAPE = Register(0x108, isa.KernelShape)
-    KERNEL_FORMAT = Register(0x10C, isa.KernelFormat)
-    PADDING = Register(0x110, isa.Padding)
-    ACTIVATION_CONTROL = Register(0x114, isa.ActivationControl)
+    TILE_MODE = Register(0x100, parameters.TileMode)
+    TOPOLOGY = Register(0x104, parameters.Topology)
+    KERNEL_SHAPE = Register(0x108, parameters.KernelShape)
+    KERNEL_FORMAT = Register(0x10C, parameters.KernelFormat)
+    PADDING = Register(0x110, parameters.Padding)
+    ACTIVATION_CONTROL = Register(0x114, parameters.ActivationControl)
     ACTIVATION_TABLE = Register(
-        0x118, isa.Address, "Table of 16 bytes a kernel: int32 bias, multiplier, shift, offset; a multiple of 4."
+        0x118, parameters.Address, "Table of 16 bytes a kernel: int32 bias, multiplier, shift, offset; a multiple of 4."
     )
-    CLAMP_LOW = Register(0x11C, isa.ClampLow)
-    CLAMP_HIGH = Register(0x120, isa.ClampHigh)
-    LOAD_ADDRESS = Register(0x124, isa.Address, "Where `load` finds the kernels; a multiple of 8.")
+    CLAMP_LOW = Register(0x11C, parameters.ClampLow)
+    CLAMP_HIGH = Register(0x120, parameters.ClampHigh)
+    LOAD_ADDRESS = Register(0x124, parameters.Address, "Where `load` finds the kernels; a multiple of 8.")
     LOAD_COUNT = Register(
         0x128,
-        isa.LoadCount,
+        parameters.LoadCount,
         "Kernels that are loaded: what `load` brings and `convolve` uses. Writes to TOPOLOGY, KERNEL_SHAPE and "
         "KERNEL_FORMAT clear it.",
     )
-    INPUT_ADDRESS = Register(0x12C, isa.Address, "First byte of the input.")
-    INPUT_FORMAT = Register(0x130, isa.TensorFormat)
-    INPUT_SHAPE = Register(0x134, isa.TensorShape)
-    INPUT_LINE_STRIDE = Register(0x138, isa.LineStride)
-    INPUT_PIXEL_STRIDE = Register(0x13C, isa.PixelStride)
-    OUTPUT_ADDRESS = Register(0x140, isa.Address, "First byte of the output.")
-    OUTPUT_FORMAT = Register(0x144, isa.TensorFormat)
-    OUTPUT_SHAPE = Register(0x148, isa.TensorShape)
-    OUTPUT_LINE_STRIDE = Register(0x14C, isa.LineStride)
-    OUTPUT_PIXEL_STRIDE = Register(0x150, isa.PixelStride)
-    OPERAND_ADDRESS = Register(0x154, isa.Address, "First byte of the second input, or of the psums to start from.")
-    OPERAND_FORMAT = Register(0x158, isa.TensorFormat)
-    OPERAND_SHAPE = Register(0x15C, isa.TensorShape)
-    OPERAND_LINE_STRIDE = Register(0x160, isa.LineStride)
-    OPERAND_PIXEL_STRIDE = Register(0x164, isa.PixelStride)
-    COPY_SOURCE = Register(0x168, isa.Address, "First byte that a copy reads; the byte that a fill writes.")
-    COPY_DESTINATION = Register(0x16C, isa.Address, "First byte that a copy or fill writes.")
-    COPY_BYTES = Register(0x170, isa.CopyBytes)
+    INPUT_ADDRESS = Register(0x12C, parameters.Address, "First byte of the input.")
+    INPUT_FORMAT = Register(0x130, parameters.TensorFormat)
+    INPUT_SHAPE = Register(0x134, parameters.TensorShape)
+    INPUT_LINE_STRIDE = Register(0x138, parameters.LineStride)
+    INPUT_PIXEL_STRIDE = Register(0x13C, parameters.PixelStride)
+    OUTPUT_ADDRESS = Register(0x140, parameters.Address, "First byte of the output.")
+    OUTPUT_FORMAT = Register(0x144, parameters.TensorFormat)
+    OUTPUT_SHAPE = Register(0x148, parameters.TensorShape)
+    OUTPUT_LINE_STRIDE = Register(0x14C, parameters.LineStride)
+    OUTPUT_PIXEL_STRIDE = Register(0x150, parameters.PixelStride)
+    OPERAND_ADDRESS = Register(
+        0x154, parameters.Address, "First byte of the second input, or of the psums to start from."
+    )
+    OPERAND_FORMAT = Register(0x158, parameters.TensorFormat)
+    OPERAND_SHAPE = Register(0x15C, parameters.TensorShape)
+    OPERAND_LINE_STRIDE = Register(0x160, parameters.LineStride)
+    OPERAND_PIXEL_STRIDE = Register(0x164, parameters.PixelStride)
+    COPY_SOURCE = Register(0x168, parameters.Address, "First byte that a copy reads; the byte that a fill writes.")
+    COPY_DESTINATION = Register(0x16C, parameters.Address, "First byte that a copy or fill writes.")
+    COPY_BYTES = Register(0x170, parameters.CopyBytes)
     COPY_COUNT = RegisterArray(
         0x174,
-        isa.Count,
+        parameters.Count,
         "Iterations of the copy's loops, outermost first; 1 or more.",
-        count=isa.COPY_LOOPS,
+        count=parameters.COPY_LOOPS,
         stride=COPY_LOOP_STRIDE,
         group="COPY_LOOP",
     )
     COPY_SOURCE_STRIDE = RegisterArray(
-        0x178, isa.SourceStride, count=isa.COPY_LOOPS, stride=COPY_LOOP_STRIDE, group="COPY_LOOP"
+        0x178, parameters.SourceStride, count=parameters.COPY_LOOPS, stride=COPY_LOOP_STRIDE, group="COPY_LOOP"
     )
     COPY_DESTINATION_STRIDE = RegisterArray(
-        0x17C, isa.DestinationStride, count=isa.COPY_LOOPS, stride=COPY_LOOP_STRIDE, group="COPY_LOOP"
+        0x17C, parameters.DestinationStride, count=parameters.COPY_LOOPS, stride=COPY_LOOP_STRIDE, group="COPY_LOOP"
     )
-    COPY_SOURCE_WRAP = Register(0x1A4, isa.WrapBytes)
-    COPY_DESTINATION_WRAP = Register(0x1A8, isa.WrapBytes)
-    POOLING = Register(0x1AC, isa.Pooling)
-    PARTITION = Register(0x1B0, isa.Partition)
-    LOOKUP_TABLE = Register(0x1B4, isa.Address, "256 bytes; the lower byte of the clamped value selects one.")
-    OPERAND_SCALE = Register(0x1B8, isa.OperandScale)
+    COPY_SOURCE_WRAP = Register(0x1A4, parameters.WrapBytes)
+    COPY_DESTINATION_WRAP = Register(0x1A8, parameters.WrapBytes)
+    POOLING = Register(0x1AC, parameters.Pooling)
+    PARTITION = Register(0x1B0, parameters.Partition)
+    LOOKUP_TABLE = Register(0x1B4, parameters.Address, "256 bytes; the lower byte of the clamped value selects one.")
+    OPERAND_SCALE = Register(0x1B8, parameters.OperandScale)
     COMMAND = Register(0x1BC, layouts.Command, access=Access.WO)
 
     VOLTAGE_MV = Register(0x1C0, layouts.SupplyVoltage)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asm import isa
-from asm.isa import CommandCode
+from asm.parameters import CommandCode
 from asm.rules import Cause, RuleError
 from emu.npu.timing import beats
 

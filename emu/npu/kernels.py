@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from asm import isa
+from asm import parameters
 from asm.rules import KERNEL_ROWS, Cause, KernelGeometry, RuleError, slice_channels
 from emu.npu.compression import decompress_slices
 from emu.npu.sparsity import check_groups, pack_slices
@@ -39,7 +39,7 @@ class LoadedKernels:
     def of_words(cls, topology: int, shape: int, layout: int, count: int) -> LoadedKernels:
         """From the words of TOPOLOGY, KERNEL_SHAPE, KERNEL_FORMAT and LOAD_COUNT. Raises `RuleError`."""
         wiring = Topology.of_word(topology)
-        size, kind = isa.KernelShape.unpack(shape), isa.KernelFormat.unpack(layout)
+        size, kind = parameters.KernelShape.unpack(shape), parameters.KernelFormat.unpack(layout)
         weights = element_format(kind["weights"])
         geometry = KernelGeometry(
             size["height"],
@@ -50,7 +50,7 @@ class LoadedKernels:
             bool(kind["depthwise"]),
             bool(kind["sparse"]),
         )
-        return cls(geometry, wiring, isa.LoadCount.unpack(count)["kernels"])
+        return cls(geometry, wiring, parameters.LoadCount.unpack(count)["kernels"])
 
     def __hash__(self) -> int:
         return self._hash

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asm.bits import Layout
-from asm.isa import CommandCode
+from asm.parameters import CommandCode
 from asm.rules import Cause
 from emu.npu.power import REFERENCE_BIAS_MV, REFERENCE_KHZ, REFERENCE_VOLTAGE_MV
 from emu.registers import Access, Bits

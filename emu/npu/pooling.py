@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asm import isa
-from asm.isa import PoolingMode
+from asm import parameters
+from asm.parameters import PoolingMode
 from asm.rules import Cause, ElementFormat, RuleError, window_counts
 from emu.npu.formats import Integers
 
@@ -35,7 +35,7 @@ class Pooling:
     @classmethod
     def of_word(cls, word: int) -> Pooling:
         """From a word of the POOLING register. Raises `RuleError`."""
-        fields = isa.Pooling.unpack(word)
+        fields = parameters.Pooling.unpack(word)
         try:
             mode = PoolingMode(fields.pop("mode"))
         except ValueError:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from asm.isa import CommandCode
+from asm.parameters import CommandCode
 from emu.memory import Memory
 from emu.npu.timing import BEAT_BYTES, Cost
 

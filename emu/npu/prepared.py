@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from asm.isa import CommandCode
+from asm.parameters import CommandCode
 from emu.npu.commands import Command, command_class
 from emu.npu.demand import Demand
 from emu.npu.ports import streams_of

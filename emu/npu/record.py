@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from asm.isa import CommandCode
+from asm.parameters import CommandCode
 from emu.npu.energy import Energy
 from emu.npu.timing import Cost, Cycles
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from asm import isa
+from asm import parameters
 from asm.rules import Cause, ElementFormat, RuleError
 from emu.bus import Bus
 from emu.npu.compression import compress, decompress, most_bytes, run_bytes
@@ -56,10 +56,10 @@ class Tensor:
 
     @classmethod
     def of_words(cls, words: tuple[int, ...]) -> Tensor:
-        """From the five words of `isa.TENSOR`. Raises `RuleError` if there is no such format."""
+        """From the five words of `parameters.TENSOR`. Raises `RuleError` if there is no such format."""
         address, layout, shape, line_stride, pixel_stride = words
-        kind = isa.TensorFormat.unpack(layout)
-        size = isa.TensorShape.unpack(shape)
+        kind = parameters.TensorFormat.unpack(layout)
+        size = parameters.TensorShape.unpack(shape)
         element = element_format(kind["format"])
         return cls(
             address,

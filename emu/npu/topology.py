@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asm import isa
+from asm import parameters
 from asm.rules import KERNEL_ROWS, check_topology
 
 
@@ -23,7 +23,7 @@ class Topology:
     @classmethod
     def of_word(cls, word: int) -> Topology:
         """The topology that a word of the TOPOLOGY register means; not checked."""
-        return cls(**isa.Topology.unpack(word))
+        return cls(**parameters.Topology.unpack(word))
 
     def check(self) -> None:
         """Raises `RuleError` unless the cluster has tiles for it."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asm import isa
-from asm.isa import CommandCode
+from asm import parameters
+from asm.parameters import CommandCode
 from asm.rules import KERNEL_ROWS, ROW_BITS, TILES, ElementFormat
 from emu.bus import Bus
 from emu.clock import FOREVER, Clock
@@ -104,13 +104,13 @@ def _describe(cluster: Cluster, bits: int) -> None:
     weights, features = FORMATS[bits]
     channels, kernels = ROW_BITS // bits, KERNEL_ROWS * TILES
     _write(cluster, Cluster.TILE_MODE, (1 << TILES) - 1)
-    _write(cluster, Cluster.TOPOLOGY, isa.Topology.pack(chain=1, parallel=TILES, stripes=1))
-    _write(cluster, Cluster.KERNEL_SHAPE, isa.KernelShape.pack(height=1, width=1, stride_y=1, stride_x=1))
-    kind = isa.KernelFormat.pack(weights=weights, features=features, channels=channels)
+    _write(cluster, Cluster.TOPOLOGY, parameters.Topology.pack(chain=1, parallel=TILES, stripes=1))
+    _write(cluster, Cluster.KERNEL_SHAPE, parameters.KernelShape.pack(height=1, width=1, stride_y=1, stride_x=1))
+    kind = parameters.KernelFormat.pack(weights=weights, features=features, channels=channels)
     _write(cluster, Cluster.KERNEL_FORMAT, kind)
     _write(cluster, Cluster.LOAD_ADDRESS, KERNELS)
-    _write(cluster, Cluster.LOAD_COUNT, isa.LoadCount.pack(kernels=kernels))
-    _write(cluster, Cluster.ACTIVATION_CONTROL, isa.ActivationControl.pack(bypass=0))
+    _write(cluster, Cluster.LOAD_COUNT, parameters.LoadCount.pack(kernels=kernels))
+    _write(cluster, Cluster.ACTIVATION_CONTROL, parameters.ActivationControl.pack(bypass=0))
     _write(cluster, Cluster.ACTIVATION_TABLE, TABLE)
     _write(cluster, Cluster.INPUT_ADDRESS, *_tensor(FEATURES, features, channels))
     _write(cluster, Cluster.OUTPUT_ADDRESS, *_tensor(OUTPUT, features, kernels))
@@ -119,8 +119,8 @@ def _describe(cluster: Cluster, bits: int) -> None:
 def _tensor(address: int, element: ElementFormat, channels: int) -> tuple[int, ...]:
     """The five register words of a square tensor."""
     pixel_bits = channels * element.bits
-    kind = isa.TensorFormat.pack(format=element, channels=channels)
-    return address, kind, isa.TensorShape.pack(height=SIZE, width=SIZE), SIZE * pixel_bits // 8, pixel_bits
+    kind = parameters.TensorFormat.pack(format=element, channels=channels)
+    return address, kind, parameters.TensorShape.pack(height=SIZE, width=SIZE), SIZE * pixel_bits // 8, pixel_bits
 
 
 def _write(cluster: Cluster, first: Register, *values: int) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import asm
-from asm import isa
+from asm import isa, parameters
 from asm.errors import AssemblyErrors
 from asm.rules import RuleError, window_counts
 from asm.state import ClusterState
@@ -224,7 +224,7 @@ def test_what_is_right(lines: str) -> None:
 def test_a_pooling_mode_that_does_not_exist_breaks_a_rule() -> None:
     """The language cannot say it: it is seen in a blob."""
     with pytest.raises(RuleError, match=r"^the pooling mode must be none, max or average \(0\.\.2\), not 3$"):
-        ClusterState().apply(isa.SetPooling(words=(isa.Pooling.pack(mode=3),)), 16)
+        ClusterState().apply(isa.SetPooling(words=(parameters.Pooling.pack(mode=3),)), 16)
 
 
 @given(st.integers(1, 40), st.integers(1, 15), st.integers(1, 15))

@@ -18,8 +18,9 @@ import pytest
 from numpy.typing import NDArray
 
 import sdk.runner
-from asm import isa
-from asm.isa import CommandCode, Instruction
+from asm import isa, parameters
+from asm.isa import Instruction
+from asm.parameters import CommandCode
 from asm.rules import CAUSE_TEXT, Cause
 from emu.npu.cluster import Cluster
 from emu.registers import RegisterArray
@@ -145,7 +146,7 @@ def words(*instructions: Instruction | tuple[int, ...], data: bytes = b"") -> by
 
 
 def topology(chain: int, parallel: int) -> int:
-    return isa.Topology.pack(chain=chain, parallel=parallel, stripes=1)
+    return parameters.Topology.pack(chain=chain, parallel=parallel, stripes=1)
 
 
 def word_setup(height: int = 3, wired: int = 0) -> list[Instruction]:
@@ -212,7 +213,11 @@ CASES: Mapping[str, Case] = {
         assembled("tile"), (Error(Cause.bus_error, f"read of 32 bytes at 0x38002ff0: {COMPUTING}", "tile"),)
     ),
     "tile, words": Case(
-        words(isa.SetMode(0, (0xFF,)), isa.Copy(NO_BASE, (TILES, SYSTEM, 8, *(1, 0, 0) * isa.COPY_LOOPS)), isa.Halt()),
+        words(
+            isa.SetMode(0, (0xFF,)),
+            isa.Copy(NO_BASE, (TILES, SYSTEM, 8, *(1, 0, 0) * parameters.COPY_LOOPS)),
+            isa.Halt(),
+        ),
         (Error(Cause.bus_error, f"read of 8 bytes at 0x38000000: {COMPUTING}", FIRST + 8),),
     ),
     "tile, registers": Case(
@@ -242,7 +247,7 @@ CASES: Mapping[str, Case] = {
         changed=True,
     ),
     "past the end, words": Case(
-        words(isa.Copy(NO_BASE, (END - 8, SYSTEM, 9, *(1, 0, 0) * isa.COPY_LOOPS))),
+        words(isa.Copy(NO_BASE, (END - 8, SYSTEM, 9, *(1, 0, 0) * parameters.COPY_LOOPS))),
         (Error(Cause.bus_error, "read of 9 bytes at 0x301ffff8: it runs past the end of sysmem (0x30200000)", FIRST),),
     ),
     "past the end, registers": Case(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asm.isa import CommandCode
+from asm.parameters import CommandCode
 from asm.rules import Cause, RuleError
 from emu.npu.commands.command import Command
 from emu.npu.commands.convolve import Accumulate, Convolve

@@ -10,8 +10,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from asm import isa
-from asm.isa import CommandCode
+from asm import parameters
+from asm.parameters import CommandCode
 from asm.rules import Cause, RuleError
 from emu.bus import Bus
 from emu.npu.stream import Tensor
@@ -74,7 +74,7 @@ def signed(word: int, bits: int = 32) -> int:
 
 def tensor_of_registers(cluster: Cluster, first: Register) -> Tensor:
     """The tensor that five registers describe. Raises `RuleError`."""
-    return Tensor.of_words(cluster.register_words(first, len(isa.TENSOR)))
+    return Tensor.of_words(cluster.register_words(first, len(parameters.TENSOR)))
 
 
 def input_tensor(cluster: Cluster, first: Register, name: str) -> Tensor:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from asm import isa
-from asm.isa import CommandCode
+from asm import parameters
+from asm.parameters import CommandCode
 from asm.rules import (
     ARRAY_FORMATS,
     ARRAY_NAMES,
@@ -66,9 +66,9 @@ class Convolve(Command):
     @classmethod
     def of_registers(cls, cluster: Cluster) -> Convolve:
         accumulates = cls.kind is CommandCode.accumulate
-        shape = isa.KernelShape.unpack(cluster.KERNEL_SHAPE)
-        kind = isa.KernelFormat.unpack(cluster.KERNEL_FORMAT)
-        zeros = isa.Padding.unpack(cluster.PADDING)
+        shape = parameters.KernelShape.unpack(cluster.KERNEL_SHAPE)
+        kind = parameters.KernelFormat.unpack(cluster.KERNEL_FORMAT)
+        zeros = parameters.Padding.unpack(cluster.PADDING)
         kernels = loaded_kernels(cluster)
         kernels.check()
         if kernels.count < 1:

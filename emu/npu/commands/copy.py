@@ -11,8 +11,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from asm import isa
-from asm.isa import CommandCode
+from asm import parameters
+from asm.parameters import CommandCode
 from asm.rules import Cause, RuleError
 from emu.bus import Bus
 from emu.npu.commands.command import Command, signed
@@ -146,7 +146,7 @@ class CopyTensor(Command):
 
     @classmethod
     def of_registers(cls, cluster: Cluster) -> CopyTensor:
-        strides = tuple(signed(cluster.COPY_SOURCE_STRIDE[loop]) for loop in range(isa.COPY_LOOPS))
+        strides = tuple(signed(cluster.COPY_SOURCE_STRIDE[loop]) for loop in range(parameters.COPY_LOOPS))
         destination = _destination(cluster)
         wrap = cluster.COPY_SOURCE_WRAP
         return cls(Runs(cluster.COPY_SOURCE, destination.length, destination.counts, strides, wrap), destination)
@@ -207,7 +207,7 @@ def _destination(cluster: Cluster) -> Runs:
     return Runs(
         cluster.COPY_DESTINATION,
         cluster.COPY_BYTES,
-        tuple(cluster.COPY_COUNT[loop] for loop in range(isa.COPY_LOOPS)),
-        tuple(signed(cluster.COPY_DESTINATION_STRIDE[loop]) for loop in range(isa.COPY_LOOPS)),
+        tuple(cluster.COPY_COUNT[loop] for loop in range(parameters.COPY_LOOPS)),
+        tuple(signed(cluster.COPY_DESTINATION_STRIDE[loop]) for loop in range(parameters.COPY_LOOPS)),
         cluster.COPY_DESTINATION_WRAP,
     )

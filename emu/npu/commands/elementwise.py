@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from asm import isa
-from asm.isa import CommandCode
+from asm import parameters
+from asm.parameters import CommandCode
 from asm.rules import Cause, ElementFormat, RuleError
 from emu.bus import Bus
 from emu.npu import stream
@@ -49,7 +49,7 @@ class Elementwise(Command):
     @classmethod
     def of_registers(cls, cluster: Cluster) -> Elementwise:
         first = input_tensor(cluster, type(cluster).INPUT_ADDRESS, "first input")
-        scale = isa.OperandScale.unpack(cluster.OPERAND_SCALE)
+        scale = parameters.OperandScale.unpack(cluster.OPERAND_SCALE)
         return cls(
             first,
             input_tensor(cluster, type(cluster).OPERAND_ADDRESS, "second input"),

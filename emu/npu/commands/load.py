@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from asm import isa
-from asm.isa import CommandCode
+from asm import parameters
+from asm.parameters import CommandCode
 from asm.rules import LOAD_BYTES, Cause, RuleError
 from emu.bus import Bus
 from emu.npu.commands.command import Command, other_clusters
@@ -42,7 +42,7 @@ class LoadKernels(Command):
 
     @classmethod
     def of_registers(cls, cluster: Cluster) -> LoadKernels:
-        how = isa.LoadCount.unpack(cluster.LOAD_COUNT)
+        how = parameters.LoadCount.unpack(cluster.LOAD_COUNT)
         kernels, address = loaded_kernels(cluster), cluster.LOAD_ADDRESS
         compressed = 0
         if how["compressed"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asm import isa
+from asm import parameters
 from asm.rules import Cause, ElementFormat, RuleError
 from emu.npu.activation import ENTRY_BYTES, LOOKUP_BYTES, Activation
 from emu.npu.commands.command import other_clusters, signed, tensor_of_registers
@@ -34,7 +34,7 @@ class Partition:
 
     @classmethod
     def of_registers(cls, cluster: Cluster) -> Partition:
-        fields = isa.Partition.unpack(cluster.PARTITION)
+        fields = parameters.Partition.unpack(cluster.PARTITION)
         return cls(fields["first_row"], bool(fields["unshared"]), other_clusters(cluster, fields["clusters"]))
 
 
@@ -58,7 +58,7 @@ def output_stage(cluster: Cluster, channels: int) -> OutputStage:
 
 
 def _activation(cluster: Cluster, element: ElementFormat, channels: int) -> Activation:
-    control = isa.ActivationControl.unpack(cluster.ACTIVATION_CONTROL)
+    control = parameters.ActivationControl.unpack(cluster.ACTIVATION_CONTROL)
     table, address = b"", cluster.ACTIVATION_TABLE
     if not control["bypass"]:
         if address % WORD_BYTES:

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from asm import isa
-from asm.isa import PoolingMode
+from asm import isa, parameters
+from asm.parameters import PoolingMode
 from asm.rules import ElementFormat
 from tests.emu.npu.small_machine import DONE, NO_BASE, SYSTEM, SmallMachine, random_elements, tensor_words
 from tests.reference import integer, layers
@@ -207,10 +207,10 @@ class StageRun:
     def set_up(self) -> tuple[isa.Instruction, ...]:
         """Activation, tables, pooling."""
         stage = self.stage
-        control = isa.ActivationControl.pack(bypass=stage.bypass, relu=stage.relu, lookup=stage.lookup)
+        control = parameters.ActivationControl.pack(bypass=stage.bypass, relu=stage.relu, lookup=stage.lookup)
         low, high = (bound % 2**32 for bound in stage.clamp)
         mode, (height, width), (stride_y, stride_x) = stage.pooling
-        pooling = isa.Pooling.pack(
+        pooling = parameters.Pooling.pack(
             mode=PoolingMode[mode], height=height, width=width, stride_y=stride_y, stride_x=stride_x
         )
         return (
@@ -268,7 +268,7 @@ def compressed_words(address: int, name: str, shape: tuple[int, ...]) -> tuple[i
     """The five words of a compressed tensor of ``shape``."""
     place, layout, size, line, pixel = tensor_words(address, name, shape)
     _, width, channels = shape
-    return place, layout | isa.TensorFormat.pack(compressed=1), size, line + -(-width * channels // 8), pixel
+    return place, layout | parameters.TensorFormat.pack(compressed=1), size, line + -(-width * channels // 8), pixel
 
 
 def compress_tensor(tensor: NDArray[np.int64], name: str) -> bytes:
@@ -317,16 +317,16 @@ def check_convolution(layer: Layer) -> None:
     stage = StageRun(layer.stage, machine, psums)
     program: list[isa.Instruction] = [
         isa.SetTopology(
-            0, (isa.Topology.pack(chain=chain, parallel=parallel, stripes=stripes, interleave=interleave),)
+            0, (parameters.Topology.pack(chain=chain, parallel=parallel, stripes=stripes, interleave=interleave),)
         ),
         isa.SetMode(0, (0xFF,)),
         isa.SetKernel(0, _kernel_words(layer)),
-        isa.Load(NO_BASE, (WEIGHTS, isa.LoadCount.pack(kernels=kernels, compressed=layer.compressed_load))),
+        isa.Load(NO_BASE, (WEIGHTS, parameters.LoadCount.pack(kernels=kernels, compressed=layer.compressed_load))),
         *stage.set_up(),
     ]
     place = INITIAL
     for band in stage.bands():
-        program.append(isa.SetPartition(0, (isa.Partition.pack(first_row=band.start),)))
+        program.append(isa.SetPartition(0, (parameters.Partition.pack(first_row=band.start),)))
         words = source + stage.tensor(band)
         if layer.initial:
             start = initial[stage.unpooled(band).start : stage.unpooled(band).stop]
@@ -345,15 +345,15 @@ def _kernel_words(layer: Layer) -> tuple[int, int, int]:
     top, bottom, left, right = layer.padding
     stride_y, stride_x = layer.strides
     return (
-        isa.KernelShape.pack(height=height, width=width, stride_y=stride_y, stride_x=stride_x),
-        isa.KernelFormat.pack(
+        parameters.KernelShape.pack(height=height, width=width, stride_y=stride_y, stride_x=stride_x),
+        parameters.KernelFormat.pack(
             weights=ElementFormat[layer.weights],
             features=ElementFormat[layer.features],
             channels=channels,
             depthwise=layer.depthwise,
             sparse=layer.sparse,
         ),
-        isa.Padding.pack(top=top, bottom=bottom, left=left, right=right),
+        parameters.Padding.pack(top=top, bottom=bottom, left=left, right=right),
     )
 
 
@@ -394,11 +394,11 @@ def check_arithmetic(case: Arithmetic) -> None:
     fill_output(machine)
     stage = StageRun(case.stage, machine, psums)
     scales = case.scales or (1, 1)
-    scale = isa.OperandScale.pack(first=scales[0] % 2**16, second=scales[1] % 2**16)
+    scale = parameters.OperandScale.pack(first=scales[0] % 2**16, second=scales[1] % 2**16)
     program: list[isa.Instruction] = [*stage.set_up(), isa.SetScale(0, (scale,))]
     kind = isa.Product if case.scales is None else isa.Sum
     for band in stage.bands():
-        program.append(isa.SetPartition(0, (isa.Partition.pack(first_row=band.start),)))
+        program.append(isa.SetPartition(0, (parameters.Partition.pack(first_row=band.start),)))
         words = tensor_words(INPUT, case.formats[0], case.shape) + stage.tensor(band)
         program.append(kind(NO_BASE, words + tensor_words(INITIAL, case.formats[1], case.shape)))
     machine.run_program(*program, isa.Halt())

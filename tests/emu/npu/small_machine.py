@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from asm import isa
-from asm.isa import CommandCode, Instruction
+from asm import isa, parameters
+from asm.isa import Instruction
+from asm.parameters import CommandCode
 from asm.rules import ElementFormat
 from emu.bus import Bus
 from emu.clock import FOREVER, Clock
@@ -140,8 +141,8 @@ def tensor_words(
     pixel_bits = (channels if pixel_channels is None else pixel_channels) * element.bits
     return (
         address,
-        isa.TensorFormat.pack(format=element, channels=channels),
-        isa.TensorShape.pack(height=height, width=width),
+        parameters.TensorFormat.pack(format=element, channels=channels),
+        parameters.TensorShape.pack(height=height, width=width),
         -(-width * pixel_bits // 8) if line_stride is None else line_stride,
         pixel_bits,
     )
@@ -154,9 +155,11 @@ def kernel_words(
     _, height, width, channels = shape
     top, bottom, left, right = padding
     return (
-        isa.KernelShape.pack(height=height, width=width, stride_y=stride, stride_x=stride),
-        isa.KernelFormat.pack(weights=ElementFormat[weights], features=ElementFormat[features], channels=channels),
-        isa.Padding.pack(top=top, bottom=bottom, left=left, right=right),
+        parameters.KernelShape.pack(height=height, width=width, stride_y=stride, stride_x=stride),
+        parameters.KernelFormat.pack(
+            weights=ElementFormat[weights], features=ElementFormat[features], channels=channels
+        ),
+        parameters.Padding.pack(top=top, bottom=bottom, left=left, right=right),
     )
 
 

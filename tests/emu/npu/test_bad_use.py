@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asm import isa
+from asm import isa, parameters
 from asm.isa import Instruction
 from asm.rules import Cause
 from emu.bus import BusError
@@ -15,7 +15,9 @@ CODE = SYSTEM + 0xF_0000 + isa.HEADER_BYTES
 
 
 def copy(source: int, destination: int, count: int, *loop: int) -> isa.Copy:
-    return isa.Copy(NO_BASE, (source, destination, count, *(loop or (1, 0, 0)), *(1, 0, 0) * (isa.COPY_LOOPS - 1)))
+    return isa.Copy(
+        NO_BASE, (source, destination, count, *(loop or (1, 0, 0)), *(1, 0, 0) * (parameters.COPY_LOOPS - 1))
+    )
 
 
 def load(address: int) -> isa.Load:

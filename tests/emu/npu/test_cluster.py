@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asm import isa
-from asm.isa import CommandCode
+from asm import isa, parameters
+from asm.parameters import CommandCode
 from asm.rules import Cause, ElementFormat
 from emu.bus import BusError
 from emu.device import Board
@@ -206,7 +206,7 @@ def test_load_goes_to_its_rows_only() -> None:
     before = np.full(0x8000, 0xEE, np.uint8)
     machine.set("TILE_MODE", 0)
     machine.bus.write(TILES, before)
-    machine.set("TOPOLOGY", isa.Topology.pack(chain=2, parallel=2, stripes=2))
+    machine.set("TOPOLOGY", parameters.Topology.pack(chain=2, parallel=2, stripes=2))
     machine.set("KERNEL_SHAPE", *kernel_words((33, 1, 1, 3), "s4", "u4", 1, (0, 0, 0, 0)))
     machine.set("LOAD_ADDRESS", SYSTEM, 33)
     machine.command(CommandCode.load)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asm import isa
-from asm.isa import CommandCode, PoolingMode
+from asm import parameters
+from asm.parameters import CommandCode, PoolingMode
 from asm.rules import Cause, ElementFormat
 from emu.npu.commands import command_class
 from tests.emu.npu.datapath import INITIAL, INPUT, LOOKUP, OUTPUT, TABLE, WEIGHTS, compressed_words
@@ -33,7 +33,7 @@ def ready(clusters: int = 1) -> SmallMachine:
     for cluster in range(clusters):
         machine.set("INTERRUPT_ENABLE", 7, cluster=cluster)
         machine.set("TILE_MODE", 0xFF, cluster=cluster)
-        machine.set("TOPOLOGY", isa.Topology.pack(chain=2, parallel=1, stripes=2), cluster=cluster)
+        machine.set("TOPOLOGY", parameters.Topology.pack(chain=2, parallel=1, stripes=2), cluster=cluster)
         machine.set("KERNEL_SHAPE", *kernel_words(KERNEL, "s4", "u4", 1, (1, 1, 1, 1)), cluster=cluster)
     machine.set("LOAD_ADDRESS", WEIGHTS, 4)
     source, output = tensor_words(INPUT, "u4", (5, 5, 8)), tensor_words(OUTPUT, "s32", (5, 5, 4))
@@ -56,10 +56,10 @@ def refused(machine: SmallMachine, code: CommandCode, cause: Cause, text: str) -
 
 
 POOL = {"mode": PoolingMode.max, "height": 2, "width": 2, "stride_y": 2, "stride_x": 2}
-DEPTHWISE = isa.KernelFormat.pack(weights=ElementFormat.s4, features=ElementFormat.u4, channels=2, depthwise=1)
-SPARSE_ONES = isa.KernelFormat.pack(weights=ElementFormat.s1, features=ElementFormat.u4, channels=8, sparse=1)
+DEPTHWISE = parameters.KernelFormat.pack(weights=ElementFormat.s4, features=ElementFormat.u4, channels=2, depthwise=1)
+SPARSE_ONES = parameters.KernelFormat.pack(weights=ElementFormat.s1, features=ElementFormat.u4, channels=8, sparse=1)
 PSUM64_OUTPUT = {"OUTPUT_FORMAT": 0x0004_0009, "OUTPUT_PIXEL_STRIDE": 256, "OUTPUT_LINE_STRIDE": 160}
-LOOKUP_ONLY = isa.ActivationControl.pack(bypass=1, lookup=1)
+LOOKUP_ONLY = parameters.ActivationControl.pack(bypass=1, lookup=1)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ LOOKUP_ONLY = isa.ActivationControl.pack(bypass=1, lookup=1)
     [
         ({"POOLING": 3}, Cause.bad_field, "the pooling mode must be none, max or average (0..2), not 3"),
         ({"POOLING": 1}, Cause.bad_field, "the pooling window's height must be at least 1, not 0"),
-        ({"POOLING": isa.Pooling.pack(**POOL)}, Cause.shape_mismatch, "the output's height must be at most 3"),
+        ({"POOLING": parameters.Pooling.pack(**POOL)}, Cause.shape_mismatch, "the output's height must be at most 3"),
         (
-            {"POOLING": isa.Pooling.pack(**POOL), "OUTPUT_SHAPE": 0x0005_0003},
+            {"POOLING": parameters.Pooling.pack(**POOL), "OUTPUT_SHAPE": 0x0005_0003},
             Cause.shape_mismatch,
             "the output's width must be 2 or 3, not 5",
         ),
@@ -164,7 +164,7 @@ def test_saturation_follows_the_chain() -> None:
     machine.bus.write(INPUT, integer.pack_tensor(features, "u4"))
     machine.bus.write(INITIAL, integer.pack_tensor(initial, "psum64"))
     machine.set("TILE_MODE", 3)
-    machine.set("TOPOLOGY", isa.Topology.pack(chain=2, parallel=1, stripes=1))
+    machine.set("TOPOLOGY", parameters.Topology.pack(chain=2, parallel=1, stripes=1))
     machine.set("KERNEL_SHAPE", *kernel_words(weights.shape, "s4", "u4", 1, (0, 0, 0, 0)))
     machine.set("LOAD_ADDRESS", WEIGHTS, 1)
     machine.command(CommandCode.load)
@@ -181,7 +181,7 @@ def compressed_load(data: bytes) -> SmallMachine:
     machine = SmallMachine()
     machine.bus.write(WEIGHTS, data)
     machine.set("KERNEL_SHAPE", *kernel_words((4, 1, 1, 3), "u4", "u4", 1, (0, 0, 0, 0)))
-    machine.set("LOAD_ADDRESS", WEIGHTS, isa.LoadCount.pack(kernels=4, compressed=1))
+    machine.set("LOAD_ADDRESS", WEIGHTS, parameters.LoadCount.pack(kernels=4, compressed=1))
     machine.command(CommandCode.load)
     return machine
 
@@ -220,8 +220,8 @@ def sparse_load(data: bytes) -> SmallMachine:
     machine = SmallMachine()
     machine.bus.write(WEIGHTS, data)
     machine.set("KERNEL_SHAPE", *kernel_words((1, 1, 1, 6), "u4", "u4", 1, (0, 0, 0, 0)))
-    machine.set("KERNEL_FORMAT", machine.get("KERNEL_FORMAT") | isa.KernelFormat.pack(sparse=1, channels=0))
-    machine.set("LOAD_ADDRESS", WEIGHTS, isa.LoadCount.pack(kernels=1, compressed=1))
+    machine.set("KERNEL_FORMAT", machine.get("KERNEL_FORMAT") | parameters.KernelFormat.pack(sparse=1, channels=0))
+    machine.set("LOAD_ADDRESS", WEIGHTS, parameters.LoadCount.pack(kernels=1, compressed=1))
     machine.command(CommandCode.load)
     return machine
 
@@ -242,7 +242,7 @@ def test_a_compressed_set_that_is_not_sparse() -> None:
 def test_a_broadcast_load() -> None:
     """Every cluster of the set has the rows and the count; the ones outside the set do not."""
     machine = ready(clusters=4)
-    machine.set("LOAD_ADDRESS", WEIGHTS, isa.LoadCount.pack(kernels=4, clusters=0b1011))
+    machine.set("LOAD_ADDRESS", WEIGHTS, parameters.LoadCount.pack(kernels=4, clusters=0b1011))
     machine.command(CommandCode.load)
     assert machine.messages == []
     for cluster in range(4):
@@ -268,20 +268,20 @@ def test_refused_broadcasts() -> None:
         machine.set("LOAD_ADDRESS", WEIGHTS, 4, cluster=1)
         for name, value in registers.items():
             machine.set(name, value, cluster=1)
-        machine.set("LOAD_ADDRESS", WEIGHTS, isa.LoadCount.pack(kernels=4, clusters=3))
+        machine.set("LOAD_ADDRESS", WEIGHTS, parameters.LoadCount.pack(kernels=4, clusters=3))
         machine.set("COMMAND", CommandCode.load)
         assert machine.get("ERROR_CAUSE") == cause
         assert text in machine.messages[-1]
     machine = ready()
-    machine.set("LOAD_ADDRESS", WEIGHTS, isa.LoadCount.pack(kernels=4, clusters=1 << 6))
+    machine.set("LOAD_ADDRESS", WEIGHTS, parameters.LoadCount.pack(kernels=4, clusters=1 << 6))
     refused(machine, CommandCode.load, Cause.bad_field, "cluster 6 is in the set of clusters")
 
 
 def test_what_a_band_costs() -> None:
     """Rows 1 and 2 of 2 x 2 pooling: rows 2..4 of the convolution, for which rows 1..4 of the input are streamed."""
     machine = ready()
-    machine.set("POOLING", isa.Pooling.pack(**POOL))
-    machine.set("PARTITION", isa.Partition.pack(first_row=1, unshared=1))
+    machine.set("POOLING", parameters.Pooling.pack(**POOL))
+    machine.set("PARTITION", parameters.Partition.pack(first_row=1, unshared=1))
     machine.set("OUTPUT_SHAPE", 0x0003_0002)
     cost = command_class(CommandCode.convolve).of_registers(machine.cluster).cost
     assert cost.macs == 3 * 5 * 4 * 3 * 3 * 8
@@ -314,7 +314,7 @@ def test_bits_per_mac(weights: str, features: str, bits: int, array: int) -> Non
 def test_sparse_kernels_cost_what_is_stored() -> None:
     machine = SmallMachine()
     shape, kind, padding = kernel_words((2, 1, 1, 18), "s4", "u4", 1, (0, 0, 0, 0))
-    machine.set("KERNEL_SHAPE", shape, kind | isa.KernelFormat.pack(sparse=1, channels=0), padding)
+    machine.set("KERNEL_SHAPE", shape, kind | parameters.KernelFormat.pack(sparse=1, channels=0), padding)
     machine.set("LOAD_COUNT", 2)
     output = tensor_words(OUTPUT, "s32", (1, 1, 2))
     machine.set("INPUT_ADDRESS", *tensor_words(INPUT, "u4", (1, 1, 18)), *output)

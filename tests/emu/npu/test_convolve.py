@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from asm import isa
-from asm.isa import CommandCode
+from asm import isa, parameters
+from asm.parameters import CommandCode
 from asm.rules import ROW_BITS
 from tests.emu.npu.small_machine import (
     DONE,
@@ -139,7 +139,7 @@ class Setup:
         case = self.case
         chain, parallel, stripes = case.topology
         return (
-            isa.SetTopology(0, (isa.Topology.pack(chain=chain, parallel=parallel, stripes=stripes),)),
+            isa.SetTopology(0, (parameters.Topology.pack(chain=chain, parallel=parallel, stripes=stripes),)),
             isa.SetMode(0, (0xFF,)),
             isa.SetKernel(0, kernel_words(case.kernel, case.weights, case.features, case.stride, case.padding)),
             isa.Load(NO_BASE, (WEIGHTS, case.kernel[0])),
@@ -147,7 +147,7 @@ class Setup:
 
     def activation(self, bypass: bool) -> isa.SetActivation:
         """The activation unit's set-up."""
-        control = isa.ActivationControl.pack(bypass=int(bypass), relu=int(self.case.relu))
+        control = parameters.ActivationControl.pack(bypass=int(bypass), relu=int(self.case.relu))
         low, high = (bound % 2**32 for bound in self.case.clamp)
         return isa.SetActivation(NO_BASE, (control, TABLE, low, high))
 
@@ -279,7 +279,7 @@ def test_stripes_multiply_what_they_hold() -> None:
     for tile, weight in enumerate((1, 2)):
         machine.bus.write(0x3800_0000 + 0x1000 * tile, bytes([weight]))
     machine.bus.write(INPUT, bytes([0x05, 0x06, 0x07]))
-    machine.set("TOPOLOGY", isa.Topology.pack(chain=1, parallel=1, stripes=2))
+    machine.set("TOPOLOGY", parameters.Topology.pack(chain=1, parallel=1, stripes=2))
     machine.set("KERNEL_SHAPE", *kernel_words((1, 1, 1, 1), "u4", "u4", 1, (0, 0, 0, 0)))
     machine.set("TILE_MODE", 3)
     machine.set("LOAD_COUNT", 1)

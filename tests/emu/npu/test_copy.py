@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asm import isa
-from asm.isa import CommandCode
+from asm import isa, parameters
+from asm.parameters import CommandCode
 from asm.rules import Cause
 from tests.emu.npu.small_machine import DONE, ERROR, NO_BASE, ROM, SYSTEM, TILES, SmallMachine
 
@@ -20,7 +20,7 @@ Loops = list[tuple[int, int, int]]
 
 def start(machine: SmallMachine, source: int, destination: int, length: int, loops: Loops) -> None:
     """Copy with loops of (count, source stride, destination stride), outermost first; the rest run once."""
-    rows = loops + [(1, 0, 0)] * (isa.COPY_LOOPS - len(loops))
+    rows = loops + [(1, 0, 0)] * (parameters.COPY_LOOPS - len(loops))
     machine.set("COPY_SOURCE", source, destination, length)
     for name, column in zip(
         ("COPY_COUNT", "COPY_SOURCE_STRIDE", "COPY_DESTINATION_STRIDE"), zip(*rows, strict=True), strict=True
@@ -68,7 +68,7 @@ def test_any_fill(case: tuple[int, Loops], value: int, wrap: int) -> None:
     machine = SmallMachine()
     before = np.random.default_rng(0).integers(0, 256, 0x1_0000).astype(np.uint8)
     machine.bus.write(SYSTEM, before)
-    rows = loops + [(1, 0, 0)] * (isa.COPY_LOOPS - len(loops))
+    rows = loops + [(1, 0, 0)] * (parameters.COPY_LOOPS - len(loops))
     words = [word % 2**32 for row in rows for word in row]
     machine.run_program(isa.SetWrap(0, (wrap, 0)), isa.Fill(NO_BASE, (value, DESTINATION, length, *words)), isa.Halt())
     expected = bytearray(before.tobytes())

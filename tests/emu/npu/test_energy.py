@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asm import isa
-from asm.isa import CommandCode
+from asm import parameters
+from asm.parameters import CommandCode
 from asm.rules import KERNEL_ROWS
 from emu.npu.energy import Energy, leakage, leakage_nanowatts, work_energy
 from emu.npu.power import PowerState
@@ -90,7 +90,7 @@ def test_a_cluster_counts_what_its_commands_cost(power: PowerState) -> None:
     machine.set("BODY_BIAS_MV", power.body_bias_mv)
     machine.set("CLOCK_KHZ", power.clock_khz)
     side, channels, kernels = 6, 28, KERNEL_ROWS
-    machine.set("TOPOLOGY", isa.Topology.pack(chain=1, parallel=1, stripes=1))
+    machine.set("TOPOLOGY", parameters.Topology.pack(chain=1, parallel=1, stripes=1))
     machine.set("TILE_MODE", 0xFF)
     machine.set("KERNEL_SHAPE", *kernel_words((kernels, 3, 3, channels), "s4", "u4", 1, (1, 1, 1, 1)))
     machine.set("LOAD_ADDRESS", SYSTEM, kernels)

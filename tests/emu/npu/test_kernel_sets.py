@@ -8,8 +8,8 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from asm import isa
-from asm.isa import CommandCode
+from asm import parameters
+from asm.parameters import CommandCode
 from asm.rules import ElementFormat
 from emu.machine import Machine
 from emu.machines import machine_map
@@ -42,7 +42,7 @@ class Rig:
         self.machine.bus.write(INPUT, b"\x11" * SHAPE[3])
         for cluster in range(2):
             self.set("TILE_MODE", COMPUTE, cluster)
-            self.set("TOPOLOGY", isa.Topology.pack(chain=1, parallel=1, stripes=2), cluster)
+            self.set("TOPOLOGY", parameters.Topology.pack(chain=1, parallel=1, stripes=2), cluster)
             for name, word in zip(
                 ("KERNEL_SHAPE", "KERNEL_FORMAT"), kernel_words(SHAPE, "s4", "u4", 1, [0] * 4), strict=False
             ):
@@ -50,7 +50,7 @@ class Rig:
         words = *tensor_words(INPUT, "u4", (2, 1, SHAPE[3])), *tensor_words(OUTPUT, "s32", (2, 1, SHAPE[0]))
         for place, word in enumerate(words):
             self.cluster().write(Cluster.INPUT_ADDRESS.offset + 4 * place, 4, word)
-        self.set("ACTIVATION_CONTROL", isa.ActivationControl.pack(bypass=1))
+        self.set("ACTIVATION_CONTROL", parameters.ActivationControl.pack(bypass=1))
 
     def cluster(self, index: int = 0) -> Cluster:
         cluster = self.clusters[index]
@@ -70,7 +70,7 @@ class Rig:
 
     def load(self, address: int, clusters: int = 0) -> None:
         self.set("LOAD_ADDRESS", address)
-        self.set("LOAD_COUNT", isa.LoadCount.pack(kernels=SHAPE[0], clusters=clusters))
+        self.set("LOAD_COUNT", parameters.LoadCount.pack(kernels=SHAPE[0], clusters=clusters))
         self.command(CommandCode.load)
 
     def sums(self) -> list[int]:
@@ -92,7 +92,7 @@ class Rig:
         self.set("COPY_SOURCE", source)
         self.set("COPY_DESTINATION", target)
         self.set("COPY_BYTES", count)
-        for loop in range(isa.COPY_LOOPS):
+        for loop in range(parameters.COPY_LOOPS):
             self.cluster().COPY_COUNT[loop] = 1
         self.command(CommandCode.copy)
 
@@ -227,10 +227,10 @@ def test_other_kernels_in_the_same_tiles(rig: Rig) -> None:
     rig.machine.bus.program(IN_FLASH, FIRST)
     rig.load(IN_FLASH)
     assert rig.sums() == expected(FIRST)
-    rig.set("TOPOLOGY", isa.Topology.pack(chain=1, parallel=1, stripes=1))
+    rig.set("TOPOLOGY", parameters.Topology.pack(chain=1, parallel=1, stripes=1))
     rig.machine.bus.write(IN_SYSTEM, SECOND)
     rig.load(IN_SYSTEM)
-    rig.set("TOPOLOGY", isa.Topology.pack(chain=1, parallel=1, stripes=2))
+    rig.set("TOPOLOGY", parameters.Topology.pack(chain=1, parallel=1, stripes=2))
     rig.set("LOAD_COUNT", SHAPE[0])
     assert rig.sums() == [*expected(SECOND)[:3], *expected(FIRST)[3:]]
 
@@ -259,7 +259,7 @@ def test_a_broadcast_that_another_load_follows(rig: Rig) -> None:
     for register in rig.cluster(1).registers:
         if Cluster.INPUT_ADDRESS.offset <= register.offset <= Cluster.OUTPUT_PIXEL_STRIDE.offset:
             rig.cluster().write(register.offset, 4, rig.cluster(1).words[register.offset])
-    rig.set("ACTIVATION_CONTROL", isa.ActivationControl.pack(bypass=1))
+    rig.set("ACTIVATION_CONTROL", parameters.ActivationControl.pack(bypass=1))
     assert rig.sums() == expected(FIRST)
 
 
@@ -313,7 +313,7 @@ def test_whoever_looks_sees_what_was_loaded(rig: Rig, look: Callable[[Rig], byte
     rig.machine.bus.program(IN_FLASH, FIRST)
     rig.machine.bus.program(IN_SYSTEM, SECOND)
     for stripes, address in ((1, IN_FLASH), (2, IN_FLASH), (1, IN_SYSTEM)):
-        rig.set("TOPOLOGY", isa.Topology.pack(chain=1, parallel=1, stripes=stripes))
+        rig.set("TOPOLOGY", parameters.Topology.pack(chain=1, parallel=1, stripes=stripes))
         rig.load(address)
     seen = look(rig)
     for tile, data in enumerate((SECOND, FIRST)):
@@ -324,10 +324,10 @@ def test_whoever_looks_sees_what_was_loaded(rig: Rig, look: Callable[[Rig], byte
 
 def test_many_layouts_before_anybody_looks(rig: Rig) -> None:
     """Kernels of 128, 120, 112 ... bytes: each leaves of the one before it what reaches further."""
-    rig.set("TOPOLOGY", isa.Topology.pack(chain=1, parallel=1, stripes=1))
+    rig.set("TOPOLOGY", parameters.Topology.pack(chain=1, parallel=1, stripes=1))
     longest, byte = 16, ElementFormat.s8
     for channels in range(longest, 0, -1):
-        rig.set("KERNEL_FORMAT", isa.KernelFormat.pack(weights=byte, features=byte, channels=8 * channels))
+        rig.set("KERNEL_FORMAT", parameters.KernelFormat.pack(weights=byte, features=byte, channels=8 * channels))
         rig.machine.bus.program(IN_FLASH, bytes([channels]) * 8 * channels)
         rig.set("LOAD_ADDRESS", IN_FLASH)
         rig.set("LOAD_COUNT", 1)

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from asm import isa
-from asm.isa import CommandCode
+from asm import isa, parameters
+from asm.parameters import CommandCode
 from asm.rules import Cause
 from emu.npu.power import f_max, highest_bias
 from tests.emu.npu.small_machine import DONE, NO_BASE, SYSTEM, SmallMachine
@@ -16,7 +16,7 @@ DESTINATION = SYSTEM + 0x1_0000
 
 
 def copy(count: int) -> isa.Copy:
-    return isa.Copy(NO_BASE, (SYSTEM, DESTINATION, count, *(1, 0, 0) * isa.COPY_LOOPS))
+    return isa.Copy(NO_BASE, (SYSTEM, DESTINATION, count, *(1, 0, 0) * parameters.COPY_LOOPS))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from asm import isa
+from asm import isa, parameters
 from asm.isa import Instruction
 from emu.npu.counters import KEPT, Counters
 from emu.npu.energy import Energy
@@ -59,10 +59,10 @@ class Programmer:
         choose = self.random
         channels, kernels, topology = choose.choice([(8, 4, 0x111), (24, 20, 0x312), (16, 40, 0x122), (5, 3, 0x211)])
         pooled, bypass = choose.random() < 0.4, choose.random() < 0.3
-        wiring = isa.Topology.pack(chain=topology & 15, parallel=topology >> 4 & 15, stripes=topology >> 8)
+        wiring = parameters.Topology.pack(chain=topology & 15, parallel=topology >> 4 & 15, stripes=topology >> 8)
         window = 2 if pooled else 1
-        pooling = isa.Pooling.pack(
-            mode=isa.PoolingMode.max if pooled else isa.PoolingMode.none,
+        pooling = parameters.Pooling.pack(
+            mode=parameters.PoolingMode.max if pooled else parameters.PoolingMode.none,
             height=window, width=window, stride_y=window, stride_x=window,
         )  # fmt: skip
         table_base, table = self.base(LAYER_BASE, TABLE, 0x400)
@@ -71,10 +71,10 @@ class Programmer:
             isa.SetTopology(0, (wiring,)),
             isa.SetKernel(0, kernel_words((kernels, 3, 3, channels), "s4", "u4", 1, (1, 1, 1, 1))),
             isa.SetPooling(0, (pooling,)),
-            isa.SetPartition(0, (isa.Partition.pack(unshared=choose.random() < 0.2),)),
+            isa.SetPartition(0, (parameters.Partition.pack(unshared=choose.random() < 0.2),)),
             isa.SetActivation(
                 isa.BaseImmediate.pack(first=table_base, second=0, third=0),
-                (isa.ActivationControl.pack(bypass=bypass, relu=1), table, 0x8000_0000, 0x7FFF_FFFF),
+                (parameters.ActivationControl.pack(bypass=bypass, relu=1), table, 0x8000_0000, 0x7FFF_FFFF),
             ),
         ]
         element, side = "s32" if bypass else "u4", 6 // window
@@ -82,7 +82,7 @@ class Programmer:
         commands: list[Instruction] = []
         for _ in range(choose.randint(1, 3)):
             base, address = self.base(LAYER_BASE, choose.choice([WEIGHTS, EXTERNAL]), 0x400)
-            count = isa.LoadCount.pack(kernels=kernels, overlap=choose.random() < 0.3)
+            count = parameters.LoadCount.pack(kernels=kernels, overlap=choose.random() < 0.3)
             commands.append(isa.Load(isa.BaseImmediate.pack(first=base), (address, count)))
             base = isa.BaseImmediate.pack(first=isa.ABSOLUTE, second=isa.ABSOLUTE)
             commands += [isa.Conv(base, convolution)] * choose.randint(1, 2)
@@ -95,7 +95,7 @@ class Programmer:
         for _ in range(choose.randint(1, 3)):
             place = choose.choice([OUTPUT + 0x8000, EXTERNAL + 0x8000]) + 8 * choose.randint(0, 9)
             base, address = self.base(COPY_BASE, place, SYSTEM)
-            loops = (choose.randint(1, 3), choose.choice([8, 24]), 80) + (1, 0, 0) * (isa.COPY_LOOPS - 1)
+            loops = (choose.randint(1, 3), choose.choice([8, 24]), 80) + (1, 0, 0) * (parameters.COPY_LOOPS - 1)
             length = choose.randint(1, 80)
             if choose.random() < 0.5:
                 bases = isa.BaseImmediate.pack(first=isa.ABSOLUTE, second=base)
@@ -285,7 +285,7 @@ def test_a_program_that_overwrites_itself() -> None:
     loop, number = isa.Loop(0, (2, 0)), isa.Set(isa.RegisterImmediate.pack(destination=5), (1,))
     inside = PROGRAM + isa.HEADER_BYTES + loop.size + 4
     bases = isa.BaseImmediate.pack(first=isa.ABSOLUTE, second=isa.ABSOLUTE)
-    copy = isa.Copy(bases, (INPUT, inside, 4, *(1, 0, 0) * isa.COPY_LOOPS))
+    copy = isa.Copy(bases, (INPUT, inside, 4, *(1, 0, 0) * parameters.COPY_LOOPS))
     total = isa.Add(isa.RegisterImmediate.pack(destination=6, source=5), (0,))
     end = isa.HEADER_BYTES + size([loop, number, copy])
     machine.bus.write(INPUT, (77).to_bytes(4, "little"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asm import isa
+from asm import isa, parameters
 from asm.rules import ElementFormat, RuleError
 from asm.state import ClusterState
 from tests.emu.npu.small_machine import NO_BASE, SYSTEM, SmallMachine, tensor_words
@@ -32,7 +32,7 @@ def setup(draw: st.DrawFn) -> tuple[list[isa.Instruction], dict[str, int]]:
         isa.SetMode(words=(draw(st.sampled_from([0xFF, 0xFF, 0xFF, 0x3F])),)),
         isa.SetTopology(
             words=(
-                isa.Topology.pack(
+                parameters.Topology.pack(
                     chain=draw(st.sampled_from([1, 1, 2])),
                     parallel=draw(st.integers(1, 2)),
                     stripes=draw(st.integers(1, 4)),
@@ -42,30 +42,30 @@ def setup(draw: st.DrawFn) -> tuple[list[isa.Instruction], dict[str, int]]:
         ),
         isa.SetKernel(
             words=(
-                isa.KernelShape.pack(height=height, width=width, stride_y=stride, stride_x=stride),
-                isa.KernelFormat.pack(
+                parameters.KernelShape.pack(height=height, width=width, stride_y=stride, stride_x=stride),
+                parameters.KernelFormat.pack(
                     weights=ElementFormat[draw(st.sampled_from(FORMATS))],
                     features=ElementFormat[features],
                     depthwise=depthwise,
                     sparse=draw(RARELY),
                     channels=channels,
                 ),
-                isa.Padding.pack(top=pad, bottom=pad, left=pad, right=pad),
+                parameters.Padding.pack(top=pad, bottom=pad, left=pad, right=pad),
             )
         ),
         isa.SetActivation(
             NO_BASE,
             (
-                isa.ActivationControl.pack(bypass=bypass, relu=draw(st.booleans()), lookup=draw(RARELY)),
+                parameters.ActivationControl.pack(bypass=bypass, relu=draw(st.booleans()), lookup=draw(RARELY)),
                 TABLE,
-                isa.ClampLow.value.reset,
-                isa.ClampHigh.value.reset,
+                parameters.ClampLow.value.reset,
+                parameters.ClampHigh.value.reset,
             ),
         ),
         isa.SetLookup(NO_BASE, (LOOKUP,)),
-        isa.SetPooling(words=(isa.Pooling.pack(**dict(zip(isa.Pooling.fields, pooling, strict=True))),)),
-        isa.SetPartition(words=(isa.Partition.pack(first_row=first_row),)),
-        isa.Load(NO_BASE, (KERNELS, isa.LoadCount.pack(kernels=count))),
+        isa.SetPooling(words=(parameters.Pooling.pack(**dict(zip(parameters.Pooling.fields, pooling, strict=True))),)),
+        isa.SetPartition(words=(parameters.Partition.pack(first_row=first_row),)),
+        isa.Load(NO_BASE, (KERNELS, parameters.LoadCount.pack(kernels=count))),
     ]
     known = {"size": size, "features": ElementFormat[features], "bypass": bypass, "count": count}
     known["channels"] = count if depthwise else channels
@@ -90,9 +90,9 @@ def varied(draw: st.DrawFn, tensor: tuple[int, ...]) -> tuple[int, ...]:
         )
     if not draw(RARELY):
         return tensor
-    elements = isa.TensorShape.width.extract(shape) * isa.TensorFormat.channels.extract(form)
+    elements = parameters.TensorShape.width.extract(shape) * parameters.TensorFormat.channels.extract(form)
     line += -(-elements // 8) - draw(st.integers(0, 1)) + draw(st.integers(0, 1))
-    return address, isa.TensorFormat.compressed.insert(form, 1), shape, line, pixel + draw(RARELY) * pixel
+    return address, parameters.TensorFormat.compressed.insert(form, 1), shape, line, pixel + draw(RARELY) * pixel
 
 
 @st.composite

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from asm import isa
+from asm import isa, parameters
 from asm.isa import Instruction
 from asm.rules import Cause
 from emu.npu.counters import KEPT
@@ -31,7 +31,7 @@ COUNTER, TOTAL = 0, 1
 def copy(count: int, source_base: int = isa.ABSOLUTE, destination_base: int = isa.ABSOLUTE) -> isa.Copy:
     """Copies ``count`` bytes from the start of the system memory to its half."""
     bases = isa.BaseImmediate.pack(first=source_base, second=destination_base)
-    return isa.Copy(bases, (SYSTEM, SYSTEM + 0x8_0000, count, *(1, 0, 0) * isa.COPY_LOOPS))
+    return isa.Copy(bases, (SYSTEM, SYSTEM + 0x8_0000, count, *(1, 0, 0) * parameters.COPY_LOOPS))
 
 
 def set_register(register: int, value: int) -> isa.Set:
@@ -410,9 +410,9 @@ def test_a_program_after_an_error() -> None:
 def test_same_program_same_time() -> None:
     """Fractions of cycles are not carried from one run of a program to the next."""
     machine = SmallMachine()
-    weights = isa.KernelFormat.pack(weights=4, features=4, channels=3)
+    weights = parameters.KernelFormat.pack(weights=4, features=4, channels=3)
     program = (
-        isa.SetKernel(0, (isa.KernelShape.pack(height=1, width=1, stride_y=1, stride_x=1), weights, 0)),
+        isa.SetKernel(0, (parameters.KernelShape.pack(height=1, width=1, stride_y=1, stride_x=1), weights, 0)),
         isa.Load(NO_BASE, (SYSTEM, 7)),
         isa.Halt(),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asm import isa
+from asm import isa, parameters
 from asm.isa import Instruction
 from asm.rules import Cause
 from emu.npu.synchronisation import waits_of
@@ -31,7 +31,7 @@ def signal(event: int, clusters: int) -> isa.Signal:
 
 
 def copy(count: int) -> isa.Copy:
-    return isa.Copy(NO_BASE, (SYSTEM, SYSTEM + 0x1_0000, count, *(1, 0, 0) * isa.COPY_LOOPS))
+    return isa.Copy(NO_BASE, (SYSTEM, SYSTEM + 0x1_0000, count, *(1, 0, 0) * parameters.COPY_LOOPS))
 
 
 def test_a_barrier_ends_with_its_last_cluster() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from asm import isa
-from asm.rules import KERNEL_ROWS, KernelGeometry
+from asm import isa, parameters
+from asm.rules import KERNEL_ROWS, ElementFormat, KernelGeometry
 from emu.npu import energy
 from emu.npu.power import PowerState
 from emu.npu.timing import UNITS, Cost, whole_cycles
@@ -78,7 +78,7 @@ def test_a_layer_as_a_program(name: str, topology: tuple[int, int, int]) -> None
     side = row["kernel_hw"]
     words = kernel_words((kernels, side, side, channels), "s4", "u4", 1, (1, 1, 1, 1))
     program: list[isa.Instruction] = [
-        isa.SetTopology(0, (isa.Topology.pack(chain=chain, parallel=parallel, stripes=stripes),)),
+        isa.SetTopology(0, (parameters.Topology.pack(chain=chain, parallel=parallel, stripes=stripes),)),
         isa.SetMode(0, (0xFF,)),
         isa.SetKernel(0, words),
     ]
@@ -114,7 +114,7 @@ def test_published_mapping(layer: dict[str, str]) -> None:
     row = numbers(layer)
     topology = Topology(row["chain"], row["parallel"], row["stripes"])
     topology.check()
-    weights = isa.ElementFormat.s4
+    weights = ElementFormat.s4
     KernelGeometry(row["kernel_hw"], row["kernel_hw"], row["c"], weights, row["chain"]).check()
     assert -(-row["kernels"] // topology.kernels) == row["kernel_rounds"]
 

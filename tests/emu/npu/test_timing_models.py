@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asm import isa
-from asm.isa import CommandCode, Instruction
+from asm import isa, parameters
+from asm.isa import Instruction
+from asm.parameters import CommandCode
 from emu.npu.demand import Demand
 from emu.npu.record import CommandRecord
 from emu.npu.timeline import Timeline
@@ -25,7 +26,7 @@ INPUT, OUTPUT = SYSTEM + 0x1_0000, SYSTEM + 0x4_0000
 
 
 def copy(source: int, destination: int, count: int) -> isa.Copy:
-    return isa.Copy(NO_BASE, (source, destination, count, *(1, 0, 0) * isa.COPY_LOOPS))
+    return isa.Copy(NO_BASE, (source, destination, count, *(1, 0, 0) * parameters.COPY_LOOPS))
 
 
 def layer(
@@ -41,7 +42,7 @@ def layer(
     """A 3 x 3 convolution of 4-bit operands: set-up, load, convolution, end."""
     chain, parallel, stripes = topology
     return [
-        isa.SetTopology(0, (isa.Topology.pack(chain=chain, parallel=parallel, stripes=stripes),)),
+        isa.SetTopology(0, (parameters.Topology.pack(chain=chain, parallel=parallel, stripes=stripes),)),
         isa.SetMode(0, (0xFF,)),
         isa.SetKernel(0, kernel_words((kernels, 3, 3, channels), "s4", "u4", 1, (1, 1, 1, 1))),
         isa.Load(NO_BASE, (weights, kernels)),
@@ -147,7 +148,7 @@ def test_the_unshared_layer_of_the_published_table() -> None:
     programs = []
     for cluster in range(8):
         band = size // 8
-        partition = isa.SetPartition(0, (isa.Partition.pack(first_row=band * cluster, unshared=1),))
+        partition = isa.SetPartition(0, (parameters.Partition.pack(first_row=band * cluster, unshared=1),))
         output = tensor_words(SYSTEM + 0x10_0000 + cluster * 0x1_0000, "u4", (band, size, kernels))
         whole = tensor_words(INPUT, "u4", (size, size, channels))
         head = layer(channels=channels, kernels=kernels, topology=(1, 1, 8))
@@ -226,7 +227,7 @@ def test_broadcast_features_use_one_port() -> None:
     stalls = []
     for clusters in (0, 0b11):
         machine = SmallMachine(2, timing=STRICT, system_ports=1)
-        partition = isa.SetPartition(0, (isa.Partition.pack(clusters=clusters),))
+        partition = isa.SetPartition(0, (parameters.Partition.pack(clusters=clusters),))
         programs = []
         for cluster in range(2):
             head = layer(8, 8, 64, 1, (4, 1, 1), EXTERNAL + 0x1000 * cluster, INPUT, OUTPUT + cluster * 0x1000)
