@@ -23,7 +23,7 @@ class PoolingSetup:
 
     @classmethod
     def of_fields(cls, mode: int, **sizes: int) -> PoolingSetup:
-        """From the fields of `isa.Pooling`; raises `RuleError`."""
+        """From the fields of `asm.parameters.Pooling`; raises `RuleError`."""
         try:
             known = PoolingMode(mode)
         except ValueError:
