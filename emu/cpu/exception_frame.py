@@ -143,7 +143,8 @@ class ExceptionFrames:
         *saved, pc, flags, pointer, control = self._context.read()
         floats = bool(control & FPCA)
         target = pointer - 4 * (EXTENDED_WORDS if floats else BASIC_WORDS)
-        moved = align and bool(target & 4)
+        # Floating-point registers need alignment, whatever CCR says (ARMv7-M, `PushStack`).
+        moved = (align or floats) and bool(target & 4)
         target = (target - 4 if moved else target) & 0xFFFF_FFFF
         stacked_flags = flags | ALIGNED if moved else flags & ~ALIGNED
         if self._secure and control & SFPA:

@@ -350,7 +350,7 @@ def enter(state: Any, exceptions: Any, nvic: Any, uc: int, context: Any, number:
     floats = control & FPCA != 0
     words = EXTENDED_WORDS if floats else BASIC_WORDS
     target = (pointer - 4 * words) & WORD
-    moved = exceptions[ALIGN] != 0 and target & 4 != 0
+    moved = (exceptions[ALIGN] != 0 or floats) and target & 4 != 0
     if moved:
         target = (target - 4) & WORD
     thread = flags & IPSR_MASK == 0

@@ -315,8 +315,9 @@ class Writer:
             self._store(0xE000_ED24, enabled)
 
     def _configuration(self) -> None:
-        """CCR: NONBASETHRDENA, USERSETMPEND, DIV_0_TRP, STKALIGN."""
-        self._store(0xE000_ED14, sum(bit for bit in (1, 2, 1 << 4, 1 << 9) if self._random.random() < 0.5))
+        """CCR: NONBASETHRDENA, USERSETMPEND, DIV_0_TRP, STKALIGN, which QEMU does not force for floats."""
+        bits = sum(bit for bit in (1, 2, 1 << 4, 1 << 9) if self._random.random() < 0.5)
+        self._store(0xE000_ED14, bits | self._core.floats << 9)
 
     def _clear_status(self) -> None:
         self._store(self._random.choice((0xE000_ED28, 0xE000_ED2C)), 0xFFFF_FFFF)
