@@ -25,7 +25,7 @@ from pathlib import Path
 from emu.state import State
 
 MAGIC = b"IMNPU snapshot\r\n"
-VERSION = 1
+VERSION = 2
 HEADER = struct.Struct(f"<{len(MAGIC)}sI32s")
 COMPRESSION = 1
 """zlib's fastest: most of a machine's memory is zeros."""

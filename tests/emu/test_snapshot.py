@@ -225,7 +225,7 @@ def test_another_version_is_refused(saved: Path) -> None:
     data = bytearray(saved.read_bytes())
     struct.pack_into("<I", data, 16, 77)
     saved.write_bytes(data)
-    assert refusal(saved) == f"{saved}: a snapshot of version 77, this imnpu reads version 1: make it again"
+    assert refusal(saved) == f"{saved}: a snapshot of version 77, this imnpu reads version 2: make it again"
 
 
 def test_every_damage_is_noticed(saved: Path) -> None:
