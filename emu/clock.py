@@ -67,7 +67,7 @@ class Clock:
         exact: the CPU stops at the very instruction that reaches a deadline. Otherwise it executes the rest of the
             block, straight on to the next jump: it is always late by the same amount.
         longest_block: cycles; no block takes more.
-        skips: rounds of loops that do nothing but wait are not executed, only counted.
+        skips: rounds of loops that do nothing but wait, copy or fill memory are not executed one by one.
     """
 
     def __init__(

@@ -126,7 +126,7 @@ class Machine:
         map: what is where.
         engine: what executes the host's instructions, one of `emu.cpu.ENGINES`.
         exact: stop, and take events, at the very instruction instead of the end of its block.
-        skips: rounds of loops that do nothing but wait are not executed, only counted.
+        skips: rounds of loops that do nothing but wait, copy or fill memory are not executed one by one.
 
     Attributes:
         devices: by name.

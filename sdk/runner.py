@@ -148,7 +148,7 @@ class Runner:
         uart_input: bytes that the serial port receives.
         engine: what executes the host's instructions, one of `emu.cpu.ENGINES`.
         exact: stop, and take events, at the very instruction instead of the end of its block.
-        skips: rounds of loops that do nothing but wait are not executed, only counted.
+        skips: rounds of loops that do nothing but wait, copy or fill memory are not executed one by one.
         snapshot: go on from here instead of from reset; ``stream`` and ``uart_input`` come behind what it still holds.
 
     Attributes:

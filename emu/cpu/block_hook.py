@@ -5,9 +5,10 @@ The functions never raise, allocate nothing and refer to no Python object.
 
 The block table is a direct-mapped cache from a block, tagged by address and size, to what it counts. It has two words
 a block, in two halves: ``pc | size << 31 | flags << 43 | instructions << 54``, where ``flags`` are the `Site` kinds in
-the block, and ``cycles | taken << 20 | arrival << 40``. ``taken`` is added when another block follows than the one
-behind it, ``arrival`` when another one came before it than the one in front of it. Of a core whose instructions all
-take one cycle, only the first half is read.
+the block, and ``cycles | taken << 20 | arrival << 40 | moves << 60``. ``taken`` is added when another block follows
+than the one behind it, ``arrival`` when another one came before it than the one in front of it. Of a core whose
+instructions all take one cycle, only the first half is read, except of blocks with the flag `REPEATS`; ``moves`` is 1
+if such a block may copy or fill memory, and 0 if it may poll.
 
 Inaccuracies: code that firmware overwrites in RAM by other code, of which a block happens to have the same
 address and size, keeps the old counts until the table is cleared. A block's cycles are added when it starts: devices
@@ -22,7 +23,9 @@ from typing import Any
 from numba import carray, cfunc, njit, types
 from unicorn import arm_const
 
-from emu.clock import DEADLINE, FOREVER, HORIZON, NOW, SKIPS
+from emu.clock import DEADLINE, HORIZON, NOW
+from emu.cpu.copying import slots
+from emu.cpu.copying.moves import IS_NONE, LOOK_ONLY, host_address
 from emu.cpu.encoding import (
     LOAD_EXCLUSIVE,
     MASKS,
@@ -41,8 +44,7 @@ from emu.cpu.hook_state import (
     MAIN_EXTENSION,
     PAGE_BITS,
     PAGES_OF_MEMORY,
-    PASSES_BEFORE_SKIPPING,
-    POLL,
+    REPEATS,
     SLOTS,
     TABLE_ENTRIES,
     TAG_MASK,
@@ -55,6 +57,13 @@ from emu.cpu.hook_state import (
 )
 from emu.cpu.native_calls import bytes_at, call_1, call_2, call_3, call_4, words_at
 from emu.cpu.polling import REGISTERS, compiled, polls, riscv_effects, riscv_jump, thumb_effects, thumb_jump, written_by
+from emu.cpu.skipping import (
+    count_pass,
+    may_copy,
+    rounds_in_time,
+    skip_rounds,
+    waits,
+)
 from emu.cpu.timing import lookup
 
 CLOCK, INSTRUCTIONS, REQUEST, STOPPED = map(int, (Slot.CLOCK, Slot.INSTRUCTIONS, Slot.REQUEST, Slot.STOPPED))
@@ -66,7 +75,7 @@ WRITE_FUNCTION, IT_REGISTER, SCRATCH, SITES = map(
     int, (Slot.WRITE_FUNCTION, Slot.IT_REGISTER, Slot.SCRATCH, Slot.SITES)
 )
 RARE_FUNCTION = int(Slot.RARE_FUNCTION)
-POLL_PASSES, POLL_TIME, UNSTEADY = int(Slot.POLL_PASSES), int(Slot.POLL_TIME), int(Slot.UNSTEADY)
+WALK, MOVES_FUNCTION = int(Slot.WALK), int(Slot.MOVES_FUNCTION)
 WATCH_COUNT, WATCH, REST = int(Slot.WATCH_COUNT), int(Slot.WATCH), int(Slot.REST)
 COSTS, NEXT, TAKEN = int(Slot.COSTS), int(Slot.NEXT), int(Slot.TAKEN)
 HOLE, HOLE_SIZE, ILLEGAL_PAGE = int(Slot.HOLE), int(Slot.HOLE_SIZE), int(Slot.ILLEGAL_PAGE)
@@ -86,6 +95,7 @@ EXECUTE, MAY_EXECUTE, RIGHTS, DATA_RIGHTS, PART = int(Right.EXECUTE), int(Right.
 UC_MEM_READ = 16
 COUNT_SHIFT, COUNT_MASK = 54, 0x3FF
 TAKEN_SHIFT, ARRIVAL_SHIFT, CYCLES_MASK = lookup.TAKEN_SHIFT, 40, lookup.CYCLES_MASK
+MOVES, WALK_SLOTS, CODE = 1 << 60, int(slots.WALK_SLOTS), int(slots.WalkSlot.CODE)
 EXCLUSIVE = LOAD_EXCLUSIVE | STORE_EXCLUSIVE
 CODE_PAGE = 4096
 """An instruction is looked at together with the next one only where both are on the same page of this size."""
@@ -139,29 +149,24 @@ instruction_costs, arrival_cycles = compiled(lookup.instruction_costs), compiled
 
 
 @compiled
-def waits(state: Any, clock: Any, pc: int, size: int) -> bool:
-    """A block begins that may poll: whether it has done so before, and would do the same again up to the deadline."""
-    if state[BLOCK_PC] != pc or state[BLOCK_SIZE] != size:
-        state[POLL_PASSES] = 0
-    else:
-        state[POLL_PASSES] += 1
-    steady = state[UNSTEADY] == 0 and state[POLL_PASSES] >= PASSES_BEFORE_SKIPPING
-    if steady and clock[SKIPS] != 0 and clock[DEADLINE] < FOREVER:
-        return True
-    state[UNSTEADY], state[POLL_TIME] = 0, clock[NOW]
-    return False
+def move_rounds(state: Any, uc: int, user: int, pc: int, size: int, most: int) -> int:
+    """Carry out rounds of a block, see `emu.cpu.copying.moves`."""
+    walk = carray(words_at(state[WALK]), (WALK_SLOTS,))
+    walk[CODE] = host_address(state, pc)
+    return int(call_4(state[MOVES_FUNCTION], uc, types.uint64(most), types.uint32(size), user))
 
 
 @compiled
-def skip_rounds(state: Any, clock: Any, count: int) -> None:
-    """Count all rounds of a block up to the deadline instead of executing them."""
-    round_time, left = clock[NOW] - state[POLL_TIME], clock[DEADLINE] - clock[NOW]
-    if clock[HORIZON] == clock[DEADLINE]:
-        left += round_time - 1
-    rounds = left // round_time
+def moves_on(state: Any, clock: Any, uc: int, user: int, pc: int, size: int, costs: int) -> bool:
+    """Carry out rounds of a block that begins and may copy or fill memory; False if it does neither."""
+    start_time = (costs >> ARRIVAL_SHIFT & CYCLES_MASK) + (costs & CYCLES_MASK)
+    round_time = start_time + (costs >> TAKEN_SHIFT & CYCLES_MASK)
+    rounds = move_rounds(state, uc, user, pc, size, rounds_in_time(clock, round_time, start_time))
+    if rounds == IS_NONE:
+        return False
     clock[NOW] += rounds * round_time
-    state[INSTRUCTIONS] += rounds * count
-    state[POLL_TIME] = clock[NOW]
+    state[INSTRUCTIONS] += rounds * state[BLOCK_COUNT]
+    return True
 
 
 def make_rare_block(
@@ -196,39 +201,39 @@ def make_rare_block(
         return instruction_costs(table, pc + offset, bytes_, word_at(code, offset), following)
 
     @compiled
-    def classify(state: Any, table: Any, index: int, pc: int, size: int) -> None:
+    def classify(state: Any, table: Any, index: int, uc: int, user: int, pc: int, size: int) -> None:
         """Write the block's entry."""
         costs_index = index + types.uint64(TABLE_ENTRIES)
         table[index], table[costs_index] = pc | size << 31, 0
-        regions = carray(words_at(state[REGIONS]), (3 * 64,))
-        for region in range(state[REGION_COUNT]):
-            base = regions[3 * region]
-            if base <= pc < base + regions[3 * region + 1]:
-                code = carray(bytes_at(regions[3 * region + 2] + (pc - base)), (1 << 16,))
-                offset = count = flags = cycles = taken = arrival = live = written = last = target = 0
-                while offset < size:
-                    costs = costs_at(state, code, pc, offset)
-                    cycles += costs & CYCLES_MASK
-                    taken = costs >> TAKEN_SHIFT
-                    if last >= 0:
-                        first, second = types.int64(code[offset]), types.int64(code[offset + 1])
-                        third, fourth = types.int64(code[offset + 2]), types.int64(code[offset + 3])
-                        last = effects(first, second, third, fourth)
-                        target = offset + jump(first, second, third, fourth)
-                        live |= last & REGISTERS & ~written
-                        written |= written_by(last)
-                    kind = site(code[offset], code[offset + 1], code[offset + 2], code[offset + 3])
-                    if kind != STORE_EXCLUSIVE or flags & LOAD_EXCLUSIVE == 0:
-                        flags |= kind
-                    offset += width(code[offset], code[offset + 1])
-                    count += 1
-                if polls(live, written, last, target):
-                    flags |= POLL
-                if state[COSTS] != 0:
-                    arrival = arrival_cycles(carray(words_at(state[COSTS]), (1 << 16,)), pc)
-                table[index] |= flags << FLAG_SHIFT | count << COUNT_SHIFT
-                table[costs_index] = cycles | taken << TAKEN_SHIFT | arrival << ARRIVAL_SHIFT
-                return
+        host = host_address(state, pc)
+        if host == 0:
+            return
+        code = carray(bytes_at(host), (1 << 16,))
+        offset = count = flags = cycles = taken = arrival = live = written = last = target = moves = 0
+        while offset < size:
+            costs = costs_at(state, code, pc, offset)
+            cycles += costs & CYCLES_MASK
+            taken = costs >> TAKEN_SHIFT
+            if last >= 0:
+                first, second = types.int64(code[offset]), types.int64(code[offset + 1])
+                third, fourth = types.int64(code[offset + 2]), types.int64(code[offset + 3])
+                last = effects(first, second, third, fourth)
+                target = offset + jump(first, second, third, fourth)
+                live |= last & REGISTERS & ~written
+                written |= written_by(last)
+            kind = site(code[offset], code[offset + 1], code[offset + 2], code[offset + 3])
+            if kind != STORE_EXCLUSIVE or flags & LOAD_EXCLUSIVE == 0:
+                flags |= kind
+            offset += width(code[offset], code[offset + 1])
+            count += 1
+        if polls(live, written, last, target):
+            flags |= REPEATS
+        elif move_rounds(state, uc, user, pc, size, LOOK_ONLY) != IS_NONE:
+            flags, moves = flags | REPEATS, MOVES
+        if state[COSTS] != 0:
+            arrival = arrival_cycles(carray(words_at(state[COSTS]), (1 << 16,)), pc)
+        table[index] |= flags << FLAG_SHIFT | count << COUNT_SHIFT
+        table[costs_index] = cycles | taken << TAKEN_SHIFT | arrival << ARRIVAL_SHIFT | moves
 
     @compiled
     def watched_changed(state: Any, uc: int, user: int) -> bool:
@@ -308,31 +313,39 @@ def make_rare_block(
             return
         table = carray(words_at(state[TABLE]), (2 * TABLE_ENTRIES,))
         if table[index] & TAG_MASK != pc | size << 31:
-            classify(state, table, index, pc, size)
-        entry, costs = table[index], table[index + types.uint64(TABLE_ENTRIES)]
+            classify(state, table, index, uc, user, pc, size)
+        costs_index = index + types.uint64(TABLE_ENTRIES)
+        entry, costs = table[index], table[costs_index]
         if part:
             table[index] = 0
         count = entry >> COUNT_SHIFT & COUNT_MASK
-        may_poll = (entry >> FLAG_SHIFT) & POLL != 0 and not part and request & REQUEST_STEP == 0
-        if may_poll and waits(state, clock, pc, size):
+        repeats = (entry >> FLAG_SHIFT) & REPEATS != 0 and not part and request & REQUEST_STEP == 0
+        if repeats:
+            count_pass(state, pc, size)
+        if repeats and costs & MOVES != 0:
+            if may_copy(state, clock, count) and not moves_on(state, clock, uc, user, pc, size, costs):
+                table[index] = entry & ~(REPEATS << FLAG_SHIFT)
+                table[costs_index] = costs ^ MOVES
+        elif repeats and waits(state, clock):
             # The entry may be that of other code, which was here before.
-            classify(state, table, index, pc, size)
-            if (table[index] >> FLAG_SHIFT) & POLL != 0:
+            classify(state, table, index, uc, user, pc, size)
+            waits_still = (table[index] >> FLAG_SHIFT) & REPEATS != 0 and table[costs_index] & MOVES == 0
+            if waits_still:
                 skip_rounds(state, clock, count)
-            table[index], table[index + types.uint64(TABLE_ENTRIES)] = entry, costs
+            table[index], table[costs_index] = entry, costs
             if clock[NOW] >= clock[DEADLINE]:
                 state[STOPPED], state[BLOCK_SIZE] = AT_DEADLINE, 0
                 call_1(state[STOP_FUNCTION], uc)
                 return
         cycles, arrival = costs & CYCLES_MASK, 0
         if jumped:
-            arrival = costs >> ARRIVAL_SHIFT
+            arrival = costs >> ARRIVAL_SHIFT & CYCLES_MASK
         late = clock[NOW] + arrival + cycles > clock[DEADLINE]
         if late and clock[HORIZON] != clock[DEADLINE] and request & REQUEST_STEP == 0:
             state[STOPPED], state[BLOCK_SIZE], state[REST] = AT_DEADLINE, 0, cycles
             call_1(state[STOP_FUNCTION], uc)
             return
-        flags = (entry >> FLAG_SHIFT) & state[SITES] & ~(POLL | MASKS)
+        flags = (entry >> FLAG_SHIFT) & state[SITES] & ~(REPEATS | MASKS)
         if flags & EXCLUSIVE == LOAD_EXCLUSIVE:
             state[SITES] &= ~EXCLUSIVE
             flags &= ~EXCLUSIVE

@@ -38,7 +38,12 @@ from emu.devices.unmodelled import Unmodelled
 from emu.state import State
 
 THUMB_INSTRUCTIONS = InstructionSet(
-    "thumb_rare_block", thumb_width, arm.UC_ARM_REG_PC, "trap", it_register=arm.UC_ARM_REG_EPSR
+    "thumb",
+    thumb_width,
+    arm.UC_ARM_REG_PC,
+    (*(arm.UC_ARM_REG_R0 + number for number in range(13)), arm.UC_ARM_REG_SP, arm.UC_ARM_REG_LR),
+    "trap",
+    it_register=arm.UC_ARM_REG_EPSR,
 )
 SYSTEM_CONTROLS: dict[Architecture, type[SystemControl]] = {
     Architecture.V6M: SystemControl,
@@ -388,6 +393,7 @@ class CortexM(Core):
         """Watch what the comparators ask for; a match makes the debug monitor pending if that may preempt."""
         if self.watchpoint.changed:
             self._comparators.watch(self.watchpoint.watches)
+            self.engine.observe(bool(self.watchpoint.watches))
         if self.watchpoint.debug_event and self.exceptions.can_monitor():
             self.system_control.DFSR |= DebugFaultStatus.DWTTRAP.mask
             self.nvic.pend(Vector.DEBUG_MONITOR)

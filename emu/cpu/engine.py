@@ -21,6 +21,7 @@ from unicorn import Uc, UcError, unicorn_const
 from unicorn.unicorn_py3.unicorn import uclib
 
 from emu.clock import NOW
+from emu.cpu.copying.slots import WalkArray
 from emu.cpu.halt import AccessFault, Halt, refusal
 from emu.cpu.hook_state import (
     EXCLUSIVE,
@@ -31,7 +32,7 @@ from emu.cpu.hook_state import (
     NO_TRAP,
     NOWHERE,
     PAGE_BITS,
-    POLL,
+    REPEATS,
     SLOTS,
     TABLE_ENTRIES,
     TAG_MASK,
@@ -53,7 +54,7 @@ from emu.memory import PAGE, Memory, zeros
 ADDRESS_SPACE = 1 << 32
 EXECUTE = np.uint8(Right.EXECUTE)
 STOP, CHECK = int(Request.STOP), int(Request.CHECK)
-ALWAYS = int(POLL | Site.MASKS)
+ALWAYS = int(REPEATS | Site.MASKS)
 """Flags of blocks that native code always looks at, without a stop."""
 UNICORN_ACCESS = {
     unicorn_const.UC_MEM_READ_UNMAPPED: Right.READ,
@@ -73,17 +74,19 @@ class InstructionSet:
     """What the engine has to know about an instruction set.
 
     Attributes:
-        rare_block: name in `emu.cpu.native` of the block hook's part that reads instructions.
+        name: with which the names in `emu.cpu.native` of the hooks begin that read its instructions.
         width: bytes of the instruction that starts with the given two bytes.
         pc: Unicorn's number of the program counter.
+        registers: Unicorn's numbers of the general registers 0, 1, ...
         trap: name in `emu.cpu.native` of what happens at an exception of an instruction.
         it_register: Unicorn's number of the register with Thumb's IT bits, or 0.
         hole: (address, bytes) of the physical addresses that illegal accesses are mapped to.
     """
 
-    rare_block: str
+    name: str
     width: Callable[[int, int], int]
     pc: int
+    registers: tuple[int, ...]
     trap: str
     it_register: int = 0
     hole: tuple[int, int] = (HOLE, HOLE)
@@ -140,6 +143,7 @@ class Engine:
         self._pc = RegisterBatch(uc, [instruction_set.pc])
         self._it = RegisterBatch(uc, [instruction_set.it_register])
         self._watched: dict[tuple[int, ...], RegisterBatch] = {}
+        self._walk = WalkArray(instruction_set.registers, hook_addresses()[f"{instruction_set.name}_steps"])
         self._table = np.zeros(2 * TABLE_ENTRIES, np.int64)
         self._pages = zeros(ADDRESS_SPACE >> PAGE_BITS, np.uint8)
         self._regions = np.array([(m.base, m.size, m.data.ctypes.data) for m in self.bus.memories], np.int64)
@@ -172,11 +176,13 @@ class Engine:
         state[Slot.CLOCK] = self.clock.state.ctypes.data
         state[Slot.TRAP], state[Slot.NEXT], state[Slot.UNCHECKED] = NO_TRAP, NOWHERE, NOWHERE
         state[Slot.TABLE] = self._table.ctypes.data
+        state[Slot.WALK] = self._walk.address
         state[Slot.REGIONS] = self._regions.ctypes.data
         state[Slot.REGION_COUNT] = len(self._regions)
         state[Slot.PAGES] = self._pages.ctypes.data
         state[Slot.IT_REGISTER] = self.instruction_set.it_register
-        state[Slot.RARE_FUNCTION] = hook_addresses()[self.instruction_set.rare_block]
+        state[Slot.RARE_FUNCTION] = hook_addresses()[f"{self.instruction_set.name}_rare_block"]
+        state[Slot.MOVES_FUNCTION] = hook_addresses()["moves"]
         state[Slot.COSTS] = 0 if self._costs is None else self._costs.table.ctypes.data
         state[Slot.HOLE], state[Slot.HOLE_SIZE] = self.instruction_set.hole
         for slot, function in (
@@ -547,6 +553,10 @@ class Engine:
     @sites.setter
     def sites(self, sites: Site) -> None:
         self.state[Slot.SITES] = sites | ALWAYS
+
+    def observe(self, observed: bool) -> None:
+        """Loads and stores are watched: rounds of loops that copy or fill are all executed."""
+        self.state[Slot.OBSERVED] = observed
 
     def watch(self, *numbers: int) -> None:
         """Remember the present values of up to `hook_state.WATCHED` registers for `Request.WATCH`."""

@@ -91,13 +91,19 @@ class Slot(IntEnum):
     """Address behind the newest block, `NOWHERE` if the CPU cannot go on there without a jump."""
     TAKEN = 37
     """Cycles that are added if the CPU does not go on at `NEXT`."""
-    POLL_PASSES = 38
-    """How often the same block that may poll has begun without another one in between,"""
+    PASSES = 38
+    """How often the same block that may repeat has begun without another one in between,"""
     POLL_TIME = 39
-    """when it began last,"""
+    """when it began last, if it may poll,"""
     UNSTEADY = 40
     """and whether since then a device was read that may give something else the next time."""
-    WATCH = 41
+    WALK = 41
+    """Address of the array of `emu.cpu.copying.walk`."""
+    MOVES_FUNCTION = 42
+    """Address of what carries out rounds of a block that copies or fills memory."""
+    OBSERVED = 43
+    """Not 0 while loads and stores are watched: all are made one by one."""
+    WATCH = 44
     """Their (Unicorn number, remembered value) pairs."""
     EXCEPTIONS = WATCH + 2 * 3
     """Address of what Cortex-M exceptions need, see `emu.cpu.exception_state`."""
@@ -163,8 +169,8 @@ class Stopped(IntEnum):
     EXCEPTION = 6
 
 
-POLL = 1 << 10
-"""Flag in the block table, besides those of `Site`: the block polls."""
+REPEATS = 1 << 10
+"""Flag in the block table, besides those of `Site`: rounds of the block may be skipped, see `emu.cpu.skipping`."""
 MAIN_EXTENSION = 1 << 38
 """Bit of Unicorn's features of a core: without it, unaligned accesses are translated so that they trap."""
 PASSES_BEFORE_SKIPPING = 2

@@ -21,14 +21,16 @@ SOURCES = [
     Path(__file__).parent / name
     for name in (
         *("block_hook.py", "encoding.py", "exception_hook.py", "exception_state.py"),
-        *("hook_state.py", "native.py", "native_calls.py", "nvic_state.py", "polling.py"),
+        *("hook_state.py", "native.py", "native_calls.py", "nvic_state.py", "polling.py", "skipping.py"),
         *("riscv_atomics.py", "riscv_decode.py", "riscv_hook.py", "riscv_native.py", "riscv_state.py"),
+        *("copying/moves.py", "copying/riscv.py", "copying/slots.py", "copying/steps.py", "copying/stream.py"),
+        *("copying/thumb.py", "copying/walk.py", "interpreter/decoding.py", "interpreter/operations.py"),
         *("riscv_traps.py", "interpreter/pointers.py", "timing/lookup.py"),
     )
 ]
 NAMES = (
     *("block", "timed_block", "thumb_rare_block", "riscv_rare_block", "fill", "fault"),
-    *("trap", "take_pending", "riscv_trap", "riscv_take"),
+    *("trap", "take_pending", "riscv_trap", "riscv_take", "moves", "thumb_steps", "riscv_steps"),
 )
 _alive: list[Any] = []
 """Engines and modules own the machine code; the process keeps them."""
@@ -46,8 +48,9 @@ def hook_addresses() -> dict[str, int]:
         code = path.read_bytes()
     except OSError:
         from emu.cpu import block_hook, exception_hook, riscv_hook
+        from emu.cpu.copying import moves
 
-        hooks = block_hook.HOOKS | exception_hook.HOOKS | riscv_hook.HOOKS
+        hooks = block_hook.HOOKS | moves.HOOKS | exception_hook.HOOKS | riscv_hook.HOOKS
         try:
             code = _compile(llvm, hooks)
         except RuntimeError:

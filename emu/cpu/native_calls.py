@@ -37,6 +37,20 @@ def trailing_zeros(context: Any, word: Any) -> Any:
     return types.int64(types.int64), generate
 
 
+@intrinsic
+def move_bytes(context: Any, target: Any, source: Any, count: Any) -> Any:
+    """Copy bytes from one address to another, as C's memmove does."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer, word = ir.IntType(8).as_pointer(), ir.IntType(64)
+        function = builder.module.declare_intrinsic("llvm.memmove", [pointer, pointer, word])
+        target, source = (builder.inttoptr(address, pointer) for address in arguments[:2])
+        builder.call(function, [target, source, arguments[2], ir.Constant(ir.IntType(1), 0)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate
+
+
 def _pointer(element: Any, address: Any) -> Any:
     signature = types.CPointer(element)(address)
 

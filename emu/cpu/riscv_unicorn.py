@@ -28,9 +28,10 @@ TRAP_WIDTH = 4
 """Unicorn reports a trap this far behind its instruction, also behind compressed ones."""
 WORD_BYTES = 4
 RISCV_INSTRUCTIONS: Final = InstructionSet(
-    "riscv_rare_block",
+    "riscv",
     riscv_width,
     riscv_const.UC_RISCV_REG_PC,
+    tuple(riscv_const.UC_RISCV_REG_X0 + number for number in range(32)),
     "riscv_trap",
     hole=(NARROW_HOLE, NARROW_HOLE_SIZE),
 )

@@ -67,10 +67,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="where raw bytes go (default: where the machine starts)",
     )
     parser.add_argument(
+        "--no-loop-skip",
         "--no-poll-skip",
         dest="skips",
         action="store_false",
-        help="execute every round of loops that do nothing but wait for a flag; the result is the same, later",
+        help="execute every round of loops that do nothing but wait for a flag, copy or fill memory; the result is the "
+        "same, later",
     )
     parser.add_argument("--max-cycles", type=whole_number(1), metavar="N", help="stop after N machine cycles")
     parser.add_argument(

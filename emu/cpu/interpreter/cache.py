@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +17,12 @@ SOURCES = (
 """What the compiled code depends on."""
 
 
+def own_cache() -> AbstractContextManager[None]:
+    """Functions of the interpreter that are imported inside are kept apart for each version of it. Imports numba."""
+    return kept_for("interpreter", SOURCES)
+
+
 def compiled_loop() -> ModuleType:
     """`emu.cpu.interpreter.compiled`. Importing it imports numba."""
-    with kept_for("interpreter", SOURCES):
+    with own_cache():
         return import_module("emu.cpu.interpreter.compiled")

@@ -13,7 +13,7 @@ import pytest
 
 from emu.cpu import native
 from emu.cpu.block_hook import COUNT_SHIFT
-from emu.cpu.hook_state import FLAG_SHIFT, POLL, TAG_MASK, Site
+from emu.cpu.hook_state import FLAG_SHIFT, REPEATS, TAG_MASK, Site
 from tests.emu.cpu.arm_board import assemble
 
 LOAD = "import sys; from emu.cpu.native import hook_addresses; hook_addresses(); print('numba' in sys.modules)"
@@ -65,6 +65,6 @@ def test_every_flag_of_a_block_has_a_bit_of_its_own() -> None:
     sites = 0
     for site in Site:
         sites |= site
-    assert sites & POLL == 0
-    assert (sites | POLL) << FLAG_SHIFT < 1 << COUNT_SHIFT
+    assert sites & REPEATS == 0
+    assert (sites | REPEATS) << FLAG_SHIFT < 1 << COUNT_SHIFT
     assert TAG_MASK < 1 << FLAG_SHIFT

@@ -110,7 +110,7 @@ def test_exact_runs_stop_at_the_cycle(run: Run, firmware: Path, tmp_path: Path) 
 
 
 def test_skipping_what_only_waits_changes_nothing(run: Run, firmware: Path) -> None:
-    assert run("--state-hash", "--no-poll-skip", firmware) == run("--state-hash", firmware)
+    assert run("--state-hash", "--no-loop-skip", firmware) == run("--state-hash", firmware)
 
 
 def test_new_input_comes_behind_what_the_snapshot_holds(run: Run, tmp_path: Path) -> None:
