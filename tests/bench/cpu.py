@@ -80,12 +80,21 @@ class Host:
 
 @dataclass(frozen=True)
 class Workload:
-    """A function of `workloads.c`, how often it repeats, and the ratio to QEMU with `-icount` to be reached, if any."""
+    """A function of `workloads.c`.
+
+    Attributes:
+        function: its name.
+        title: for people.
+        rounds: how often it repeats.
+        goal: the ratio to QEMU with `-icount` to be reached, if any.
+        skips: rounds of loops that wait or copy need not be executed one by one.
+    """
 
     function: str
     title: str
     rounds: int
     goal: float | None = None
+    skips: bool = True
 
 
 CORTEX_M4F = Host(
@@ -106,10 +115,12 @@ RV32 = Host(
     ("qemu-system-riscv32", "-M", "virt", "-bios", "none"),
     "qemu-system-misc",
 )
+EVERY_ROUND = Workload("work_memcpy", "memcpy, every round", 40_000, skips=False)
 WORKLOADS: dict[Host, tuple[Workload, ...]] = {
     CORTEX_M4F: (
         Workload("work_integer", "integer", 24_000, 1.3),
         Workload("work_memcpy", "memcpy", 40_000, 2.0),
+        EVERY_ROUND,
         Workload("work_float", "float", 1_500_000),
         Workload("work_call", "SVC round trip", 50_000, 1.0),
         Workload("work_tick", "tick of 100 kHz", 10_000),
@@ -119,6 +130,7 @@ WORKLOADS: dict[Host, tuple[Workload, ...]] = {
     RV32: (
         Workload("work_integer", "integer", 24_000, 1.5),
         Workload("work_memcpy", "memcpy", 40_000, 2.0),
+        EVERY_ROUND,
         Workload("work_call", "ecall round trip", 50_000),
         Workload("work_tick", "tick of 100 kHz", 10_000),
         Workload("work_poll", "reading a flag", 500_000),
@@ -144,13 +156,13 @@ def compile_workload(folder: Path, host: Host, workload: Workload) -> Path:
 class Here:
     """Runs a program in this process."""
 
-    def __init__(self, host: Host, image: Image) -> None:
-        self._host, self._image = host, image
+    def __init__(self, host: Host, image: Image, *, skips: bool = True) -> None:
+        self._host, self._image, self._skips = host, image, skips
         self.instructions = 0
 
     def __call__(self) -> tuple[bytes, float]:
         """What it prints, and the processor time in seconds."""
-        runner = Runner(self._image, machine_map(self._host.name))
+        runner = Runner(self._image, machine_map(self._host.name), skips=self._skips)
         start = time.process_time()
         result = runner.run()
         seconds = time.process_time() - start
@@ -172,7 +184,7 @@ def run_on_qemu(host: Host, elf: Path, *options: str) -> tuple[bytes, float]:
 def measure_workload(host: Host, folder: Path, workload: Workload, starts: list[float], repetitions: int) -> None:
     """Prints the line of one workload; ``starts``: what QEMU with and without -icount takes for nothing."""
     elf = compile_workload(folder, host, workload)
-    here = Here(host, load_elf(elf))
+    here = Here(host, load_elf(elf), skips=workload.skips)
     candidates: list[Callable[[], tuple[bytes, float]]] = [
         here,
         lambda: run_on_qemu(host, elf, "-icount", "shift=0"),
@@ -191,7 +203,7 @@ def measure_workload(host: Host, folder: Path, workload: Workload, starts: list[
     counting, plain = counting - starts[0], plain - starts[1]
     goal = "" if workload.goal is None else f" (to reach: {workload.goal:.1f})"
     print(
-        f"  {workload.title:17} {ours * 1e3:8.1f} ms, {here.instructions / ours / 1e6:7.1f} MIPS; "
+        f"  {workload.title:19} {ours * 1e3:8.1f} ms, {here.instructions / ours / 1e6:7.1f} MIPS; "
         f"ratio to QEMU -icount {ours / counting:6.2f}{goal}, without {ours / plain:6.2f}"
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -17,12 +16,7 @@ SOURCES = (
 """What the compiled code depends on."""
 
 
-def own_cache() -> AbstractContextManager[None]:
-    """Functions of the interpreter that are imported inside are kept apart for each version of it. Imports numba."""
-    return kept_for("interpreter", SOURCES)
-
-
 def compiled_loop() -> ModuleType:
     """`emu.cpu.interpreter.compiled`. Importing it imports numba."""
-    with own_cache():
+    with kept_for("interpreter", SOURCES):
         return import_module("emu.cpu.interpreter.compiled")

@@ -1,4 +1,7 @@
-"""RV32IMC instructions become entries, see `operations`; functions for numba, and for plain Python."""
+"""RV32IMC instructions become entries, see `operations`; functions for numba, and for plain Python.
+
+They have no machine code of their own: it is a part of what calls them, the interpreter and the native hooks.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,7 @@ from emu.cpu.interpreter.operations import (
     WFI,
     XOR,
 )
+from emu.cpu.polling import compiled as compiled_inside
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -49,14 +53,14 @@ def compiled(function: Function) -> Function:
     return cast(Function, njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
-@compiled
+@compiled_inside
 def signed(value: int, bits: int) -> int:
     """The lowest bits of ``value`` as a two's-complement number."""
     sign = 1 << (bits - 1)
     return ((value & ((sign << 1) - 1)) ^ sign) - sign
 
 
-@compiled
+@compiled_inside
 def pack(operation: int, target: int, first: int, second: int, immediate: int) -> int:
     """An entry of a compressed instruction, without a count."""
     return (
@@ -65,7 +69,7 @@ def pack(operation: int, target: int, first: int, second: int, immediate: int) -
     )  # fmt: skip
 
 
-@compiled
+@compiled_inside
 def decode_wide(word: int) -> int:
     """The entry of a 32-bit instruction."""
     function, high = word >> 12 & 7, word >> 25
@@ -109,7 +113,7 @@ def decode_wide(word: int) -> int:
     return decode_system(word) if major == 0x73 else TRAP
 
 
-@compiled
+@compiled_inside
 def decode_system(word: int) -> int:
     """The entry of an instruction with the major opcode SYSTEM."""
     if word == 0x0000_0073:
@@ -123,7 +127,7 @@ def decode_system(word: int) -> int:
     return LONE_TRAP if word >> 12 & 3 != 0 and 0xC00 <= word >> 20 < 0xCA0 else TRAP
 
 
-@compiled
+@compiled_inside
 def decode_compressed(word: int) -> int:
     """The entry of a 16-bit instruction."""
     function, target, second = word >> 13, word >> 7 & 31, word >> 2 & 31
