@@ -11,8 +11,8 @@ instructions all take one cycle, only the first half is read, except of blocks w
 if such a block may copy or fill memory, and 0 if it may poll.
 
 Inaccuracies: code that firmware overwrites in RAM by other code, of which a block happens to have the same
-address and size, keeps the old counts until the table is cleared. A block's cycles are added when it starts: devices
-see the time of the block's end, without the cycles of a jump that ends it.
+address and size, keeps the old counts until the table is cleared, as fence.i does. A block's cycles are added when it
+starts: devices see the time of the block's end, without the cycles of a jump that ends it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from emu.cpu.copying.moves import IS_NONE, LOOK_ONLY, host_address
 from emu.cpu.encoding import (
     LOAD_EXCLUSIVE,
     MASKS,
+    NEW_CODE,
     STORE_EXCLUSIVE,
     riscv_site,
     riscv_width,
@@ -175,8 +176,12 @@ def make_rare_block(
     word_rule: Callable[..., int],
     effects: Callable[..., int],
     jump: Callable[..., int],
+    new_code: int = 0,
 ) -> Any:
-    """What `block` leaves over: requests, the deadline, unknown blocks, sites; for one instruction set."""
+    """What `block` leaves over: requests, the deadline, unknown blocks, sites; for one instruction set.
+
+    ``new_code``: the site of its instruction behind which other code may be where there was code before.
+    """
     width, site, word = (njit(inline="always")(rule) for rule in (width_rule, site_rule, word_rule))
 
     @compiled
@@ -358,6 +363,9 @@ def make_rare_block(
         state[NEXT], state[TAKEN] = pc + size, costs >> TAKEN_SHIFT & CYCLES_MASK
         state[INSTRUCTIONS] += count
         clock[NOW] += arrival + cycles
+        if (entry >> FLAG_SHIFT) & new_code != 0:
+            # It ends its block: no other one is classified before it. It forgets itself too, and so comes here again.
+            table[:TABLE_ENTRIES] = 0
         if (entry >> FLAG_SHIFT) & MASKS != 0 and state[FEATURES] != 0:
             # Its last instruction asks Unicorn for the feature.
             carray(words_at(state[FEATURES]), (1,))[0] |= MAIN_EXTENSION
@@ -460,7 +468,7 @@ HOOKS = {
     "block": make_block(timed=False),
     "timed_block": make_block(timed=True),
     "thumb_rare_block": make_rare_block(thumb_width, thumb_site, thumb_word, thumb_effects, thumb_jump),
-    "riscv_rare_block": make_rare_block(riscv_width, riscv_site, riscv_word, riscv_effects, riscv_jump),
+    "riscv_rare_block": make_rare_block(riscv_width, riscv_site, riscv_word, riscv_effects, riscv_jump, NEW_CODE),
     "fill": fill,
     "fault": fault,
 }

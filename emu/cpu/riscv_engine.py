@@ -8,7 +8,7 @@ begins where control arrives and ends
 
 - behind a branch, a jump, fence.i, and every instruction that traps, is privileged or atomic (CSR instructions, mret,
   ecall, ebreak, illegal ones), but not behind wfi, fence and sfence.vma;
-- before a breakpoint, and before instructions that `encoding.riscv_site` marks: reads of user counters, and some
+- before a breakpoint, and before instructions that `encoding.riscv_site` marks as reads of user counters, or as some
   illegal instructions;
 - behind the instruction that reaches or crosses the end of a page of 4 KiB;
 - behind `LONGEST_BLOCK` instructions.

@@ -27,6 +27,8 @@ UNICORN_ILLEGAL, UNICORN_CALL = 2, 8
 TRAP_WIDTH = 4
 """Unicorn reports a trap this far behind its instruction, also behind compressed ones."""
 WORD_BYTES = 4
+STOPS: Final = Site.USER_COUNTER | Site.IGNORED
+"""Instructions that the caller has to carry out."""
 RISCV_INSTRUCTIONS: Final = InstructionSet(
     "riscv",
     riscv_width,
@@ -65,7 +67,7 @@ class UnicornHart:
     A block that runs into a compressed instruction of all zeros (c.addi4spn by 0) does not count it while it executes:
     devices see the time one cycle early. A block that overwrites itself and is left early is counted by its new
     instructions. Code that is overwritten by code of the same size and another number of instructions keeps its count
-    until the next `invalidate`.
+    until the next fence.i or `invalidate`.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class UnicornHart:
         self._bus, self._on_trap = board.bus, on_trap
         window = free_window(board.bus, WINDOW_PAGES * PAGE), PAGE
         self._engine = Engine(make_unicorn(), board, RISCV_INSTRUCTIONS, self._trap, window, costs)
-        self._engine.sites = Site.USER_COUNTER | Site.IGNORED
+        self._engine.sites = STOPS
         self._x = [self._engine.batch(riscv_const.UC_RISCV_REG_X0 + number) for number in range(32)]
         self._all_x = self._engine.batch(*(riscv_const.UC_RISCV_REG_X0 + number for number in range(32)))
         self._engine.state[Slot.HART] = hart.array.ctypes.data
@@ -193,7 +195,7 @@ class UnicornHart:
 
     def _is_site(self, pc: int) -> bool:
         word = instruction_at(self._bus, pc)
-        return riscv_site(*word.to_bytes(4, "little")) != 0
+        return riscv_site(*word.to_bytes(4, "little")) & STOPS != 0
 
     def _approach_site(self) -> Halt:
         """Execute the block at the pc up to its first instruction that the caller has to carry out."""
