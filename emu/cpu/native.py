@@ -20,7 +20,8 @@ from typing import Any
 SOURCES = [
     Path(__file__).parent / name
     for name in (
-        *("block_hook.py", "encoding.py", "exception_hook.py", "exception_state.py"),
+        *("block_hook.py", "encoding.py", "exception_hook.py", "exception_priority.py", "exception_rights.py"),
+        *("exception_state.py", "exception_transition.py", "lazy_context.py"),
         *("hook_state.py", "native.py", "native_calls.py", "nvic_state.py", "polling.py", "skipping.py"),
         *("riscv_atomics.py", "riscv_decode.py", "riscv_hook.py", "riscv_native.py", "riscv_state.py"),
         *("copying/moves.py", "copying/riscv.py", "copying/slots.py", "copying/steps.py", "copying/stream.py"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from numba.core.dispatcher import Dispatcher
 
-from emu.cpu import native
+from emu.cpu import block_hook, exception_hook, native, riscv_hook
 from emu.cpu.block_hook import COUNT_SHIFT
+from emu.cpu.copying import moves
 from emu.cpu.hook_state import FLAG_SHIFT, REPEATS, TAG_MASK, Site
 from tests.emu.cpu.arm_board import assemble
 
@@ -33,6 +36,27 @@ def test_numba_is_needed_only_once(tmp_path: Path) -> None:
     (file,) = (tmp_path / "imnpu").iterdir()
     assert file.suffix == ".o"
     assert load_in_new_process(tmp_path) == "False"
+
+
+def compiled_files(hooks: list[Any]) -> set[Path]:
+    """The files of the hooks and of all compiled functions that they call, directly or not."""
+    functions, waiting = set(), [hook.__wrapped__ for hook in hooks]
+    while waiting:
+        function = waiting.pop()
+        if function not in functions:
+            functions.add(function)
+            names = inspect.getclosurevars(function)
+            called = (names.globals | names.nonlocals).values()
+            waiting += [value.py_func for value in called if isinstance(value, Dispatcher)]
+    return {Path(function.__code__.co_filename) for function in functions}
+
+
+def test_a_change_in_any_compiled_file_is_seen() -> None:
+    hooks = block_hook.HOOKS | moves.HOOKS | exception_hook.HOOKS | riscv_hook.HOOKS
+    assert hooks.keys() == set(native.NAMES)
+    files = compiled_files(list(hooks.values()))
+    assert len(files) > 3
+    assert files <= set(native.SOURCES)
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
