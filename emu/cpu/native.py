@@ -48,6 +48,8 @@ def hook_addresses() -> dict[str, int]:
     try:
         code = path.read_bytes()
     except OSError:
+        if sys.stderr.isatty():
+            print("imnpu: making the machine code of the CPUs: once for this version, a minute", file=sys.stderr)
         from emu.cpu import block_hook, exception_hook, riscv_hook
         from emu.cpu.copying import moves
 
