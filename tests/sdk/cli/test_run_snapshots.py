@@ -136,7 +136,7 @@ def test_what_does_not_fit_is_refused_with_one_message(run: Run, firmware: Path,
     bad["short"].write_bytes(good[:40])
     bad["text"].write_text("a text")
     for path, message in (
-        (bad["version"], "a snapshot of version 99, this imnpu reads version 1: make it again"),
+        (bad["version"], "a snapshot of version 99, this imnpu reads version 2: make it again"),
         (bad["damaged"], "damaged: its contents do not have the checksum that it states: make it again"),
         (bad["short"], "damaged: 40 bytes, the header alone has 52: make it again"),
         (bad["text"], "not a snapshot: its first bytes are not b'IMNPU snapshot\\r\\n'"),
