@@ -3,6 +3,7 @@
  *
  * Whatever runs, thread or handler, takes the next action of one script. A handler returns at LEAVE, the scenario ends
  * with the script. Interrupts come only in the functions that are written in assembly, behind their barriers. */
+#include "scenario_output.h"
 #include "torture.h"
 
 struct action {
@@ -34,9 +35,7 @@ struct frame {
 #define BASELINE
 #endif
 
-/* Output: kept until the scenario ends or a fault handler begins, since printing is itself an exception here. */
-static char output[OUTPUT_SIZE];
-static uint32_t used, eager, daring; /* printing at once; faults although they lock the core up */
+static uint32_t eager, daring; /* printing at once; faults although they lock the core up */
 
 static uint32_t privileged(void) { return READ("ipsr") || !(READ("control") & 1); }
 
@@ -44,19 +43,6 @@ static void flush(void) {
     output[used] = 0;
     used = 0;
     text(output);
-}
-
-static void put(char character) {
-    if (used + 1 < sizeof output) output[used++] = character;
-}
-
-static void word(const char *name, uint32_t value) {
-    put(' ');
-    for (const char *letter = name; *letter; letter++) put(*letter);
-    if (*name) put('=');
-    int shift = 28;
-    while (shift && !(value >> shift)) shift -= 4;
-    for (; shift >= 0; shift -= 4) put("0123456789abcdef"[value >> shift & 15]);
 }
 
 static void newline(void) {

@@ -3,7 +3,7 @@
  *
  * Whatever runs, the program or a trap handler, takes the next action of one script. A handler returns at LEAVE, the
  * scenario ends with the script, and the next one begins with a reset. */
-#include <stdint.h>
+#include "scenario_output.h"
 
 #define WORD(address) (*(volatile uint32_t *)(address))
 #define BYTE(address) (*(volatile uint8_t *)(address))
@@ -32,22 +32,6 @@ enum { SILENT = 1 }; /* detail of EXECUTE: the result depends on time */
 /* The scratch pages of scripts are 0x80040000 and following. */
 #define SCRATCH 0x80040000u
 #define SCRATCH_SIZE 0x8000u
-
-static char output[32768];
-static uint32_t used;
-
-static void put(char character) {
-    if (used < sizeof output) output[used++] = character;
-}
-
-static void word(const char *name, uint32_t value) {
-    put(' ');
-    for (const char *letter = name; *letter; letter++) put(*letter);
-    if (*name) put('=');
-    int shift = 28;
-    while (shift && !(value >> shift)) shift -= 4;
-    for (; shift >= 0; shift -= 4) put("0123456789abcdef"[value >> shift & 15]);
-}
 
 static void flush(void) {
     for (uint32_t index = 0; index < used; index++) {
