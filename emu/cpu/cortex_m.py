@@ -10,7 +10,7 @@ from unicorn import arm_const as arm
 
 from emu.bus import BusError
 from emu.cpu.alignment import features_of
-from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, NPRIV, SYSTEM_REGISTERS, ArmRegisters
+from emu.cpu.arm_registers import CORE_REGISTERS, FLOAT_REGISTERS, SYSTEM_REGISTERS, ArmRegisters
 from emu.cpu.arm_traps import TRAP_ALIGNMENT, Traps
 from emu.cpu.bit_band import add_bit_bands
 from emu.cpu.comparators import Comparators
@@ -27,9 +27,10 @@ from emu.cpu.memory_protection import MemoryProtection
 from emu.cpu.mpu_v7 import SystemControlV7
 from emu.cpu.mpu_v8 import SystemControlV8
 from emu.cpu.nvic import Vector
+from emu.cpu.refused_accesses import RefusedAccesses
 from emu.cpu.semihosting import Semihosting
 from emu.cpu.special_instructions import SpecialInstructions
-from emu.cpu.system_control import Configuration, DebugFaultStatus, SleepControl, SystemControl
+from emu.cpu.system_control import DebugFaultStatus, SleepControl, SystemControl
 from emu.cpu.timing.costs import CpuTiming, make_costs
 from emu.cpu.trace_port import TracePort
 from emu.cpu.unaligned import UnalignedAccesses
@@ -146,6 +147,10 @@ class CortexM(Core):
         self._traps = Traps(
             self.engine, self.registers, self.exceptions, self.system_control, self.semihosting, self._read_code,
             self._sleep,
+        )  # fmt: skip
+        self._refused = RefusedAccesses(
+            self.engine, self.registers, self.nvic, self.system_control, self.protection, self._traps,
+            SYSTEM_CONTROL_BASE + SystemControl.STIR.offset,
         )  # fmt: skip
         self._unaligned = UnalignedAccesses(self.engine, self.registers, self.system_control, self._read_code)
         self._breakpoints: frozenset[int] = frozenset()
@@ -431,10 +436,10 @@ class CortexM(Core):
             case Halt.TRAP:
                 self._traps.take(self.engine.trap)
             case Halt.FAULT:
-                if not self._is_open_trigger():
-                    self.exceptions.fault(self._traps.access_fault())
-                else:
-                    return self._execute_privileged()
+                instead = self._refused.carry_out()
+                if instead is not None:
+                    return self._handle(instead)
+                self.exceptions.fault(self._traps.access_fault())
             case Halt.INVALID:
                 self._traps.invalid()
             case Halt.SITE | Halt.FETCH:
@@ -452,23 +457,6 @@ class CortexM(Core):
 
     def _sleep(self, for_event: bool) -> None:
         self._sleeping, self._waiting_for_event = True, for_event
-
-    def _is_open_trigger(self) -> bool:
-        """Whether unprivileged software was refused STIR, which CCR opens to it."""
-        refused = self.engine.fault
-        is_trigger = refused is not None and refused.address == SYSTEM_CONTROL_BASE + SystemControl.STIR.offset
-        return is_trigger and bool(Configuration.USERSETMPEND.extract(self.system_control.CCR))
-
-    def _execute_privileged(self) -> Pause | None:
-        """Execute the next instruction of unprivileged software with the rights of privileged software."""
-        control = self.registers.whole_control
-        self.registers.write("control", control & ~NPRIV)
-        pause = self._handle(self.engine.execute_one(self.registers.start))
-        self.registers.write("control", control)
-        if self.protection.enabled:
-            # Its pages have got the rights of unprivileged software.
-            self.engine.flush_tlb()
-        return pause
 
     def _report(self, kind: str, fault: Fault) -> None:
         report = FaultReport(kind, fault.text, self.pc, fault.address, self.registers.all(), self.board.clock.now)

@@ -74,7 +74,7 @@ class Configuration(Layout):
     USERSETMPEND = Bits(1, 1, "1: unprivileged software may use STIR.")
     UNALIGN_TRP = Bits(3, 1, "1: all unaligned accesses are faults; 0: only some.")
     DIV_0_TRP = Bits(4, 1, "1: division by 0 is a UsageFault; 0: it gives 0.")
-    BFHFNMIGN = Bits(8, 1, "Handlers of priority -1 and -2 ignore bus faults.", modelled=False)
+    BFHFNMIGN = Bits(8, 1, "1: software of a priority below 0 ignores bus faults of its data.")
     STKALIGN = Bits(9, 1, "1: exception frames are 8-byte aligned.", reset=1)
 
 
@@ -83,7 +83,7 @@ FIXED_CONFIGURATION = {
     Architecture.V7M: Configuration.STKALIGN.mask,
     Architecture.V8M: Configuration.NONBASETHRDENA.mask | Configuration.STKALIGN.mask,
 }
-"""CCR after reset; bits that an architecture fixes to 1 stay so."""
+"""CCR after reset: read-only in ARMv6-M; in ARMv8-M these bits are."""
 
 
 class HandlerPriorities(Layout):
@@ -408,8 +408,10 @@ class SystemControl(CoreIdentity):
 
     @CCR.on_write
     def _write_configuration(self, value: int) -> None:
-        if self.model.architecture is not Architecture.V7M:
-            self.CCR |= FIXED_CONFIGURATION[self.model.architecture]
+        if self.model.architecture is Architecture.V6M:
+            self.CCR = FIXED_CONFIGURATION[Architecture.V6M]
+        elif self.model.architecture is Architecture.V8M:
+            self.CCR |= FIXED_CONFIGURATION[Architecture.V8M]
         self._setting_changed()
 
     @SHPR.on_read

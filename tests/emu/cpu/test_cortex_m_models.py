@@ -67,7 +67,7 @@ def test_the_m0_has_two_priority_bits_and_none_of_the_fault_registers() -> None:
     control.write(SHPR1, 4, 0xFFFF_FFFF)
     control.write(IPR, 4, 0xFFFF_FFFF)
     control.write(SHCSR, 4, 7 << 16)
-    control.write(CCR, 4, 0)
+    control.write(CCR, 4, 0x117)
     control.write(AIRCR, 4, 0x05FA_0700)
     control.write(STIR, 4, 3)
     assert (control.read(IPR, 4), control.read(SHPR1, 4)) == (0xC0C0_C0C0, 0)
