@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+LONGEST_LINE = 400
+"""Characters of a source line that is shown in a message; files that are no source have longer ones."""
+
 
 class AsmError(Exception):
     """Base of every error that this package raises."""
@@ -48,17 +51,22 @@ class Diagnostic:
     hint: str = ""
 
     def __str__(self) -> str:
-        """File, line, column, message; the source line with a caret; the hint."""
-        margin = "".join("\t" if character == "\t" else " " for character in self.source[: self.span.column - 1])
-        width = max(1, min(self.span.end, len(self.source) + 1) - self.span.column)
-        lines = [
-            f"{self.path}:{self.span.line}:{self.span.column}: error: {self.message}",
-            f"    {self.source}",
-            f"    {margin}^{'~' * (width - 1)}",
-        ]
+        """File, line, column, message; the source line with a caret, unless that is no text for people; the hint."""
+        lines = [f"{self.path}:{self.span.line}:{self.span.column}: error: {self.message}"]
+        if len(self.source) <= LONGEST_LINE:
+            margin = "".join("\t" if character == "\t" else " " for character in self.source[: self.span.column - 1])
+            width = max(1, min(self.span.end, len(self.source) + 1) - self.span.column)
+            lines += [f"    {_harmless(self.source)}", f"    {margin}^{'~' * (width - 1)}"]
         if self.hint:
             lines.append(f"    {self.hint}")
         return "\n".join(lines)
+
+
+def _harmless(text: str) -> str:
+    """``text`` without characters that a terminal obeys, each replaced by one that it shows."""
+    return "".join(
+        character if character.isprintable() or character == "\t" else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
 
 
 class AssemblyErrors(AsmError):  # noqa: N818 - it holds several

@@ -7,13 +7,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from emu.machines import machine_map
+from emu.machines import NAMES, machine_map
 from sdk import paths
 from sdk.assets import write_assets
 from sdk.compile import Compiler, Unit
 from sdk.library import Library
 from sdk.memory_usage import Usage, memory_usage, read_regions
-from sdk.project import Project
+from sdk.project import Project, ProjectError
 from sdk.toolchain import TARGETS, Toolchain, find_toolchain, prefix_map
 
 
@@ -68,11 +68,16 @@ def build(project: Project, options: BuildOptions) -> Build:
         UnknownMachineError: there is no such machine.
         ToolchainError: the compiler is missing, or refuses a source.
         AssemblyErrors: an accelerator program has errors.
-        ProjectError: an array cannot be read or packed.
+        ProjectError: there is no firmware library for the machine; an array cannot be read or packed.
         OSError: a file cannot be written.
     """
     machine = options.machine or project.machine
     host = machine_map(machine).host
+    if machine not in NAMES:
+        raise ProjectError(
+            f"there is no firmware library for {machine}, which runs firmware that exists already: build for "
+            f"{' or '.join(NAMES)}"
+        )
     toolchain = find_toolchain(options.toolchain, host, paths.cache())
     library = Library(paths.firmware(), machine, TARGETS[host])
     elf = (options.output or project.root / "build" / machine / f"{project.name}.elf").resolve()

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sdk.toolchain import Toolchain, ToolchainError
+from sdk.toolchain import CompileError, Toolchain, ToolchainError
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Compiler:
         """Brings the objects of all units up to date.
 
         Raises:
-            ToolchainError: some do not compile; the text has what the compiler says about all of them.
+            CompileError: some do not compile; the text has what the compiler says about all of them.
         """
         digest = cache(_file_digest)
         outdated = [unit for unit in units if not self._is_current(unit, digest)]
@@ -75,7 +75,7 @@ class Compiler:
             results = list(pool.map(self._compile_one, outdated))
         failures = [str(result) for result in results if isinstance(result, ToolchainError)]
         if failures:
-            raise ToolchainError("\n".join(failures))
+            raise CompileError("\n".join(failures))
         digest = cache(_file_digest)
         for unit in outdated:
             _stamp(unit).write_text(self._key(unit, digest) or "")

@@ -66,6 +66,17 @@ class MachineOptions:
         return replace(machine, cpu_timing=timing)
 
 
+def add_clusters_option(parser: argparse.ArgumentParser, default: int = MAX_CLUSTERS) -> None:
+    """Declares ``--clusters``."""
+    parser.add_argument(
+        "--clusters",
+        type=whole_number(1, MAX_CLUSTERS),
+        default=default,
+        metavar="N",
+        help=f"NPU clusters, 1..{MAX_CLUSTERS} (default: %(default)s)",
+    )
+
+
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument(
@@ -73,9 +84,7 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         help="machine, or a Python file that describes one (default: the one for the firmware's architecture)",
     )
-    parser.add_argument(
-        "--clusters", type=int, default=MAX_CLUSTERS, metavar="N", help="NPU clusters, 1..8 (default: %(default)s)"
-    )
+    add_clusters_option(parser)
     parser.add_argument(
         "--timing",
         choices=TIMINGS,

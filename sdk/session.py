@@ -225,13 +225,14 @@ class Session:
         return f"{halt.reason.value}: {place}"
 
 
-def open_session(elf: Path, options: MachineOptions = PLAIN, stream: bytes = b"") -> Session:
+def open_session(elf: Path, options: MachineOptions = PLAIN, stream: bytes = b"", uart_input: bytes = b"") -> Session:
     """A session at the reset of a program.
 
     Args:
         elf: the firmware.
         options: the machine.
         stream: what the input stream delivers.
+        uart_input: what the UART receives.
 
     Raises:
         ImageError: the file is not firmware for the machine.
@@ -242,4 +243,5 @@ def open_session(elf: Path, options: MachineOptions = PLAIN, stream: bytes = b""
     """
     image = load_elf(elf)
     machine = options.machine_for(image)
-    return Session(Runner(image, machine, stream=stream, engine=options.engine, exact=options.exact), DebugInfo(elf))
+    runner = Runner(image, machine, stream=stream, uart_input=uart_input, engine=options.engine, exact=options.exact)
+    return Session(runner, DebugInfo(elf))

@@ -22,6 +22,18 @@ class ToolchainError(Exception):
     """A compiler is not there, or it refused its input; the text is for people."""
 
 
+class CompileError(ToolchainError):
+    """A compiler refused its input.
+
+    Attributes:
+        diagnostics: what it printed, each with file and line.
+    """
+
+    @property
+    def diagnostics(self) -> str:
+        return str(self)
+
+
 @dataclass(frozen=True)
 class Target:
     """How the compilers call a host CPU.
@@ -128,7 +140,7 @@ class Toolchain(ABC):
             command, cwd=folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         if done.returncode != 0:
-            raise ToolchainError(done.stdout.strip() or f"{command[0]} ended with {done.returncode}")
+            raise CompileError(done.stdout.strip() or f"{command[0]} ended with {done.returncode}")
         return done.stdout
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,36 +50,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Assembles; returns the exit code."""
+    """Assembles; returns the exit code. What is wrong with the input is an exception of `asm`."""
     import asm
-    from asm.errors import AsmError
 
     output: Path | None = args.output
     if output is None and not args.list:
         output = Path(args.source.stem + ".bin")
     if output is not None and output.suffix not in SUFFIXES:
-        print(f"{output}: the output must end in {', '.join(SUFFIXES)}, which chooses its format", file=sys.stderr)
-        return 1
-    try:
-        defines = _defines(args.define)
-        program = asm.assemble_file(args.source).resolved(defines)
-        if output is not None:
-            output.write_bytes(_encode(program, output.suffix, args.host, args.debug_path))
-        if args.list:
-            from asm.listing import program_listing
+        raise ArgumentsError(f"{output}: the output must end in {', '.join(SUFFIXES)}, which chooses its format")
+    program = asm.assemble_file(args.source).resolved(_defines(args.define))
+    if output is not None:
+        output.write_bytes(_encode(program, output.suffix, args.host, args.debug_path))
+    if args.list:
+        from asm.listing import program_listing
 
-            print(program_listing(program, args.source.read_text(encoding="utf-8")), end="")
-    except (AsmError, _DefineError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
+        print(program_listing(program, args.source.read_text(encoding="utf-8")), end="")
     return 0
 
 
-class _DefineError(Exception):
-    """A ``--define`` cannot be understood."""
+class ArgumentsError(Exception):
+    """The output's suffix or a ``--define`` means nothing."""
 
 
 def _defines(arguments: list[str]) -> dict[str, int]:
@@ -91,7 +80,7 @@ def _defines(arguments: list[str]) -> dict[str, int]:
         try:
             defines[name] = int(address, 0)
         except ValueError:
-            raise _DefineError(
+            raise ArgumentsError(
                 f"--define {argument}: write NAME=ADDRESS, for example --define weights=0x30000000"
             ) from None
     return defines

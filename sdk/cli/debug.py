@@ -36,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("elf", type=Path, metavar="FW.elf", help="the firmware")
     add_machine_options(parser)
     parser.add_argument("--stream", type=Path, metavar="FILE", help="bytes for the input stream")
+    parser.add_argument("--uart-input", type=Path, metavar="FILE", help="bytes that the UART receives")
     parser.add_argument(
         "--break",
         dest="breakpoints",
@@ -51,7 +52,8 @@ def main(args: argparse.Namespace) -> int:
     from sdk.session import open_session
 
     stream = args.stream.read_bytes() if args.stream else b""
-    session = open_session(args.elf, MachineOptions.of_arguments(args), stream)
+    uart_input = args.uart_input.read_bytes() if args.uart_input else b""
+    session = open_session(args.elf, MachineOptions.of_arguments(args), stream, uart_input)
     for where in args.breakpoints:
         session.breakpoints.add(where)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 EXAMPLES = """\
@@ -26,13 +25,10 @@ def main(args: argparse.Namespace) -> int:
     from asm import disassemble
     from asm.errors import BlobError
 
+    blob = args.blob.read_bytes()
     try:
-        blob = args.blob.read_bytes()
-        print(disassemble.source(blob) if args.source else disassemble.listing(blob), end="")
+        text = disassemble.source(blob) if args.source else disassemble.listing(blob)
     except BlobError as error:
-        print(f"{args.blob}: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
+        raise BlobError(f"{args.blob}: {error}") from None
+    print(text, end="")
     return 0

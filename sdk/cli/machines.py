@@ -7,6 +7,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from sdk.machine_options import add_clusters_option
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -19,6 +21,7 @@ examples:
   imnpu machines                    the machines
   imnpu machines st18 | less        memory map, interrupts and registers of one
   imnpu machines st18 --json        the same for programs
+  imnpu machines board.py           a machine of your own
 """
 PLAIN_WIDTH = 120
 """Columns of the tables where stdout is not a terminal."""
@@ -28,19 +31,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.description = "List the machines, or show one: memory map, interrupts, registers."
     parser.epilog = EXAMPLES
-    parser.add_argument("name", nargs="?", metavar="MACHINE", help="the machine to show (default: list all)")
     parser.add_argument(
-        "--clusters", type=int, default=8, metavar="N", help="NPU clusters, 1..8 (default: %(default)s)"
+        "name",
+        nargs="?",
+        metavar="MACHINE",
+        help="the machine to show, or a Python file that describes one (default: list all)",
     )
+    add_clusters_option(parser)
     parser.add_argument("--json", action="store_true", help="JSON on stdout instead of tables")
 
 
 def main(args: argparse.Namespace) -> int:
     """Prints; returns the exit code."""
-    from emu.machines import ALL, machine_map
+    from emu.machines import ALL
+    from sdk.custom_machine import find_machine
 
     names = ALL if args.name is None else (args.name,)
-    machines = [machine_map(name, args.clusters) for name in names]
+    machines = [find_machine(name, args.clusters) for name in names]
     if args.json:
         described = [describe(machine) for machine in machines]
         print(json.dumps(described if args.name is None else described[0], indent=2))

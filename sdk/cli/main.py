@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ ERROR, USAGE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 1, 2, 70, 130, 141
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 """Read when NumPy is imported. The matrices of tiles are small: threads that wait for each other make them slower, the
 more so the busier the computer is."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Errors of writing, which do not say to which file."""
 PACKAGES = ("asm", "emu", "sdk")
 """The exceptions that are defined here speak to people; others are defects."""
 
@@ -22,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     os.environ.setdefault(BLAS_THREADS, "1")
+    _open_missing_streams()
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()
@@ -29,8 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes stdout once more at its end; that must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return BROKEN_PIPE
     except Exception as error:
         if os.environ.get("IMNPU_DEBUG") == "1":
@@ -50,6 +53,18 @@ def _dispatch(arguments: list[str]) -> int:
     return code
 
 
+def _open_missing_streams() -> None:
+    """Replace standard streams that whoever started this program has closed: Python has None instead of them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open to the program's end
+
+
+def _discard_output() -> None:
+    """Forget what stdout has not taken: the interpreter flushes it again at its end, and that must not fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _unknown(name: str) -> int:
     import difflib
 
@@ -62,10 +77,15 @@ def _unknown(name: str) -> int:
 def _report(error: Exception) -> int:
     """Say what went wrong; returns the exit code."""
     if type(error).__module__.partition(".")[0] in PACKAGES:
-        print(f"imnpu: {error}", file=sys.stderr)
+        # Editors find files and lines in what compilers print; nothing may stand in front of that.
+        print(error if hasattr(error, "diagnostics") else f"imnpu: {error}", file=sys.stderr)
         return ERROR
     if isinstance(error, OSError) and error.filename is not None:
         print(f"imnpu: {error.filename}: {error.strerror}", file=sys.stderr)
+        return ERROR
+    if isinstance(error, OSError) and error.errno in FULL:
+        _discard_output()
+        print(f"imnpu: the output cannot be written: {error.strerror}", file=sys.stderr)
         return ERROR
     text = " ".join(str(error).split())
     print(

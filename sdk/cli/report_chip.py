@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sdk.cli.outputs import check_outputs
 from sdk.cli.report import STDOUT, add_output_arguments, write_json
 from sdk.report.battery import AWAKE_PERCENT, BATTERY_MWH
 
@@ -83,6 +84,7 @@ def main(args: argparse.Namespace) -> int:
     """Prints and writes; returns the exit code."""
     from sdk.report.chip import chip_report
 
+    check_outputs(args.svg, None if args.json == STDOUT else args.json)
     report = chip_report(args.battery, args.awake, None if args.quick else _run_vgg16())
     if args.svg is not None:
         from sdk.report.chip_picture import chip_picture

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from sdk.cli.outputs import check_outputs
 from sdk.cli.report import STDOUT, add_output_arguments, write_json
+from sdk.machine_options import add_clusters_option
 
 FOLDERS = {"vgg16": "vgg16", "yolo2-tiny": "yolo2_tiny"}
 """Folder of each network's example, by the name of its report."""
@@ -26,14 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "and print what the clusters counted next to the published figures."
     )
     parser.epilog = EXAMPLES
-    parser.add_argument(
-        "--clusters",
-        type=int,
-        choices=range(1, 9),
-        default=1,
-        metavar="N",
-        help="clusters, 1..8 (default: %(default)s)",
-    )
+    add_clusters_option(parser, default=1)
     parser.add_argument(
         "--timing", choices=("published", "strict"), default="published", help="timing model (default: %(default)s)"
     )
@@ -62,6 +57,7 @@ def report(args: argparse.Namespace, path: Path) -> int:
     from sdk.report.network_picture import draw
     from sdk.report.network_table import print_report
 
+    check_outputs(args.svg, None if args.json == STDOUT else args.json)
     folder = path if path.is_dir() else path.parent
     plan = plan_network(load_network(path), args.clusters)
     project = args.output / f"{plan.network.name}-{args.clusters}"

@@ -97,10 +97,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Runs; returns the exit code."""
+    from sdk.cli.outputs import check_outputs
     from sdk.firmware_formats import load_firmware
     from sdk.messages import SourceLines
     from sdk.runner import Runner
 
+    check_outputs(args.json, args.save_snapshot)
     options = MachineOptions.of_arguments(args)
     image = load_firmware(args.elf, options.named, args.load_address)
     machine = options.machine_for(image)

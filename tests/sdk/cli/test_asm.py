@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +10,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 import asm
-from sdk.cli import asm as asm_command
-from sdk.cli import disasm as disasm_command
+from sdk.cli.main import main
 
 ROOT = Path(__file__).parents[3]
 SOURCE = """\
@@ -34,16 +32,12 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def assemble(*arguments: str | Path) -> int:
     """Runs ``imnpu asm``."""
-    parser = argparse.ArgumentParser()
-    asm_command.configure(parser)
-    return asm_command.main(parser.parse_args([str(argument) for argument in arguments]))
+    return main(["asm", *(str(argument) for argument in arguments)])
 
 
 def disassemble(*arguments: str | Path) -> int:
     """Runs ``imnpu disasm``."""
-    parser = argparse.ArgumentParser()
-    disasm_command.configure(parser)
-    return disasm_command.main(parser.parse_args([str(argument) for argument in arguments]))
+    return main(["disasm", *(str(argument) for argument in arguments)])
 
 
 def test_blob_and_back(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,7 +120,7 @@ def test_all_errors_of_a_file_are_printed(source: Path, capsys: pytest.CaptureFi
 )
 def test_asm_refuses(source: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert assemble(*arguments) == 1
-    assert capsys.readouterr().err == message + "\n"
+    assert capsys.readouterr().err == f"imnpu: {message}\n"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +135,21 @@ def test_disasm_refuses(source: Path, content: bytes | None, message: str, capsy
     if content is not None:
         Path("prog.bin").write_bytes(content)
     assert disassemble("prog.bin") == 1
-    assert capsys.readouterr().err == message + "\n"
+    assert capsys.readouterr().err == f"imnpu: {message}\n"
+
+
+def test_what_is_no_text_does_not_reach_the_terminal(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source.write_bytes(b"set \x1b[2J\x07 \xff\n")
+    assert assemble(source) == 1
+    assert capsys.readouterr().err == (
+        "prog.imn:1:11: error: byte 0xff is not UTF-8 text: this is no assembly source\n"
+        "    set \ufffd[2J\ufffd \ufffd\n"
+        "              ^\n"
+    )
+    source.write_bytes(b"\xff" * 1000)
+    assert assemble(source) == 1
+    printed = capsys.readouterr().err
+    assert printed == "prog.imn:1:1: error: byte 0xff is not UTF-8 text: this is no assembly source\n"
 
 
 def test_the_command_modules_import_nothing_heavy() -> None:

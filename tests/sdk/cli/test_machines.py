@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -76,5 +77,17 @@ def test_a_typo(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_too_many_clusters(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["machines", "st18", "--clusters", "9"]) == 1
-    assert capsys.readouterr().err == "imnpu: st18 can have 1..8 clusters, not 9\n"
+    with pytest.raises(SystemExit) as end:
+        main(["machines", "st18", "--clusters", "9"])
+    assert end.value.code == 2
+    assert "argument --clusters: must be a whole number, 1..8, not '9'" in capsys.readouterr().err
+
+
+def test_a_machine_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "board.py"
+    file.write_text(
+        "from dataclasses import replace\nfrom emu.machines import machine_map\n"
+        "MACHINE = replace(machine_map('virt'), name='mine', clock_hz=70_000_000)\n"
+    )
+    machine = json.loads(shown(capsys, str(file), "--json"))
+    assert (machine["name"], machine["clock_hz"], machine["host"]) == ("mine", 70_000_000, "rv32imc")

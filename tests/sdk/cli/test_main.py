@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 import types
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -145,6 +147,24 @@ def test_a_reader_that_goes_away_is_met_with_silence(options: list[str], code: i
     assert (result.stderr, result.returncode) == ("", code)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, as Linux has it")
+@pytest.mark.parametrize("options", [["--json"], []])
+def test_a_full_disk_is_no_defect(options: list[str]) -> None:
+    command = [sys.executable, "-m", "sdk.cli.main", "machines", *options]
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert result.stderr == "imnpu: the output cannot be written: No space left on device\n"
+    assert result.returncode == 1
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_closed_streams_are_like_empty_ones(closed: int) -> None:
+    command = f"{shlex.quote(sys.executable)} -m sdk.cli.main machines {closed}>&-"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert ("st18" in result.stdout) == (closed != 1)
+
+
 @pytest.mark.parametrize("name", SUBCOMMANDS)
 def test_subcommands_describe_themselves(name: str) -> None:
     parser = subcommand_parser(name)
@@ -153,11 +173,12 @@ def test_subcommands_describe_themselves(name: str) -> None:
     assert parser.epilog.startswith("examples:\n")
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_know_all_subcommands(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", shell]) == 0
     script = capsys.readouterr().out
     assert all(name in script for name in SUBCOMMANDS)
+    assert "mps2-an505" in script  # what --machine may be
     if subprocess.run(["which", shell], capture_output=True, check=False).returncode:
         pytest.skip(f"{shell} is not installed, the script is not parsed")
     subprocess.run([shell, "-n"], input=script, text=True, check=True)

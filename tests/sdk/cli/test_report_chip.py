@@ -52,7 +52,9 @@ def test_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     missing = tmp_path / "missing" / "chip.svg"
     assert main(["report", "chip", "--quick", "--svg", str(missing)]) == 1
-    assert capsys.readouterr().err == f"imnpu: {missing}: No such file or directory\n"
+    assert capsys.readouterr().err == (
+        f"imnpu: {missing}: cannot be written: there is no folder {missing.parent}: make it, or name another\n"
+    )
 
 
 @pytest.mark.parametrize(

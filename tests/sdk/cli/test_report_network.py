@@ -57,7 +57,7 @@ def test_json_alone_goes_to_stdout(tmp_path: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["vgg16", "--clusters", "9"], "invalid choice: 9"),
+        (["vgg16", "--clusters", "9"], "--clusters: must be a whole number, 1..8, not '9'"),
         (["vgg16", "--timing", "fast"], "invalid choice: 'fast'"),
         (["vgg17"], "invalid choice: 'vgg17'"),
     ],

@@ -228,7 +228,7 @@ def test_wrong_inputs(tmp_path: Path, firmware: Path) -> None:
     for options, message in (
         ([str(text)], f"imnpu: {text}: not an ELF file (it looks like text)"),
         (["--machine", "st81", str(firmware)], "imnpu: there is no machine 'st81': did you mean 'st18'?"),
-        (["--clusters", "0", str(firmware)], "can have 1..8 clusters, not 0"),
+        (["--json", str(tmp_path), str(firmware)], f"imnpu: {tmp_path}: cannot be written: it is a folder"),
         (["--stream", "/none", str(firmware)], "imnpu: /none: No such file or directory"),
         (["--uart-input", "/none", str(firmware)], "imnpu: /none: No such file or directory"),
     ):
