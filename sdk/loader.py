@@ -26,7 +26,7 @@ SYMBOL = struct.Struct("<IIIBBH")
 """Elf32_Sym: name, value, size, info, other, shndx."""
 CLASS_32, LITTLE_ENDIAN = 1, 1
 EXECUTABLE = 2
-PT_LOAD, SHT_SYMTAB, SHN_UNDEF = 1, 2, 0
+PT_LOAD, SHT_SYMTAB, SHF_ALLOC, SHN_UNDEF = 1, 2, 2, 0
 STT_NOTYPE, STT_OBJECT, STT_FUNC = 0, 1, 2
 
 ARCHITECTURES = {40: "arm", 243: "riscv"}
@@ -54,12 +54,15 @@ class Segment:
         address: where the loader puts ``data``.
         run_address: where the program uses it; start-up code copies it there if it differs.
         run_size: bytes in use there, ``data`` and what is cleared behind it.
+        headers: bytes at the beginning that are the file's own headers and what aligns the program behind them; a
+            linker without a script puts them before the code. They may lie where there is no memory.
     """
 
     address: int
     data: bytes = field(repr=False)
     run_address: int
     run_size: int
+    headers: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,8 @@ def parse_elf(path: Path, data: bytes) -> Image:
             raise ImageError(
                 f"{path}: damaged ELF file: segment {index} has {filesz} bytes in the file, {memsz} in memory"
             )
-        segments.append(Segment(physical, data[offset : offset + filesz], virtual, memsz))
+        headers = _size_of_headers(path, data, virtual, filesz) if offset == 0 else 0
+        segments.append(Segment(physical, data[offset : offset + filesz], virtual, memsz, headers))
     if not any(segment.data for segment in segments):
         raise ImageError(f"{path}: the ELF file has nothing to load: it has no segment with contents")
     return Image(path, architecture, entry, tuple(segments), _symbols(path, data, architecture))
@@ -161,16 +165,27 @@ def _check_extent(path: Path, data: bytes, what: str, offset: int, size: int) ->
         )
 
 
-def _symbols(path: Path, data: bytes, architecture: str) -> dict[str, int]:
-    """Functions and objects; empty if the file is stripped. Read here: a library for ELF files takes long to load."""
+def _size_of_headers(path: Path, data: bytes, address: int, size: int) -> int:
+    """Bytes of a segment, which holds the beginning of the file, before its first section; 0 without sections."""
+    addresses = [section[3] for section in _sections(path, data) if section[2] & SHF_ALLOC]
+    return min((start - address for start in addresses if address <= start < address + size), default=0)
+
+
+def _sections(path: Path, data: bytes) -> list[tuple[int, ...]]:
+    """The section headers; none if the file is stripped of them."""
     shoff, shentsize, shnum = struct.unpack_from("<I", data, 32)[0], *struct.unpack_from("<HH", data, 46)
     if shoff == 0 or shnum == 0:
-        return {}
+        return []
     if shentsize != SECTION_HEADER.size:
         raise _damaged_symbols(path, f"section headers have {shentsize} bytes, not {SECTION_HEADER.size}")
     size = shnum * SECTION_HEADER.size
     _check_extent(path, data, "the section headers", shoff, size)
-    sections = list(SECTION_HEADER.iter_unpack(data[shoff : shoff + size]))
+    return list(SECTION_HEADER.iter_unpack(data[shoff : shoff + size]))
+
+
+def _symbols(path: Path, data: bytes, architecture: str) -> dict[str, int]:
+    """Functions and objects; empty if the file is stripped. Read here: a library for ELF files takes long to load."""
+    sections = _sections(path, data)
     table = next((section for section in sections if section[1] == SHT_SYMTAB), None)
     if table is None:
         return {}
@@ -217,8 +232,9 @@ def check_fits(image: Image, machine: MachineMap) -> None:
             f"{TITLES[expected]}: use --machine {machine_for(image)}"
         )
     for index, segment in enumerate(image.segments):
-        _check_range(image, machine, index, segment.address, len(segment.data))
-        _check_range(image, machine, index, segment.run_address, segment.run_size)
+        headers = segment.headers
+        _check_range(image, machine, index, segment.address + headers, len(segment.data) - headers)
+        _check_range(image, machine, index, segment.run_address + headers, segment.run_size - headers)
     start = machine.reset_address
     if not any(segment.address <= start < segment.address + len(segment.data) for segment in image.segments):
         raise ImageError(
@@ -273,9 +289,11 @@ def check_is_in(image: Image, bus: Bus) -> None:
 
 
 def _parts(image: Image, bus: Bus) -> Iterator[tuple[Memory, int, bytes]]:
-    """The segments, cut where one memory ends and the next begins."""
+    """The segments, cut where one memory ends and the next begins; headers only where the program's memory is."""
     for segment in image.segments:
         address, data = segment.address, segment.data
+        if bus.find(address) != bus.find(address + segment.headers):
+            address, data = address + segment.headers, data[segment.headers :]
         while data:
             found = bus.find(address)
             assert found is not None, "check_fits has passed"

@@ -226,3 +226,25 @@ def test_a_linked_program_is_what_gnu_tools_see(tmp_path: Path, address: int) ->
         name: expected[name] for name in ("main", "value", "cleared")
     }
     assert image.entry == expected["main"] | 1
+
+
+def test_headers_that_a_linker_puts_before_memory_are_left_out(tmp_path: Path) -> None:
+    if shutil.which("riscv64-unknown-elf-gcc") is None:
+        pytest.skip("riscv64-unknown-elf-gcc is not installed: apt install gcc-riscv64-unknown-elf")
+    (tmp_path / "p.s").write_text(".globl _start\n_start: li a0, 7\n ret\n")
+    flags = ["-march=rv32i", "-mabi=ilp32", "-nostdlib", "-Wl,-Ttext=0x80000000", "-Wl,-z,max-page-size=0x1000"]
+    subprocess.run(["riscv64-unknown-elf-gcc", *flags, "p.s", "-o", "p.elf"], cwd=tmp_path, check=True)
+    subprocess.run(["riscv64-unknown-elf-objcopy", "-O", "binary", "p.elf", "p.bin"], cwd=tmp_path, check=True)
+    image, machine = load_elf(tmp_path / "p.elf"), machine_map("virt")
+    assert image.segments[0].address < machine.reset_address, "the linker has put the headers elsewhere"
+    check_fits(image, machine)
+    bus = Bus()
+    for region in machine.memories:
+        bus.add_memory(Memory(region.name, region.base, region.size, region.access))
+    load_into(image, bus)
+    binary = (tmp_path / "p.bin").read_bytes()
+    assert bus.read(machine.reset_address, len(binary)) == binary
+    roomy = Bus()
+    roomy.add_memory(Memory("ram", 0x7FFF_0000, 0x2_0000, "rwx"))
+    load_into(image, roomy)
+    assert roomy.read(image.segments[0].address, 4) == b"\x7fELF"
