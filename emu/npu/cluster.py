@@ -17,6 +17,7 @@ from emu.npu.commands import command_class
 from emu.npu.counters import CounterRegisters
 from emu.npu.decoded import Setup
 from emu.npu.kernel_sets import KernelSets
+from emu.npu.passages import Position
 from emu.npu.power import PowerState
 from emu.npu.prepared import Preparation
 from emu.npu.record import CommandRecord
@@ -25,7 +26,6 @@ from emu.npu.sequencer import Sequencer
 from emu.npu.synchronisation import end_waits
 from emu.npu.tile import TileArray
 from emu.npu.timing import Cost, TimingModel
-from emu.npu.topology import Topology
 from emu.registers import Access, Register, RegisterArray, Word
 from emu.state import State
 
@@ -159,11 +159,6 @@ class Cluster(CounterRegisters):
         self._end = self.event("command", self._ended)
         self._passed = Passed()
 
-    @property
-    def topology(self) -> Topology:
-        """How the tiles are wired, as TOPOLOGY says; not checked."""
-        return Topology.of_word(self.TOPOLOGY)
-
     def reset(self) -> None:
         """State after power-up; the tiles are memory and keep their contents."""
         super().reset()
@@ -199,6 +194,16 @@ class Cluster(CounterRegisters):
     def register_words(self, first: Register, count: int) -> tuple[int, ...]:
         """The stored words of ``count`` consecutive registers."""
         return tuple(self.words[first.offset + 4 * place] for place in range(count))
+
+    @property
+    def position(self) -> Position:
+        """What has passed, as far as what comes next depends on it; assigning goes there."""
+        passed = self._passed
+        return self.time.position, passed.control, passed.wait, passed.leakage
+
+    @position.setter
+    def position(self, position: Position) -> None:
+        self.time.position, self._passed = position[0], Passed(*position[1:])
 
     # ---- commands
 
@@ -252,15 +257,15 @@ class Cluster(CounterRegisters):
     def _ended(self) -> None:
         running = self.running
         assert running is not None
-        if not self.finish():
+        if self.finish() is None:
             return
         if running.pc is None:
             self._raise(layouts.InterruptCauses.DONE)
         else:
             self.sequencer.command_ended(running.end)
 
-    def finish(self) -> bool:
-        """The time of the running command is over: carry it out. False if it failed, which is reported."""
+    def finish(self) -> CommandRecord | None:
+        """The time of the running command is over: carry it out. None if it failed, which is reported."""
         running = self.running
         assert running is not None
         self.running = None
@@ -270,19 +275,16 @@ class Cluster(CounterRegisters):
             self._forget_kernels(running.command.kind)
             self.sequencer.stop()
             self.report(error, pc=running.pc)
-            return False
-        self._count(running, cost)
-        return True
+            return None
+        return self._count(running, cost)
 
-    def _count(self, running: Running, cost: Cost) -> None:
+    def _count(self, running: Running, cost: Cost) -> CommandRecord:
         """Add a command to the counters and tell the observers; ``cost`` is what it really took."""
         cycles, demand = running.cycles, running.demand
         spent = demand.energy(self.power) if cost is demand.cost else energy.work_energy(cost, self.power)
         leaked = self._leakage(cycles.total)
         self.counted.add(cycles, cost, spent, leaked)
         passed, self._passed = self._passed, Passed()
-        if not self.on_command:
-            return
         published, strict = cycles.total, running.other_total
         if self.timing is TimingModel.STRICT:
             published, strict = strict, published
@@ -292,6 +294,7 @@ class Cluster(CounterRegisters):
         )  # fmt: skip
         for observer in self.on_command:
             observer(record)
+        return record
 
     def _leakage(self, cycles: int) -> int:
         """Femtojoules that the cluster leaks in that many of its cycles."""

@@ -14,6 +14,8 @@ from emu.npu.timeline import Timeline
 from emu.npu.timing import Cycles, TimingModel
 from emu.state import Saved
 
+Position = tuple[int, tuple[int, int, int], tuple[int, int, int]]
+
 
 @dataclass(slots=True)
 class Passed:
@@ -49,6 +51,15 @@ class ClusterTime(Saved):
         self._own.restart()
         self._other.restart()
         self._fraction = 0
+
+    @property
+    def position(self) -> Position:
+        """All that decides how long what comes next takes, of the clock as it is; assigning goes there."""
+        return self._fraction, self._own.position, self._other.position
+
+    @position.setter
+    def position(self, position: Position) -> None:
+        self._fraction, self._own.position, self._other.position = position
 
     def set_clock(self, khz: int) -> None:
         """Change the clock; a fraction of a machine cycle that was left over is lost."""

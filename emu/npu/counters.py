@@ -60,6 +60,9 @@ class Counters:
     def __add__(self, other: Counters) -> Counters:
         return Counters(*map(operator.add, _values(self), _values(other)))
 
+    def __sub__(self, other: Counters) -> Counters:
+        return Counters(*map(operator.sub, _values(self), _values(other)))
+
     @property
     def stall_cycles(self) -> int:
         """Cycles in which a command waited, for whatever reason."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import starmap
 
 import numpy as np
 
@@ -33,10 +32,6 @@ class OutputStage:
     first_row: int
     destination: Tensor
     tables: tuple[tuple[int, bytes], ...]
-
-    def is_current(self, bus: Bus) -> bool:
-        """Whether the tables are still what memory holds. Raises `BusError`."""
-        return all(starmap(bus.holds, self.tables))
 
     def check(self, height: int, width: int) -> None:
         """Raises `RuleError` unless it can make the destination of a result of ``height`` x ``width`` psums."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from typing import TYPE_CHECKING, ClassVar
 
 from asm import isa
@@ -22,6 +23,7 @@ from asm.rules import LOOP_DEPTH, Cause, RuleError
 from emu.bus import BusError
 from emu.npu.code import Code
 from emu.npu.decoded import WORD_BYTES, Decoded
+from emu.npu.passages import Passages, Position, Recording
 from emu.npu.synchronisation import BarrierWait, EventWait, arrived, check_barrier, end_waits, stuck
 from emu.npu.timing import TimingModel
 from emu.state import Saved
@@ -70,6 +72,7 @@ class Sequencer(Saved):
         self.cluster = cluster
         self._strict = cluster.timing is TimingModel.STRICT
         self._code = Code(cluster.bus, cluster.setup)
+        self._passages = Passages()
         self._next = cluster.event("sequencer", self._passed)
         self.breakpoints: set[int] = set()
         self.on_breakpoint: Callable[[int], None] = lambda address: None
@@ -114,6 +117,18 @@ class Sequencer(Saved):
         self.running = True
         self._next.after(0)
 
+    @property
+    def position(self) -> Position:
+        """Where the program is, and what of it is done; assigning goes there."""
+        loops = tuple((loop.start, loop.end, loop.left) for loop in self.loops)
+        return self.base, self.end, self.pc, self.header, self._size, self._paid, self._left, loops
+
+    @position.setter
+    def position(self, position: Position) -> None:
+        *place, loops = position
+        self.base, self.end, self.pc, self.header, self._size, self._paid, self._left = place
+        self.loops = list(starmap(HardwareLoop, loops))
+
     def command_ended(self, time: int) -> None:
         """The command of the current instruction was over at ``time``: go on."""
         self._advance(self._size)
@@ -132,15 +147,33 @@ class Sequencer(Saved):
         self._next.at(self.time + self.cluster.pass_wait(max(time - self.time, 0)))
 
     def _passed(self) -> None:
-        self._run(self._next.due)
+        self._run(self._next.due, fresh=True)
 
-    def _run(self, time: int) -> None:
-        """Execute from machine cycle ``time`` on, for as long as nobody else could see the difference."""
-        clock, cluster = self.cluster.clock, self.cluster
-        quiet = 0
+    def _run(self, time: int, *, fresh: bool = False) -> None:
+        """Execute from machine cycle ``time`` on, for as long as nobody else could see the difference.
+
+        Args:
+            fresh: a passage may begin here.
+        """
+        clock, cluster, passages = self.cluster.clock, self.cluster, self._passages
+        quiet, recording = 0, None
         try:
             while True:
                 self.time = time
+                if self._paid:
+                    if not self._act():
+                        return
+                    quiet, fresh = 0, True
+                if fresh and not self._strict and not self.breakpoints:
+                    fresh = False
+                    begin = *cluster.words.values(), cluster.tiles.modes, cluster.position, self.position
+                    known = passages.at(begin)
+                    if known is None:
+                        recording = Recording(cluster, begin, time)
+                    elif time + known.duration < clock.quiet_until():
+                        known.repeat(cluster, time)
+                        time, fresh = time + known.duration, True
+                        continue
                 wakes = self._burst()
                 if wakes is None:
                     return
@@ -149,14 +182,18 @@ class Sequencer(Saved):
                     if wakes >= quiet:
                         break
                 clock.advance_to(wakes)
-                time = wakes
-                if cluster.running is not None:
-                    if not cluster.finish():
+                time, running = wakes, cluster.running
+                if running is not None:
+                    record = cluster.finish()
+                    if record is None:
                         return
                     self._advance(self._size)
                     quiet = 0
-                elif self._paid:
-                    quiet = 0
+                    if recording is not None:
+                        recording.add(running, record)
+                if recording is not None and (self._paid or recording.is_full):
+                    passages.keep(recording, time)
+                    recording, fresh = None, True
         except (RuleError, BusError) as error:
             self.stop()
             cluster.report(error, pc=self.pc, info=self.header)
@@ -175,7 +212,7 @@ class Sequencer(Saved):
         """
         cycles = 0
         while cycles < BURST:
-            if self.breakpoints and self.pc in self.breakpoints and self.pc != self._left and not self._paid:
+            if self.breakpoints and self.pc in self.breakpoints and self.pc != self._left:
                 if cycles:
                     break
                 self.held = True
@@ -191,16 +228,24 @@ class Sequencer(Saved):
                     self.time += self.cluster.pass_control_cycles(fetch_cycles)
                 self._write(decoded)
                 return self.cluster.start(decoded.command, self.time, self.pc)
-            if not self._paid:
-                cycles += fetch_cycles
-                if decoded.visible:
-                    self._paid = True
-                    break
-            self._paid = False
+            cycles += fetch_cycles
+            if decoded.visible:
+                self._paid = True
+                break
             self._execute(decoded)
-            if not self.running or self.waiting is not None or self._next.scheduled:
-                return None
         return self.time + self.cluster.pass_control_cycles(cycles)
+
+    def _act(self) -> bool:
+        """Execute an instruction that can be seen from outside, at the end of its cycle.
+
+        Returns:
+            Whether the program goes on at once.
+        """
+        self._left, self._paid = None, False
+        decoded = self._fetch()
+        if decoded.visible:  # It may have been overwritten since.
+            self._execute(decoded)
+        return self.running and self.waiting is None and not self._next.scheduled
 
     def _fetch(self) -> Decoded:
         """The instruction at `pc`. Raises `RuleError`, `BusError`."""

@@ -39,6 +39,15 @@ class Timeline(Saved):
         self._since_load = 0
         self._hiding = 0
 
+    @property
+    def position(self) -> tuple[int, int, int]:
+        """All that `take` remembers; assigning goes there."""
+        return self._carried, self._since_load, self._hiding
+
+    @position.setter
+    def position(self, position: tuple[int, int, int]) -> None:
+        self._carried, self._since_load, self._hiding = position
+
     def load_begins(self) -> None:
         """Kernels begin to come: an unshared stream would begin now."""
         self._since_load = 0

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Input, Static
 
+from emu.npu.topology import Topology
 from sdk.breakpoints import BreakpointError
 from sdk.debugger.commands import Answer, CommandError, execute
 from sdk.debugger.highlight import highlight_c, highlight_program
@@ -264,7 +265,7 @@ class DebuggerApp(App[None]):
 
     def _show_tiles(self) -> None:
         pane = self.query_one(TilePane)
-        topology = self.session.clusters[self.cluster].topology
+        topology = Topology.of_word(self.session.clusters[self.cluster].TOPOLOGY)
         pane.border_title = f"tiles of cluster {self.cluster}"
         pane.border_subtitle = f"chain {topology.chain} · parallel {topology.parallel} · stripes {topology.stripes}"
         pane.show_tiles(self.session.tiles(self.cluster))

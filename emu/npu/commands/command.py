@@ -8,6 +8,7 @@ and the look-up table are fetched at the start.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from itertools import starmap
 from typing import TYPE_CHECKING, ClassVar
 
 from asm import parameters
@@ -36,9 +37,14 @@ class Command(ABC):
     def of_registers(cls, cluster: Cluster) -> Command:
         """The command that the registers describe. Raises `RuleError`, `BusError`."""
 
+    @property
     @abstractmethod
+    def fetched(self) -> tuple[tuple[int, bytes], ...] | None:
+        """What was fetched from memory when it was made, (address, bytes); None if it must be made anew each time."""
+
     def is_current(self, bus: Bus) -> bool:
         """Whether what was fetched from memory when it was made is still the same. Raises `BusError`."""
+        return self.fetched is not None and all(starmap(bus.holds, self.fetched))
 
     @property
     @abstractmethod

@@ -23,7 +23,6 @@ from asm.rules import (
     mac_bits,
     output_size,
 )  # fmt: skip
-from emu.bus import Bus
 from emu.npu import stream
 from emu.npu.commands.command import Command, input_tensor
 from emu.npu.commands.load import loaded_kernels
@@ -86,9 +85,10 @@ class Convolve(Command):
             input_tensor(cluster, type(cluster).OPERAND_ADDRESS, "third tensor (psums)") if accumulates else None,
         )
 
-    def is_current(self, bus: Bus) -> bool:
+    @cached_property
+    def fetched(self) -> tuple[tuple[int, bytes], ...] | None:
         compressed = self.source.compressed or (self.initial is not None and self.initial.compressed)
-        return not compressed and self.output.is_current(bus)
+        return None if compressed else self.output.tables
 
     @cached_property
     def size(self) -> tuple[int, int]:

@@ -151,8 +151,9 @@ class CopyTensor(Command):
         wrap = cluster.COPY_SOURCE_WRAP
         return cls(Runs(cluster.COPY_SOURCE, destination.length, destination.counts, strides, wrap), destination)
 
-    def is_current(self, bus: Bus) -> bool:
-        return True
+    @property
+    def fetched(self) -> tuple[tuple[int, bytes], ...] | None:
+        return ()
 
     @cached_property
     def cost(self) -> Cost:
@@ -184,8 +185,9 @@ class FillTensor(Command):
     def of_registers(cls, cluster: Cluster) -> FillTensor:
         return cls(cluster.COPY_SOURCE % (1 << BYTE_BITS), _destination(cluster))
 
-    def is_current(self, bus: Bus) -> bool:
-        return True
+    @property
+    def fetched(self) -> tuple[tuple[int, bytes], ...] | None:
+        return ()
 
     @cached_property
     def cost(self) -> Cost:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from asm import parameters
 from asm.parameters import CommandCode
 from asm.rules import Cause, ElementFormat, RuleError
-from emu.bus import Bus
 from emu.npu import stream
 from emu.npu.commands.command import Command, input_tensor, signed
 from emu.npu.commands.results import output_stage
@@ -61,8 +60,9 @@ class Elementwise(Command):
     def combine(self, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
         """Sums or products, not saturated yet."""
 
-    def is_current(self, bus: Bus) -> bool:
-        return not (self.first.compressed or self.second.compressed) and self.output.is_current(bus)
+    @property
+    def fetched(self) -> tuple[tuple[int, bytes], ...] | None:
+        return None if self.first.compressed or self.second.compressed else self.output.tables
 
     @property
     def rows(self) -> range:

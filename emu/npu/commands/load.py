@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from asm import parameters
 from asm.parameters import CommandCode
 from asm.rules import LOAD_BYTES, Cause, RuleError
-from emu.bus import Bus
 from emu.npu.commands.command import Command, other_clusters
 from emu.npu.compression import HEADER, check_header
 from emu.npu.formats import BYTE_BITS
@@ -56,8 +55,9 @@ class LoadKernels(Command):
         """Bytes that pass the kernel port."""
         return self.compressed or self.kernels.memory_bytes
 
-    def is_current(self, bus: Bus) -> bool:
-        return not self.compressed
+    @property
+    def fetched(self) -> tuple[tuple[int, bytes], ...] | None:
+        return None if self.compressed else ()
 
     @cached_property
     def cost(self) -> Cost:
