@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-LONGEST_LINE = 400
-"""Characters of a source line that is shown in a message; files that are no source have longer ones."""
+LONGEST_LINE = 200
+"""Characters of a source line that a message shows; files that are no source have longer lines."""
 
 
 class AsmError(Exception):
@@ -51,12 +51,17 @@ class Diagnostic:
     hint: str = ""
 
     def __str__(self) -> str:
-        """File, line, column, message; the source line with a caret, unless that is no text for people; the hint."""
-        lines = [f"{self.path}:{self.span.line}:{self.span.column}: error: {self.message}"]
-        if len(self.source) <= LONGEST_LINE:
-            margin = "".join("\t" if character == "\t" else " " for character in self.source[: self.span.column - 1])
-            width = max(1, min(self.span.end, len(self.source) + 1) - self.span.column)
-            lines += [f"    {_harmless(self.source)}", f"    {margin}^{'~' * (width - 1)}"]
+        """File, line, column, message; the source line, or what is near in a long one, with a caret; the hint."""
+        column = self.span.column - 1
+        first = 0 if len(self.source) <= LONGEST_LINE else max(0, column - LONGEST_LINE // 2)
+        source = _harmless(self.source[first : first + LONGEST_LINE])
+        margin = "".join("\t" if character == "\t" else " " for character in source[: column - first])
+        width = max(1, min(self.span.end - 1 - first, len(source)) - (column - first))
+        lines = [
+            f"{self.path}:{self.span.line}:{self.span.column}: error: {self.message}",
+            f"    {source}",
+            f"    {margin}^{'~' * (width - 1)}",
+        ]
         if self.hint:
             lines.append(f"    {self.hint}")
         return "\n".join(lines)

@@ -146,10 +146,16 @@ def test_what_is_no_text_does_not_reach_the_terminal(source: Path, capsys: pytes
         "    set \ufffd[2J\ufffd \ufffd\n"
         "              ^\n"
     )
-    source.write_bytes(b"\xff" * 1000)
+
+
+def test_of_a_long_line_the_place_is_shown(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source.write_bytes(b"a" * 1000 + b"\xff" + b"b" * 1000)
     assert assemble(source) == 1
-    printed = capsys.readouterr().err
-    assert printed == "prog.imn:1:1: error: byte 0xff is not UTF-8 text: this is no assembly source\n"
+    assert capsys.readouterr().err == (
+        "prog.imn:1:1001: error: byte 0xff is not UTF-8 text: this is no assembly source\n"
+        f"    {'a' * 100}\ufffd{'b' * 99}\n"
+        f"    {' ' * 100}^\n"
+    )
 
 
 def test_the_command_modules_import_nothing_heavy() -> None:
