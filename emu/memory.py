@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,23 @@ class MemoryTiming:
     ports: int | None = None
     bytes_per_cycle: int = 8
     latency: int = 0
+
+
+class Moment(NamedTuple):
+    """A memory at one moment.
+
+    Attributes:
+        version: of the memory then.
+    """
+
+    memory: Memory
+    version: int
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is certain that all bytes are the same as then, and that the bus gives them."""
+        memory = self.memory
+        return memory.constant and memory.version == self.version and not memory.any_blocked
 
 
 class Memory:
@@ -81,6 +98,11 @@ class Memory:
             write, self.owed = self.owed, None
             write()
         return self._data
+
+    @property
+    def moment(self) -> Moment:
+        """This one."""
+        return Moment(self, self.version)
 
     def mirror(self, other: Memory) -> None:
         """Show the first bytes of ``other`` here instead of own ones; before a CPU is made.

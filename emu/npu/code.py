@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from emu.bus import Bus
-from emu.memory import Memory
+from emu.memory import Moment
 from emu.npu.decoded import LONGEST, Decoded, SetupMaker
 
 KEPT = 4096
@@ -18,19 +18,12 @@ class Placed:
 
     Attributes:
         data: its bytes.
-        version: of the memory when they were read.
+        moment: when they were read.
     """
 
     decoded: Decoded
     data: bytes
-    memory: Memory
-    version: int
-
-    @property
-    def untouched(self) -> bool:
-        """Whether nobody can have changed the bytes, nor taken them from the bus."""
-        memory = self.memory
-        return memory.constant and memory.version == self.version and not memory.any_blocked
+    moment: Moment
 
 
 class Code:
@@ -46,13 +39,12 @@ class Code:
         if (
             known is not None
             and address + known.decoded.size <= end
-            and (known.untouched or self._bus.holds(address, known.data))
+            and (known.moment.lasts or self._bus.holds(address, known.data))
         ):
             return known.decoded
         block = self._bus.read(address, min(end - address, LONGEST))
         decoded = Decoded.of_bytes(block, self._make_setup)
-        memory = self._bus.memory_at(address)
         if len(self._known) >= KEPT:
             self._known.clear()
-        self._known[address] = Placed(decoded, block[: decoded.size], memory, memory.version)
+        self._known[address] = Placed(decoded, block[: decoded.size], self._bus.memory_at(address).moment)
         return decoded

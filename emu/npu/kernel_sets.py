@@ -13,7 +13,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from emu.memory import Memory
+from emu.bus import Bus
+from emu.memory import Moment
 from emu.npu.convolution import Weights
 from emu.npu.kernels import LoadedKernels
 from emu.npu.sparsity import unpack_slices
@@ -70,17 +71,17 @@ class KernelSets:
 
     def __init__(self) -> None:
         self._by_bytes: dict[tuple[LoadedKernels, bytes], KernelSet] = {}
-        self._constant: dict[tuple[LoadedKernels, int], tuple[int, KernelSet]] = {}
+        self._constant: dict[tuple[LoadedKernels, int], tuple[Moment, KernelSet]] = {}
 
-    def load(self, kernels: LoadedKernels, memory: Memory, address: int) -> KernelSet:
-        """The set at an address, not compressed, all of which lies in ``memory``."""
-        version, known = self._constant.get((kernels, address), (0, None))
-        if known is not None and version == memory.version:
-            return known
-        start = address - memory.base
-        found = self.of_bytes(kernels, memory.data[start : start + kernels.memory_bytes])
+    def load(self, kernels: LoadedKernels, bus: Bus, address: int) -> KernelSet:
+        """The set at an address, not compressed. Raises `BusError`."""
+        known = self._constant.get((kernels, address))
+        if known is not None and known[0].lasts:
+            return known[1]
+        found = self.of_bytes(kernels, bus.view(address, kernels.memory_bytes))
+        memory = bus.memory_at(address)
         if memory.constant:
-            _keep(self._constant, (kernels, address), (memory.version, found))
+            _keep(self._constant, (kernels, address), (memory.moment, found))
         return found
 
     def read(self, kernels: LoadedKernels, tiles: TileArray) -> list[Weights]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from emu.memory import Memory
+from emu.memory import Memory, Moment
 from emu.npu.commands import Command
 from emu.npu.counters import Counters
 from emu.npu.record import CommandRecord
@@ -57,7 +57,7 @@ class Passage:
     Attributes:
         duration: machine cycles.
         memories: what its commands use; none of them has a blocked page.
-        read: read-only memories that it was made from, and their versions then.
+        read: read-only memories that it was made from.
         counted: what it adds to the counters.
         words: all registers at its end.
         cluster, sequencer: their positions at its end.
@@ -66,7 +66,7 @@ class Passage:
     steps: tuple[Step, ...]
     duration: int
     memories: tuple[Memory, ...]
-    read: tuple[tuple[Memory, int], ...]
+    read: tuple[Moment, ...]
     counted: Counters
     words: dict[int, int]
     cluster: Position
@@ -75,8 +75,7 @@ class Passage:
     @property
     def holds(self) -> bool:
         """Whether what it takes from memory, and where its commands find what they use, is still the same."""
-        changed = any(memory.version != version for memory, version in self.read)
-        return not changed and not any(memory.any_blocked for memory in self.memories)
+        return all(moment.lasts for moment in self.read) and not any(memory.any_blocked for memory in self.memories)
 
     def repeat(self, cluster: Cluster, time: int) -> None:
         """Do it again, from machine cycle ``time`` on."""
@@ -126,19 +125,18 @@ class Recording:
 
     def passage(self, time: int) -> Passage | None:
         """What was recorded up to machine cycle ``time``; None if it cannot be repeated."""
-        cluster, memories = self._cluster, self._memories | self._read
+        cluster = self._cluster
         passage = Passage(
             tuple(self._steps),
             time - self._time,
-            tuple(memories),
-            tuple((memory, memory.version) for memory in self._read),
+            tuple(self._memories),
+            tuple(memory.moment for memory in self._read),
             cluster.counted - self._counted,
             dict(cluster.words),
             cluster.position,
             cluster.sequencer.position,
         )
-        constant = all(memory.constant for memory in self._read)
-        return passage if self._repeatable and self._steps and constant and passage.holds else None
+        return passage if self._repeatable and self._steps and passage.holds else None
 
 
 def _is_repeatable(command: Command, cost: Cost) -> bool:

@@ -95,19 +95,20 @@ class LoadKernels(Command):
         found = self._found(cluster)
         for number in self.clusters:
             self._check_other(cluster, number)
-        for tiles in (cluster.tiles, *(self._other(cluster, number).tiles for number in self.clusters)):
-            tiles.store(found, self.kernels.topology.tiles)
-            self.kernels.describe(tiles)
-        for number in self.clusters:
-            self._other(cluster, number).LOAD_COUNT = self.kernels.count
+        others = [self._other(cluster, number) for number in self.clusters]
+        for each in (cluster, *others):
+            each.tiles.store(found, self.kernels.topology.tiles)
+            self.kernels.describe(each.tiles)
+        for other in others:
+            other.LOAD_COUNT = self.kernels.count
         return self.cost
 
     def _found(self, cluster: Cluster) -> KernelSet:
         """What lies at the address now. Raises `RuleError`, `BusError`."""
-        data = cluster.bus.view(self.address, self.memory_bytes)
         if self.compressed:
+            data = cluster.bus.view(self.address, self.memory_bytes)
             return cluster.kernel_sets.of_bytes(self.kernels, self.kernels.decompress(data))
-        return cluster.kernel_sets.load(self.kernels, cluster.bus.memory_at(self.address), self.address)
+        return cluster.kernel_sets.load(self.kernels, cluster.bus, self.address)
 
     @staticmethod
     def _other(cluster: Cluster, number: int) -> Cluster:

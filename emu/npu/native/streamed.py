@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,18 +29,20 @@ class Prepared:
         start: byte of the source at which the needed rows begin.
         rooms: for what is between.
         scaling: of the requantisation.
+        compiled: what carries it out.
     """
 
     numbers: NDArray[np.int64]
     start: int
-    rooms: tuple[RoomSize, ...]
+    rooms: tuple[NDArray[Any], ...]
     operand: Operand
     scaling: NDArray[np.int64]
+    compiled: Callable[..., None]
 
 
 def prepare(job: Streamed, kernels: Kernels, requantisation: Requantisation, pooled: bool) -> Prepared | None:
     """What `run` needs besides the bytes; None if the elements do not lie as compiled code expects."""
-    from emu.npu.native.compiled import Window
+    from emu.npu.native.compiled import Window, convolve_memory
 
     source_runs, target_runs = runs_of(job.source), runs_of(job.destination)
     first, last, above, below = job.input_rows(kernels.shape[1])
@@ -68,9 +71,10 @@ def prepare(job: Streamed, kernels: Kernels, requantisation: Requantisation, poo
     return Prepared(
         np.array([*target_runs, *source_runs, *coding, *padding, *window, *shape, pooled, operand.tiled], np.int64),
         first * job.source.line_stride,
-        rooms,
+        tuple(map(room, rooms)),
         operand,
         requantisation.scaling,
+        convolve_memory,
     )
 
 
@@ -80,11 +84,9 @@ def run(job: Prepared, source: NDArray[np.uint8], target: NDArray[np.uint8]) -> 
     Args:
         source, target: bytes of both tensors, from the first one on.
     """
-    from emu.npu.native.compiled import convolve_memory
-
-    elements, features, transformed, sums = map(room, job.rooms)
+    elements, features, transformed, sums = job.rooms
     packed, initial, _ = job.operand
-    convolve_memory(
+    job.compiled(
         job.numbers, target, source[job.start :], elements, features, packed, initial, job.scaling, transformed, sums
     )
 
