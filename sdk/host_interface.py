@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from emu.bus import BusError
 from emu.clock import FOREVER
-from emu.cpu.riscv import RiscV
+from emu.cpu.riscv.hart import RiscV
 from emu.machine import Machine
 
 PERIOD = 10_000

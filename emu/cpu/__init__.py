@@ -43,8 +43,8 @@ def make_core(
 
     timing = timing or CpuTiming()
     if name.startswith("cortex-m"):
-        from emu.cpu.cortex_m import CortexM
-        from emu.cpu.cortex_models import MODELS
+        from emu.cpu.arm.cortex_m import CortexM
+        from emu.cpu.arm.models import MODELS
 
         if engine != ENGINES[0]:
             raise UnknownEngineError(
@@ -52,7 +52,7 @@ def make_core(
             )
         return CortexM(board, reset_address, MODELS[name], timing=timing, **(options or {}))
     if name == "rv32imc":
-        from emu.cpu.riscv import RiscV
+        from emu.cpu.riscv.hart import RiscV
 
         return RiscV(board, reset_address, engine, timing=timing, **(options or {}))
     raise KeyError(name)

@@ -24,6 +24,7 @@ from numba import carray, cfunc, njit, types
 from unicorn import arm_const
 
 from emu.clock import DEADLINE, HORIZON, NOW
+from emu.cpu.arm.exception_state import Taken
 from emu.cpu.copying import slots
 from emu.cpu.copying.moves import IS_NONE, LOOK_ONLY, host_address
 from emu.cpu.encoding import (
@@ -38,7 +39,6 @@ from emu.cpu.encoding import (
     thumb_width,
     thumb_word,
 )
-from emu.cpu.exception_state import Taken
 from emu.cpu.hook_state import (
     FLAG_SHIFT,
     IT_BITS,

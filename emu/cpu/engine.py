@@ -110,8 +110,8 @@ class Engine:
         board: the bus must be complete: later memories and devices are not seen.
         instruction_set: what differs between the hosts.
         window: (first address, bytes of a page) of `WINDOW_PAGES` free pages, for a core with memory protection.
-        on_trap: called inside the run with the number of an exception that `emu.cpu.riscv_hook` leaves over; the run
-            goes on at `pc`, which it may set. With `emu.cpu.exception_hook`, `execute` halts with `Halt.TRAP` instead.
+        on_trap: called inside the run with the number of an exception that `emu.cpu.riscv.hook` leaves over; the run
+            goes on at `pc`, which it may set. With `emu.cpu.arm.exception_hook`, `execute` halts with `Halt.TRAP`.
         costs: cycles of the instructions; None for one each.
 
     Attributes:
@@ -348,7 +348,7 @@ class Engine:
     # Running
 
     def check_alignment(self, features: int | None) -> None:
-        """Let unaligned accesses halt with `Halt.TRAP`; ``features`` is what `emu.cpu.alignment.features_of` gives."""
+        """Let unaligned accesses halt with `Halt.TRAP`; ``features``: see `emu.cpu.arm.alignment.features_of`."""
         if features is None:
             return
         self._features = ctypes.c_int64.from_address(features)
@@ -370,7 +370,7 @@ class Engine:
         return self.execute_to(pc, (pc & ~1) + self.width_at(pc & ~1))
 
     def execute_one_exactly(self, pc: int) -> Halt:
-        """See `emu.cpu.riscv_engine.HartEngine.execute_one_exactly`."""
+        """See `emu.cpu.riscv.engine.HartEngine.execute_one_exactly`."""
         ahead = int(self.state[Slot.REST]) - (1 if self._costs is None else self._costs.line(pc & ~1, 1).cycles)
         self.clock.state[NOW] += ahead
         try:

@@ -106,15 +106,15 @@ class Slot(IntEnum):
     WATCH = 44
     """Their (Unicorn number, remembered value) pairs."""
     EXCEPTIONS = WATCH + 2 * 3
-    """Address of what Cortex-M exceptions need, see `emu.cpu.exception_state`."""
+    """Address of what Cortex-M exceptions need, see `emu.cpu.arm.exception_state`."""
     FEATURES = EXCEPTIONS + 1
-    """Address of Unicorn's word with `MAIN_EXTENSION`, 0: it is not used; see `emu.cpu.alignment`."""
+    """Address of Unicorn's word with `MAIN_EXTENSION`, 0: it is not used; see `emu.cpu.arm.alignment`."""
     UNCHECKED = FEATURES + 1
     """Address of a block that was translated while the bit was set; else `NOWHERE`."""
     TAKE_FUNCTION = UNCHECKED + 1
-    """Address of `exception_hook.take_pending` or `riscv_hook.take`."""
+    """Address of `exception_hook.take_pending` or `riscv.hook.take`."""
     HART = TAKE_FUNCTION + 1
-    """Address of the privileged state of an RV32 hart, see `emu.cpu.riscv_state`."""
+    """Address of the privileged state of an RV32 hart, see `emu.cpu.riscv.state`."""
     TRAP_FUNCTION = HART + 1
     """Address of the UC_HOOK_INTR callback for what the native one leaves over."""
 
@@ -207,7 +207,7 @@ class Site(IntFlag):
     NOT_BASELINE = encoding.NOT_BASELINE
     """CBZ, CBNZ and IT, which ARMv6-M does not have."""
     MASKS = encoding.MASKS
-    """Writes of BASEPRI, FAULTMASK and CONTROL, which end their blocks: for native code, see `emu.cpu.alignment`."""
+    """Writes of BASEPRI, FAULTMASK and CONTROL, which end their blocks; see `emu.cpu.arm.alignment`."""
     LEVEL = encoding.LEVEL
     """Those of FAULTMASK and CONTROL: other rights may apply behind them."""
     USER_COUNTER = encoding.USER_COUNTER

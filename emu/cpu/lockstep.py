@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emu.cpu import ENGINES
-from emu.cpu.riscv import RiscV
+from emu.cpu.riscv.hart import RiscV
 from emu.machine import Machine, Stop, StopReason
 
 SLICE = 10_000

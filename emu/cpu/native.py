@@ -18,16 +18,27 @@ from pathlib import Path
 from typing import Any
 
 SOURCES = [
-    Path(__file__).parent / name
-    for name in (
-        *("block_hook.py", "encoding.py", "exception_hook.py", "exception_priority.py", "exception_rights.py"),
-        *("exception_state.py", "exception_transition.py", "lazy_context.py"),
-        *("hook_state.py", "native.py", "native_calls.py", "nvic_state.py", "polling.py", "skipping.py"),
-        *("riscv_atomics.py", "riscv_decode.py", "riscv_hook.py", "riscv_native.py", "riscv_state.py"),
-        *("copying/moves.py", "copying/riscv.py", "copying/slots.py", "copying/steps.py", "copying/stream.py"),
-        *("copying/thumb.py", "copying/walk.py", "interpreter/decoding.py", "interpreter/operations.py"),
-        *("riscv_traps.py", "interpreter/pointers.py", "timing/lookup.py"),
-    )
+    Path(__file__).parent / folder / name
+    for folder, names in {
+        ".": (
+            "block_hook.py",
+            "encoding.py",
+            "hook_state.py",
+            "native.py",
+            "native_calls.py",
+            "polling.py",
+            "skipping.py",
+        ),
+        "arm": (
+            *("exception_hook.py", "exception_priority.py", "exception_rights.py", "exception_state.py"),
+            *("exception_transition.py", "lazy_context.py", "nvic_state.py"),
+        ),
+        "copying": ("moves.py", "riscv.py", "slots.py", "steps.py", "stream.py", "thumb.py", "walk.py"),
+        "riscv": ("atomics.py", "decode.py", "hook.py", "native.py", "state.py", "traps.py"),
+        "riscv/interpreter": ("decoding.py", "operations.py", "pointers.py"),
+        "timing": ("lookup.py",),
+    }.items()
+    for name in names
 ]
 NAMES = (
     *("block", "timed_block", "thumb_rare_block", "riscv_rare_block", "fill", "fault"),
@@ -50,8 +61,10 @@ def hook_addresses() -> dict[str, int]:
     except OSError:
         if sys.stderr.isatty():
             print("imnpu: making the machine code of the CPUs: once for this version, a minute", file=sys.stderr)
-        from emu.cpu import block_hook, exception_hook, riscv_hook
+        from emu.cpu import block_hook
+        from emu.cpu.arm import exception_hook
         from emu.cpu.copying import moves
+        from emu.cpu.riscv import hook as riscv_hook
 
         hooks = block_hook.HOOKS | moves.HOOKS | exception_hook.HOOKS | riscv_hook.HOOKS
         try:

@@ -30,7 +30,7 @@ PARTS = {
     "NumPy": "import numpy",
     "Unicorn": "import unicorn",
     "llvmlite and the native hooks": "from emu.cpu.native import hook_addresses; hook_addresses()",
-    "other modules": "import emu.cpu.cortex_m, sdk.cli.run, sdk.custom_machine, sdk.firmware_formats, sdk.runner",
+    "other modules": "import emu.cpu.arm.cortex_m, sdk.cli.run, sdk.custom_machine, sdk.firmware_formats, sdk.runner",
     "machine and firmware": "from sdk.cli.main import main; main(['run', '--quiet', firmware])",
 }
 """What a start consists of, in its order."""

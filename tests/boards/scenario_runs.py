@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from emu.cpu.cortex_m import CortexM
+from emu.cpu.arm.cortex_m import CortexM
 from emu.machine import Machine, StopReason
 from emu.machines import machine_map
 from sdk.loader import load_elf, load_into

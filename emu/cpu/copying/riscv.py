@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from emu.cpu.copying.steps import SCRATCH, ZERO, Order, Step, add_step, half_at
-from emu.cpu.interpreter import operations
-from emu.cpu.interpreter.decoding import decode_compressed, decode_wide
 from emu.cpu.polling import compiled
+from emu.cpu.riscv.interpreter import operations
+from emu.cpu.riscv.interpreter.decoding import decode_compressed, decode_wide
 
 TARGET_SHIFT, FIRST_SHIFT = operations.TARGET_SHIFT, operations.FIRST_SHIFT
 SECOND_SHIFT, IMMEDIATE_SHIFT = operations.SECOND_SHIFT, operations.IMMEDIATE_SHIFT

@@ -9,7 +9,7 @@ from pathlib import Path
 import ziglang
 from elftools.elf.elffile import ELFFile
 
-from emu.cpu.cortex_m import CortexM
+from emu.cpu.arm.cortex_m import CortexM
 from emu.device import Device
 from emu.machine import Machine, MachineMap, MemoryRegion, Peripheral
 from emu.registers import Register, Word

@@ -11,7 +11,7 @@ import pytest
 import ziglang
 from elftools.elf.elffile import ELFFile
 
-from emu.cpu.cortex_m import CortexM
+from emu.cpu.arm.cortex_m import CortexM
 from emu.machine import Machine, StopReason
 from emu.machines.mps2 import machine_map
 

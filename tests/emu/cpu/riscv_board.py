@@ -11,7 +11,7 @@ import ziglang
 from elftools.elf.elffile import ELFFile
 
 from emu.cpu import ENGINES
-from emu.cpu.riscv import RiscV
+from emu.cpu.riscv.hart import RiscV
 from emu.device import Board, Device
 from emu.devices.clint import Clint
 from emu.devices.plic import Plic

@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 from emu.clock import SKIPS
+from emu.cpu.arm.cortex_m import CortexM
 from emu.cpu.copying.slots import WALK_SLOTS
 from emu.cpu.copying.steps import Order
 from emu.cpu.copying.walk import ROUNDS, compare, jump_back
-from emu.cpu.cortex_m import CortexM
 from emu.cpu.engine import Engine
 from emu.cpu.hook_state import Slot
-from emu.cpu.riscv import RiscV
-from emu.cpu.riscv_unicorn import UnicornHart
+from emu.cpu.riscv.hart import RiscV
+from emu.cpu.riscv.unicorn_engine import UnicornHart
 from emu.cpu.timing.costs import CORE, CpuTiming
 from emu.cpu.timing.model import FlashTiming
 from emu.machine import Machine, StopReason

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from emu.cpu.arm.cortex_m import CortexM
 from emu.cpu.core import FaultReport
-from emu.cpu.cortex_m import CortexM
 from emu.machine import Machine, StopReason
 from sdk.loader import load_elf, load_into
 from tests.emu.cpu.arm_board import MAP, PRELUDE, build

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from emu.cpu.cortex_m import INSTRUMENTATION_BASE, TRACE_PORT_BASE
-from emu.cpu.instrumentation import Instrumentation
+from emu.cpu.arm.cortex_m import INSTRUMENTATION_BASE, TRACE_PORT_BASE
+from emu.cpu.arm.instrumentation import Instrumentation
 from emu.machine import Machine, StopReason
 from emu.machines import machine_map
 from tests.emu.cpu.arm_board import Board, assemble, build

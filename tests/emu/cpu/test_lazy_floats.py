@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from emu.cpu.arm.exception_frame import ENTRY_CYCLES, FLOAT_CYCLES, RETURN_CYCLES
 from emu.cpu.core import FaultReport
-from emu.cpu.exception_frame import ENTRY_CYCLES, FLOAT_CYCLES, RETURN_CYCLES
 from emu.machine import Machine, StopReason
 from emu.machines import machine_map
 from tests.emu.cpu.arm_board import Board, assemble

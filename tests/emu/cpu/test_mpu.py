@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.cpu.arm_memory_map import ProtectionRule
+from emu.cpu.arm.memory_map import ProtectionRule
+from emu.cpu.arm.mpu_v7 import SystemControlV7
 from emu.cpu.core import FaultReport
 from emu.cpu.hook_state import Right
-from emu.cpu.mpu_v7 import SystemControlV7
 from emu.machine import Machine
 from tests.emu.cpu import arm_board
 from tests.emu.cpu.arm_board import assemble

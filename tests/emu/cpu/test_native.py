@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from numba.core.dispatcher import Dispatcher
 
-from emu.cpu import block_hook, exception_hook, native, riscv_hook
+from emu.cpu import block_hook, native
+from emu.cpu.arm import exception_hook
 from emu.cpu.block_hook import COUNT_SHIFT
 from emu.cpu.copying import moves
 from emu.cpu.hook_state import FLAG_SHIFT, REPEATS, TAG_MASK, Site
+from emu.cpu.riscv import hook as riscv_hook
 from tests.emu.cpu.arm_board import assemble
 
 LOAD = "import sys; from emu.cpu.native import hook_addresses; hook_addresses(); print('numba' in sys.modules)"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emu.cpu.exceptions import Exceptions
+from emu.cpu.arm.exceptions import Exceptions
 from emu.cpu.timing.costs import CORE, CpuTiming
 from emu.cpu.timing.model import FlashTiming
 from emu.machine import StopReason

@@ -378,7 +378,7 @@ def test_effects_of_riscv_instructions() -> None:
 
 
 def riscv_board_names() -> tuple[str, ...]:
-    from emu.cpu.riscv import ABI_NAMES
+    from emu.cpu.riscv.hart import ABI_NAMES
 
     return ABI_NAMES
 

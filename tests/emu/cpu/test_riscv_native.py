@@ -12,7 +12,7 @@ import pytest
 import ziglang
 
 from emu.cpu import ENGINES
-from emu.cpu.riscv import RiscV
+from emu.cpu.riscv.hart import RiscV
 from emu.cpu.timing.costs import CORE, CpuTiming
 from emu.machine import Machine, StopReason
 from tests.emu.cpu.riscv_board import MAP, RAM, assemble, core, load

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from emu.cpu.hook_state import Right
-from emu.cpu.riscv_pmp import Pmp
-from emu.cpu.riscv_traps import Privilege
+from emu.cpu.riscv.pmp import Pmp
+from emu.cpu.riscv.traps import Privilege
 from emu.machine import Machine, StopReason
 from tests.emu.cpu.riscv_board import DATA, MAP, RAM, assemble, load
 

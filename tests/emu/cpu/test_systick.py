@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from emu.cpu.cortex_m import CortexM
+from emu.cpu.arm.cortex_m import CortexM
 from emu.machine import Machine
 from tests.emu.cpu.arm_board import MAP
 

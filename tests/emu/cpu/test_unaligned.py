@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from unicorn import UC_ARCH_ARM, UC_MODE_THUMB, Uc
 
-from emu.cpu.alignment import features_of
-from emu.cpu.cortex_models import CORTEX_M0, MODELS, CortexModel
+from emu.cpu.arm.alignment import features_of
+from emu.cpu.arm.models import CORTEX_M0, MODELS, CortexModel
 from emu.cpu.timing.costs import CORE, CpuTiming
 from emu.machine import MachineMap, StopReason
 from tests.emu.cpu.arm_board import MAP, PRELUDE, Board, assemble, build

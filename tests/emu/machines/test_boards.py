@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from emu.cpu.cortex_m import CortexM
-from emu.cpu.nvic import Vector
+from emu.cpu.arm.cortex_m import CortexM
+from emu.cpu.arm.nvic import Vector
 from emu.device import Device
 from emu.devices.cmsdk_uart import DesignKitUart
 from emu.machine import Machine, StopReason

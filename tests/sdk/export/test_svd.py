@@ -9,7 +9,7 @@ import pytest
 from cmsis_svd.parser import SVDParser
 from lxml import etree
 
-from emu.cpu.cortex_m import CortexM
+from emu.cpu.arm.cortex_m import CortexM
 from emu.machine import Machine
 from emu.machines import NAMES, machine_map
 from emu.registers import Access

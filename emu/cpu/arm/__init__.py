@@ -1,0 +1,1 @@
+"""Cortex-M: the parts of the core around the instructions that Unicorn executes."""

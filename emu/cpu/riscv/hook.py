@@ -1,0 +1,140 @@
+"""Traps of RV32 in native code, without leaving Unicorn's run: what `emu.cpu.riscv.native` can do, on its registers.
+
+numba compiles this file; see `emu.cpu.block_hook` for what that asks of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import carray, cfunc, njit, types
+from unicorn import riscv_const
+
+from emu.clock import NOW
+from emu.cpu.arm.exception_state import Taken
+from emu.cpu.block_hook import register
+from emu.cpu.hook_state import PAGE_BITS, SLOTS, Request, Right, Slot
+from emu.cpu.native_calls import bytes_at, call_3, unsigned_at, words_at
+from emu.cpu.riscv.decode import ATOMIC, ECALL, MRET, SYSTEM
+from emu.cpu.riscv.native import (
+    LEFT,
+    NONE,
+    access_csr,
+    call,
+    execute_atomic,
+    leave,
+    loads_only,
+    native,
+    pending,
+    take_interrupt,
+)
+
+CLOCK, INSTRUCTIONS, REQUEST, HART = map(int, (Slot.CLOCK, Slot.INSTRUCTIONS, Slot.REQUEST, Slot.HART))
+BLOCK_PC, BLOCK_SIZE, NEXT, TAKEN = map(int, (Slot.BLOCK_PC, Slot.BLOCK_SIZE, Slot.NEXT, Slot.TAKEN))
+PAGES, REGIONS, REGION_COUNT, DATA_MASK = map(int, (Slot.PAGES, Slot.REGIONS, Slot.REGION_COUNT, Slot.DATA_MASK))
+WRITE_FUNCTION, SCRATCH, TRAP_FUNCTION = map(int, (Slot.WRITE_FUNCTION, Slot.SCRATCH, Slot.TRAP_FUNCTION))
+CHECK, READ, WRITE, EXECUTE = int(Request.CHECK), int(Right.READ), int(Right.WRITE), int(Right.EXECUTE)
+NOTHING, ENTERED, LEFT_OVER = int(Taken.NONE), int(Taken.ENTERED), int(Taken.LEFT_OVER)
+PC, X0 = int(riscv_const.UC_RISCV_REG_PC), int(riscv_const.UC_RISCV_REG_X0)
+WIDTH = 4
+"""Bytes of all instructions that are carried out here; and Unicorn reports a trap so far behind its instruction."""
+WORD = 0xFFFF_FFFF
+
+
+@njit
+def set_register(state: Any, uc: int, user: int, number: int, value: int) -> None:
+    """Set a register; the program counter makes Unicorn leave the block."""
+    state[SCRATCH] = value
+    call_3(state[WRITE_FUNCTION], uc, types.int32(number), user + 8 * SCRATCH)
+
+
+@njit
+def host_address(state: Any, address: int) -> int:
+    """Where the four bytes at ``address`` are on the host; 0 if they are not all in the same memory."""
+    regions = carray(words_at(state[REGIONS]), (3 * 64,))
+    for index in range(state[REGION_COUNT]):
+        base = regions[3 * index]
+        if base <= address <= base + regions[3 * index + 1] - WIDTH:
+            return regions[3 * index + 2] + (address - base)
+    return 0
+
+
+@njit
+def operand_address(state: Any, address: int, right: int) -> int:
+    """The same for an access: 0 also if it is not certain to be allowed, or stores where code was translated."""
+    pages = carray(bytes_at(state[PAGES]), (1 << 22,))
+    rights = types.int64(pages[address >> PAGE_BITS])
+    if state[DATA_MASK] != 0 or rights & right == 0 or (right == WRITE and rights & EXECUTE != 0):
+        return 0
+    return host_address(state, address)
+
+
+@njit
+def result_of(state: Any, hart: int, uc: int, user: int, word: int) -> int:
+    """What a CSR or atomic instruction puts into its destination register, `LEFT` if Python has to carry it out."""
+    first = register(state, uc, user, X0 + (word >> 15 & 31))
+    if word & 0x7F == SYSTEM:
+        clock = carray(words_at(state[CLOCK]), (3,))
+        return access_csr(hart, word, first, clock[NOW] - 1, state[INSTRUCTIONS] - 1)
+    if word & 0x7F != ATOMIC:
+        return LEFT
+    host = operand_address(state, first, READ if loads_only(word) else WRITE)
+    return execute_atomic(hart, word, first, register(state, uc, user, X0 + (word >> 20 & 31)), host)
+
+
+@njit
+def carry_out(state: Any, hart: int, uc: int, user: int, pc: int, word: int) -> bool:
+    """Carry out the instruction ``word`` at ``pc``, the last of its block; False if Python has to."""
+    if word in (MRET, ECALL):
+        target = leave(hart) if word == MRET else call(hart, pc)
+        if target == LEFT:
+            return False
+        if word == ECALL:
+            # It is not retired, and takes no time.
+            state[INSTRUCTIONS] -= 1
+            carray(words_at(state[CLOCK]), (3,))[NOW] -= 1
+        set_register(state, uc, user, PC, target)
+    else:
+        result = result_of(state, hart, uc, user, word)
+        if result == LEFT:
+            return False
+        if word >> 7 & 31 != 0:
+            set_register(state, uc, user, X0 + (word >> 7 & 31), result)
+    state[BLOCK_SIZE], state[NEXT], state[TAKEN] = 0, pc + WIDTH, 0
+    if pending(hart) != NONE:
+        state[REQUEST] |= CHECK
+    return True
+
+
+@cfunc(types.void(types.intp, types.uint32, types.int64))
+def trap(uc: int, number: int, user: int) -> None:
+    """UC_HOOK_INTR: an instruction is not Unicorn's to execute."""
+    state = carray(words_at(user), (SLOTS,))
+    hart = state[HART]
+    if native(hart):
+        pc = register(state, uc, user, PC) - WIDTH & WORD
+        host = host_address(state, pc)
+        if host != 0 and state[BLOCK_PC] + state[BLOCK_SIZE] == pc + WIDTH:
+            word = types.int64(carray(unsigned_at(host), (1,))[0])
+            if carry_out(state, hart, uc, user, pc, word):
+                return
+    call_3(state[TRAP_FUNCTION], uc, types.int32(number), user)
+
+
+@cfunc(types.int32(types.intp, types.int64))
+def take(uc: int, user: int) -> int:
+    """Before a block, while `Request.CHECK` is set: take the pending interrupt, if there is one; a `Taken`."""
+    state = carray(words_at(user), (SLOTS,))
+    handler = take_interrupt(state[HART], register(state, uc, user, PC))
+    if handler == LEFT:
+        return types.int32(LEFT_OVER)
+    state[REQUEST] &= ~CHECK
+    if handler == NONE:
+        return types.int32(NOTHING)
+    state[BLOCK_SIZE] = 0
+    set_register(state, uc, user, PC, handler)
+    return types.int32(ENTERED)
+
+
+HOOKS = {"riscv_trap": trap, "riscv_take": take}
+"""The callbacks by the names that `emu.cpu.native` gives them."""
