@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,8 +47,8 @@ class UnknownArithmeticError(ValueError):
 class Arithmetic(Protocol):
     """Computes convolutions."""
 
-    def stream(self, job: Streamed, weights: Weights, bus: Bus) -> bool:
-        """Do all of ``job`` and return True, or do nothing and return False: step by step then. Raises `BusError`."""
+    def stream(self, job: Streamed, weights: Weights, bus: Bus) -> Callable[[], None] | None:
+        """What does all of ``job`` while its tensors are on the bus; None: step by step then. Raises `BusError`."""
 
     def activate(self, job: Job, activation: Activation, out: Integers) -> None:
         """Put activated values into ``out``, (rows, columns, kernels)."""
@@ -56,8 +57,8 @@ class Arithmetic(Protocol):
 class NumpyArithmetic:
     """The definition."""
 
-    def stream(self, job: Streamed, weights: Weights, bus: Bus) -> bool:
-        return False
+    def stream(self, job: Streamed, weights: Weights, bus: Bus) -> Callable[[], None] | None:
+        return None
 
     def activate(self, job: Job, activation: Activation, out: Integers) -> None:
         bound = job.bound
@@ -68,17 +69,21 @@ class NumpyArithmetic:
 class CompiledArithmetic(NumpyArithmetic):
     """Compiled code for whatever it can do, NumPy for the rest."""
 
-    def stream(self, job: Streamed, weights: Weights, bus: Bus) -> bool:
+    def stream(self, job: Streamed, weights: Weights, bus: Bus) -> Callable[[], None] | None:
         if job.prepared is None or job.prepared[0] is not weights:
             job.prepared = weights, _prepare_stream(job, weights)
         _, prepared = job.prepared
         if prepared is None:
-            return False
-        source = bus.view(job.source.address, job.source.extent)
-        target = bus.view(job.destination.address, job.destination.extent, write=True)
-        streamed.run(prepared, source, target)
-        bus.written(job.destination.address, job.destination.extent)
-        return True
+            return None
+        place = job.destination.address, job.destination.extent
+        source, target = bus.view(job.source.address, job.source.extent), bus.view(*place, write=True)
+        run = streamed.bind(prepared, source, target)
+
+        def carry_out() -> None:
+            run()
+            bus.written(*place)
+
+        return carry_out
 
     def activate(self, job: Job, activation: Activation, out: Integers) -> None:
         kernels = _kernels(job)

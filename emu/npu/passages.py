@@ -13,6 +13,7 @@ where commands wait for ports.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,11 +40,12 @@ class Step(NamedTuple):
     """A command of a passage.
 
     Attributes:
+        carry_out: see `Command.bound`.
         start, end: machine cycles since the beginning of the passage.
         head, tail: what its record has before and behind these two.
     """
 
-    command: Command
+    carry_out: Callable[[], object]
     start: int
     end: int
     head: tuple[Any, ...]
@@ -57,7 +59,7 @@ class Passage:
     Attributes:
         duration: machine cycles.
         memories: what its commands use; none of them has a blocked page.
-        read: read-only memories that it was made from.
+        read: the read-only memories among them, and those that instructions and tables lie in.
         counted: what it adds to the counters.
         words: all registers at its end.
         cluster, sequencer: their positions at its end.
@@ -80,9 +82,9 @@ class Passage:
     def repeat(self, cluster: Cluster, time: int) -> None:
         """Do it again, from machine cycle ``time`` on."""
         clock, observers = cluster.clock, cluster.on_command
-        for command, start, end, head, tail in self.steps:
+        for carry_out, start, end, head, tail in self.steps:
             clock.advance_to(time + end)
-            command.carry_out(cluster)
+            carry_out()
             if observers:
                 record = CommandRecord._make((*head, time + start, time + end, *tail))
                 for observer in observers:
@@ -113,7 +115,8 @@ class Recording:
     def add(self, running: Running, record: CommandRecord) -> None:
         """A command has ended."""
         command, (*head, start, end) = running.command, record[:5]
-        self._steps.append(Step(command, start - self._time, end - self._time, tuple(head), record[5:]))
+        bound = command.bound(self._cluster)
+        self._steps.append(Step(bound, start - self._time, end - self._time, tuple(head), record[5:]))
         self._memories.update(stream.memory for stream in running.demand.streams)
         self._read.update(self._cluster.bus.memory_at(address) for address, _ in command.fetched or ())
         self._repeatable &= _is_repeatable(command, record.cost)
@@ -130,13 +133,14 @@ class Recording:
             tuple(self._steps),
             time - self._time,
             tuple(self._memories),
-            tuple(memory.moment for memory in self._read),
+            tuple(memory.moment for memory in self._memories | self._read if memory.constant),
             cluster.counted - self._counted,
             dict(cluster.words),
             cluster.position,
             cluster.sequencer.position,
         )
-        return passage if self._repeatable and self._steps and passage.holds else None
+        constant = all(memory.constant for memory in self._read)
+        return passage if self._repeatable and self._steps and constant and passage.holds else None
 
 
 def _is_repeatable(command: Command, cost: Cost) -> bool:

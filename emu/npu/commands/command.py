@@ -8,6 +8,8 @@ and the look-up table are fetched at the start.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from itertools import starmap
 from typing import TYPE_CHECKING, ClassVar
 
@@ -70,6 +72,14 @@ class Command(ABC):
             RuleError: what lies in memory is not what it must be; nothing is written then.
             BusError: memory went away in the meantime; nothing is written then.
         """
+
+    def bound(self, cluster: Cluster) -> Callable[[], object]:
+        """What carries it out once more, with all that is known of it now that it has been carried out.
+
+        It may be called for as long as read-only memories do not change, and memories have no blocked pages that had
+        none.
+        """
+        return partial(self.carry_out, cluster)
 
 
 def signed(word: int, bits: int = 32) -> int:

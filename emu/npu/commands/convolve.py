@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from emu.npu.commands.command import Command, input_tensor
 from emu.npu.commands.load import loaded_kernels
 from emu.npu.commands.results import Partition, output_stage
 from emu.npu.convolution import Job, Weights
+from emu.npu.kernel_sets import KernelSet
 from emu.npu.kernels import LoadedKernels
 from emu.npu.output_stage import OutputStage
 from emu.npu.stream import Tensor, element_format
@@ -214,15 +215,38 @@ class Convolve(Command):
     def carry_out(self, cluster: Cluster) -> Cost:
         self.kernels.describe(cluster.tiles)
         held = cluster.kernel_sets.read(self.kernels, cluster.tiles)
-        who, alike = cluster.choice.arithmetic(self.cost.macs), len(held) == 1
-        if alike and self.initial is None and who.stream(self.streamed, held[0], cluster.bus):
+        stream = self._stream(cluster, held)
+        if stream is not None:
+            stream()
             return self.cost
-        output = self.output
+        who, output = cluster.choice.arithmetic(self.cost.macs), self.output
         activated = output.empty(len(self.rows), self.size[1])
         for places, job in self._jobs(cluster, held):
             who.activate(job, output.activation, activated[places])
         height, width, _ = output.destination.shape
         return output.written(self.cost, output.store(cluster.bus, output.pool(activated)[:height, :width]))
+
+    def _stream(self, cluster: Cluster, held: list[Weights]) -> Callable[[], None] | None:
+        """All of it by one call, None if that is not possible."""
+        if len(held) > 1 or self.initial is not None:
+            return None
+        return cluster.choice.arithmetic(self.cost.macs).stream(self.streamed, held[0], cluster.bus)
+
+    def bound(self, cluster: Cluster) -> Callable[[], object]:
+        tiles, held = cluster.tiles, cluster.tiles.held
+        if not isinstance(held, KernelSet) or held.kernels != self.kernels:
+            return super().bound(cluster)
+        stream = self._stream(cluster, [held.weights])
+        if stream is None:
+            return super().bound(cluster)
+
+        def carry_out() -> None:
+            if tiles.held is held:
+                stream()
+            else:
+                self.carry_out(cluster)
+
+        return carry_out
 
     def _jobs(self, cluster: Cluster, held: list[Weights]) -> Iterator[tuple[slice, Job]]:
         """Places in `rows` and what makes them, for the kernels of each stripe, or those of all of them."""

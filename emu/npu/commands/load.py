@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from asm import parameters
@@ -14,6 +15,7 @@ from emu.npu.compression import HEADER, check_header
 from emu.npu.formats import BYTE_BITS
 from emu.npu.kernel_sets import KernelSet
 from emu.npu.kernels import LoadedKernels
+from emu.npu.tile import TileArray
 from emu.npu.timing import Cost
 
 if TYPE_CHECKING:
@@ -97,11 +99,19 @@ class LoadKernels(Command):
             self._check_other(cluster, number)
         others = [self._other(cluster, number) for number in self.clusters]
         for each in (cluster, *others):
-            each.tiles.store(found, self.kernels.topology.tiles)
-            self.kernels.describe(each.tiles)
+            self._put(found, each.tiles)
         for other in others:
             other.LOAD_COUNT = self.kernels.count
         return self.cost
+
+    def bound(self, cluster: Cluster) -> Callable[[], object]:
+        if self.compressed or self.clusters or not cluster.bus.memory_at(self.address).constant:
+            return super().bound(cluster)
+        return partial(self._put, self._found(cluster), cluster.tiles)
+
+    def _put(self, found: KernelSet, tiles: TileArray) -> None:
+        tiles.store(found, self.kernels.topology.tiles)
+        self.kernels.describe(tiles)
 
     def _found(self, cluster: Cluster) -> KernelSet:
         """What lies at the address now. Raises `RuleError`, `BusError`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -78,16 +79,26 @@ def prepare(job: Streamed, kernels: Kernels, requantisation: Requantisation, poo
     )
 
 
-def run(job: Prepared, source: NDArray[np.uint8], target: NDArray[np.uint8]) -> None:
-    """Carry out a convolution.
+def bind(job: Prepared, source: NDArray[np.uint8], target: NDArray[np.uint8]) -> Callable[[], None]:
+    """What carries out a convolution.
 
     Args:
         source, target: bytes of both tensors, from the first one on.
     """
     elements, features, transformed, sums = job.rooms
     packed, initial, _ = job.operand
-    job.compiled(
-        job.numbers, target, source[job.start :], elements, features, packed, initial, job.scaling, transformed, sums
+    return partial(
+        job.compiled,
+        job.numbers,
+        target,
+        source[job.start :],
+        elements,
+        features,
+        packed,
+        initial,
+        job.scaling,
+        transformed,
+        sums,
     )
 
 
