@@ -194,8 +194,10 @@ __attribute__((naked, noinline)) static void to_main_stack(uint32_t control) {
 
 static void choose_stack(uint32_t control) {
     uint32_t now = READ("control");
-    if (depth || now & 1)
+    if (now & 1 || READ("ipsr"))
         WRITE("control", control); /* what of this is ignored is to be seen */
+    else if (depth)
+        WRITE("control", (now & ~1u) | (control & 1)); /* a handler in thread mode stays on its stack */
     else if (control & 2 && !(now & 2))
         to_process_stack(control & 3, handler_stack + STACK_WORDS);
     else if (!(control & 2) && now & 2)
@@ -232,6 +234,14 @@ static uint32_t legal(uint32_t stack, uint32_t exc_return) {
             break;
         }
     return exc_return;
+}
+
+/* What belongs to frames that are not there any more: code that goes on has them below its stack pointer. */
+static void forget(void) {
+    uint32_t now;
+    __asm volatile("mov %0, sp" : "=r"(now));
+    for (int index = 0; index < 8; index++)
+        if (!depth || kept[index].stack <= now) kept[index].exc_return = 0;
 }
 
 static int in(leaf *function, uint32_t pc) { return pc - ((uint32_t)function & ~1u) < 32; }
@@ -350,6 +360,18 @@ void reset(void);
 __attribute__((section(".vectors"), used)) void *const vectors[VECTORS] = {
     (void *)STACK_TOP, reset, handler, handler, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR};
 
+/* Return with another value, for a frame of the same size. */
+static void want_return(uint32_t value) { wanted_return = (value & ~NO_FLOATS) | (innermost_return & NO_FLOATS); }
+
+/* Return with an illegal value, or with one that the frame does not fit. Not compared: a value that takes another frame,
+ * from the other stack, where none is, and one of the wrong mode with floating-point registers. */
+static void return_wrongly(uint32_t value) {
+    if (!READ("ipsr")) return;
+    int may_be_legal = !(value & 2), other_mode = (value ^ innermost_return) & IN_THREAD;
+    if (may_be_legal && (on_process(innermost_return) || (other_mode && !(innermost_return & NO_FLOATS)))) return;
+    want_return(value);
+}
+
 /* Change the frame that the innermost handler returns to. Not compared: an xPSR of the wrong mode on the process stack,
  * or with floating-point registers, and a return without T to half a word. */
 static void change_frame(uint32_t kind, uint32_t value) {
@@ -360,7 +382,7 @@ static void change_frame(uint32_t kind, uint32_t value) {
     if (kind == 2 && !on_process(innermost_return) && innermost_return & NO_FLOATS) frame->xpsr = (frame->xpsr & ~0x1ffu) | value;
     if (kind == 3 && depth > 1 && READ("ipsr") == 11) { /* the interrupted handler goes on in thread mode */
         frame->xpsr &= ~0x1ffu;
-        wanted_return = value;
+        want_return(value);
     }
 }
 
@@ -379,6 +401,7 @@ static int step(void) {
     if (action->operation == END) return 0;
     next++;
     if (action->operation == LEAVE) return !depth;
+    forget();
     uint32_t result = 0, detail = action->detail, first = action->first, second = action->second;
     word("", action->operation);
     word("", detail);
@@ -393,9 +416,7 @@ static int step(void) {
     case SPECIAL: result = specials[detail](first, second); break;
     case WRONG: result = wrongs[detail](first, second); break;
     case CALL: result = detail ? call_unaligned(first, second) : call(first, second); break;
-    case RETURN:
-        if (READ("ipsr")) wanted_return = first;
-        break;
+    case RETURN: return_wrongly(first); break;
     case FRAME: change_frame(detail, first); break;
     case STACK: choose_stack(first); break;
     case BAD_STACK:
