@@ -201,7 +201,13 @@ class Writer:
             self._execute(store(), CLINT + 0x4004, random.choice((0, 0, 0, 0xFFFF_FFFF)))
 
     def _controller(self) -> None:
-        """The UART's interrupt at the PLIC. It is always enabled: QEMU overlooks what is pending when it becomes so."""
+        """The UART's interrupt at the PLIC.
+
+        It is always enabled: QEMU overlooks what is pending when it becomes so. Before it is completed the UART's line
+        is made low: a line that is still high is a new request (PLIC, interrupt gateways), which QEMU overlooks, too.
+        It is claimed with threshold 0: QEMU claims nothing that the threshold holds back (PLIC, interrupt claims: the
+        threshold has no effect on them).
+        """
         random = self._random
         address, value = random.choice(
             (
@@ -219,9 +225,13 @@ class Writer:
         elif kind < 0.7:
             self._execute(load("lbu"), UART + 2)
         elif kind < 0.8:
+            self._execute(store(), PLIC + 0x20_0000, 0)
             self._execute(load(), PLIC + 0x20_0004)
         elif kind < 0.9:
-            self._execute(store(), PLIC + 0x20_0004, random.choice((0, UART_SOURCE, UART_SOURCE)))
+            source = random.choice((0, UART_SOURCE, UART_SOURCE))
+            if source:
+                self._execute(store("sb"), UART + 1, 0)
+            self._execute(store(), PLIC + 0x20_0004, source)
         else:
             self._execute(load(), random.choice((address, PLIC + 0x1000)))
 
