@@ -13,6 +13,7 @@
 #define FINISHER 0x00100000u
 #define READ(name) ({ uint32_t value; __asm volatile("csrr %0, " name : "=r"(value)); value; })
 #define WRITE(name, value) __asm volatile("csrw " name ", %0" ::"r"((uint32_t)(value)) : "memory")
+#define MACHINE_MODE (3u << 11)
 
 struct action {
     uint16_t operation, detail;
@@ -78,8 +79,17 @@ static void show(void) {
 #define INSTRUCTIONS ((uint32_t *)0x80200000u)
 static uint32_t *code;
 
+/* In M-mode QEMU keeps the rights that it has found for a page, whatever MPRV and MPP say then, until one of them is
+ * written. */
+static void forget_rights(void) {
+    uint32_t status = READ("mstatus");
+    WRITE("mstatus", status ^ MACHINE_MODE);
+    WRITE("mstatus", status);
+}
+
 __attribute__((noinline)) static uint32_t execute(uint32_t instruction, uint32_t first, uint32_t second) {
     uint32_t *place = code;
+    if (!user) forget_rights();
     code += 4;
     place[0] = instruction;
     place[1] = 0x0000100f; /* fence.i */
@@ -88,7 +98,6 @@ __attribute__((noinline)) static uint32_t execute(uint32_t instruction, uint32_t
     return ((uint32_t(*)(uint32_t, uint32_t))place)(first, second);
 }
 
-#define MACHINE_MODE (3u << 11)
 #define RIGHTS (3u << 11 | 1u << 17) /* MPP, and MPRV, which QEMU leaves at mret */
 
 static void to_user(void) {
