@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from emu.npu.formats import Integers
 
+PSUM_LOW, PSUM_HIGH = -(1 << 31), (1 << 31) - 1
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Requantisation:
@@ -25,6 +27,13 @@ class Requantisation:
     scaling: NDArray[np.int64]
     dtype: np.dtype[Any]
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether it takes numbers of 64 bits; those of 32 are faster."""
+        from emu.npu.native.compiled import SCALING
+
+        return bool(self.scaling[SCALING.index("wide"), 0])
+
 
 def prepare_requantisation(table: Integers, low: int | Integers, high: int | Integers) -> Requantisation:
     """Prepares the requantisation of some kernels.
@@ -36,12 +45,26 @@ def prepare_requantisation(table: Integers, low: int | Integers, high: int | Int
     from emu.npu.native.compiled import BLOCK, SCALING
 
     count = len(table)
+    # Python's integers: bounds times 2^shift can have many bits.
+    bias, multiplier, shift, offset = np.asarray(table, object).T
+    unit = 2**shift
+    half = unit // 2
+    least, most = low - offset, high - offset
+    # At one unit beyond a bound results are at the bound, whatever is rounded; psum + bias saturates to 32 bits.
+    first, last = np.maximum(PSUM_LOW, PSUM_LOW - bias), np.minimum(PSUM_HIGH, PSUM_HIGH - bias)
+    divisor = np.maximum(multiplier, 1)
+    lowest = np.clip((least - 1) * unit // divisor - bias, first, last)
+    highest = np.clip(-((-most - 1) * unit // divisor) - bias, first, last)
+    largest = [abs((end + bias) * multiplier) + unit for end in (lowest, highest)] + [abs(least), abs(most)]
+    wide = max(map(max, largest)) > PSUM_HIGH
+    addend = bias * multiplier
+    if not wide:  # the lowest 32 bits, signed
+        addend = (addend - PSUM_LOW) % (1 << 32) + PSUM_LOW
     scaling = np.zeros((len(SCALING), -(-count // BLOCK) * BLOCK), np.int64)
-    bias, multiplier, shift, half, least, most, offset = scaling[:, :count]
-    bias[:], multiplier[:], shift[:], offset[:] = np.asarray(table, np.int64).T
-    half[:] = (np.int64(1) << shift) >> 1
-    least[:], most[:] = low, high
-    dtype = np.dtype(np.int8 if least.min() < 0 else np.uint8)
-    least -= offset
-    most -= offset
-    return Requantisation(count, scaling, dtype)
+    scaling[:, :count] = np.array(
+        [
+            lowest, highest, multiplier, addend, half, np.where(half > 0, -1, 0), shift, least, most, offset,
+            np.full(count, int(wide), object),
+        ]
+    )  # fmt: skip
+    return Requantisation(count, scaling, np.dtype(np.int8 if min(least + offset) < 0 else np.uint8))

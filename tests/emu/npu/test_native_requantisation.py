@@ -51,6 +51,18 @@ def test_extreme_tables_and_psums(low: int, high: int) -> None:
     assert np.array_equal(elements, integer.requantise(psums, TABLE, False, low, high))
 
 
+def test_every_extreme_entry_alone() -> None:
+    """Some entries fit 32 bits on the way, some need 64; together, all have 64."""
+    widths = set()
+    for entry in TABLE:
+        for low, high in BOUNDS:
+            psums, table = np.array(EXTREME_PSUMS)[:, None], entry[None]
+            widths.add(prepare_requantisation(table, low, high).is_wide)
+            expected = integer.requantise(psums, table, False, low, high)
+            assert np.array_equal(elements_of(psums, table, low, high), expected), (entry, low, high)
+    assert widths == {False, True}
+
+
 entries = st.tuples(
     st.integers(LOWEST, HIGHEST) | st.integers(-9, 9),
     st.integers(0, HIGHEST) | st.integers(0, 99),
@@ -77,6 +89,23 @@ def test_halves_round_away_from_zero(shift: int, result: int, beside: int) -> No
     psums = np.array([[(2 * result + 1) * 2**of_psum + beside]])
     table = np.array([[0, 2 ** (shift - 1 - of_psum), shift, 0]])
     assert elements_of(psums, table, -8, 8).tolist() == integer.requantise(psums, table, False, -8, 8).tolist()
+
+
+@given(
+    st.tuples(st.integers(-(2**20), 2**20), st.integers(0, 2**20), st.integers(0, 30), st.integers(-300, 300)),
+    st.sampled_from(BOUNDS),
+    st.data(),
+)
+def test_psums_beside_every_threshold(
+    entry: tuple[int, int, int, int], bounds: tuple[int, int], data: st.DataObject
+) -> None:
+    """Psums at which results change, or as near to that as they can be."""
+    bias, multiplier, shift, offset = entry
+    results = [data.draw(st.integers(bounds[0] - 2, bounds[1] + 2)) - offset for _ in range(9)]
+    near = [(2 * result + 1) * 2**shift // (2 * max(multiplier, 1)) - bias for result in results]
+    psums = np.clip([[psum + beside] for psum in near for beside in (-1, 0, 1, 2)], LOWEST, HIGHEST)
+    table = np.array([entry])
+    assert np.array_equal(elements_of(psums, table, *bounds), integer.requantise(psums, table, False, *bounds))
 
 
 def test_bounds_by_kernel() -> None:

@@ -13,57 +13,81 @@ from numba.extending import intrinsic
 
 from emu.npu.native.compiled.vectors import BLOCK, INT32, INT64, LANES, OPTIONS, VECTOR, broadcast, load, unwrap
 
-SCALING = ("bias", "multiplier", "shift", "half", "least", "most", "offset")
+SCALING = (
+    "lowest", "highest", "multiplier", "addend", "half", "down", "shift", "least", "most", "offset", "wide",
+)  # fmt: skip
 """How psums become elements: int64, these rows, a column per kernel and as many more as fill a block.
 
-Bias, multiplier, shift and offset are those of the table, ``half`` is half of 2^shift, rounded down, ``least`` and
-``most`` are bounds of the result, less the offset.
+    t = clip(psum, lowest, highest)
+    p = t * multiplier + addend
+    r = (p + half + (down if p < 0 else 0)) >> shift
+    element = clip(r, least, most) + offset
+
+Psums outside of ``lowest`` and ``highest`` give the same as those. All of ``wide`` is 1 if it takes 64 bits, 0 if 32
+bits hold everything on the way; there, ``addend`` wraps around.
 """
 NO_SCALING = np.empty((len(SCALING), 0), np.int64)
+WIDE = SCALING.index("wide")
 
 
-@intrinsic
+@intrinsic(prefer_literal=True)
 def requantise_pixels(
-    context: Any, target: Any, pitch: Any, lanes: Any, psums: Any, count: Any, scaling: Any, kernels: Any, kernel: Any
-) -> Any:
-    """Elements of ``count`` pixels and the ``lanes`` kernels from ``kernel`` on. Nothing in it reaches 2^63.
+    context: Any, bits: Any, target: Any, line: Any, pitch: Any, lanes: Any, psums: Any, rows: Any, columns: Any,
+    scaling: Any, kernels: Any, kernel: Any,
+) -> Any:  # fmt: skip
+    """Elements of some pixels and the ``lanes`` kernels from ``kernel`` on, in numbers of ``bits``, a literal.
 
     Args of the compiled call:
-        target: uint8, written: the pixels are ``pitch`` apart.
+        target: uint8, written: the rows are ``line`` apart, the pixels ``pitch``.
         lanes: at most `LANES`.
-        psums: int32, the pixels are `BLOCK` apart.
+        psums: int32, (rows, columns, BLOCK).
         scaling: `SCALING`; its rows are ``kernels`` apart.
     """
-    signature = types.void(target, pitch, lanes, psums, count, scaling, kernels, kernel)
+    signature = types.void(bits, target, line, pitch, lanes, psums, rows, columns, scaling, kernels, kernel)
+    number, narrow = ir.VectorType(ir.IntType(bits.literal_value), LANES), ir.VectorType(ir.IntType(8), LANES)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        target, pitch, lanes, psums, count, scaling, kernels, kernel = unwrap(
-            context, builder, signature.args, arguments
+        target, line, pitch, lanes, psums, rows, columns, scaling, kernels, kernel = unwrap(
+            context, builder, signature.args[1:], arguments[1:]
         )
-        rows = [builder.mul(kernels, ir.Constant(INT64, row)) for row in range(len(SCALING))]
-        bias, multiplier, shift, half, least, most, offset = (
-            load(builder, builder.gep(scaling, [builder.add(row, kernel)])) for row in rows
-        )
-        wide, narrow = shift.type, ir.VectorType(ir.IntType(8), LANES)
-        bias, offset = builder.trunc(bias, VECTOR), builder.trunc(offset, narrow)
+
+        def entries(name: str, kind: Any) -> Any:
+            row = builder.mul(kernels, ir.Constant(INT64, SCALING.index(name)))
+            values = load(builder, builder.gep(scaling, [builder.add(row, kernel)]))
+            return values if values.type == kind else builder.trunc(values, kind)
+
+        lowest, highest = (entries(name, VECTOR) for name in ("lowest", "highest"))
+        # The multiplier has 32 bits: knowing that, the compiler finds a faster multiplication of 64 bits.
+        multiplier = _extended(builder, entries("multiplier", VECTOR), number)
+        addend, half, down, shift, least, most = (entries(name, number) for name in SCALING[3:9])
+        offset = entries("offset", narrow)
         wanted = builder.icmp_signed(
             "<", ir.Constant(VECTOR, list(range(LANES))), broadcast(builder, builder.trunc(lanes, INT32))
         )
-        with cgutils.for_range(builder, count) as pixel:
-            psum = load(builder, builder.gep(psums, [builder.mul(pixel.index, ir.Constant(INT64, BLOCK))]))
-            product = builder.mul(builder.sext(_saturating_add(builder, psum, bias), wide), multiplier)
-            negative = builder.icmp_signed("<", product, ir.Constant(wide, None))
-            magnitude = builder.select(negative, builder.neg(product), product)
-            # Halves round away from zero: the magnitude is rounded up.
-            rounded = builder.lshr(builder.add(magnitude, half), shift)
-            value = builder.select(negative, builder.neg(rounded), rounded)
-            value = builder.select(builder.icmp_signed(">", value, least), value, least)
-            value = builder.select(builder.icmp_signed("<", value, most), value, most)
-            element = builder.add(builder.trunc(value, narrow), offset)
-            place = builder.gep(target, [builder.mul(pixel.index, pitch)])
-            _masked_store(builder, element, builder.bitcast(place, narrow.as_pointer()), wanted)
+        with cgutils.for_range(builder, rows) as row, cgutils.for_range(builder, columns) as column:
+            pixel = builder.add(builder.mul(row.index, columns), column.index)
+            psum = load(builder, builder.gep(psums, [builder.mul(pixel, ir.Constant(INT64, BLOCK))]))
+            psum = _clipped(builder, psum, lowest, highest)
+            product = builder.add(builder.mul(_extended(builder, psum, number), multiplier), addend)
+            signs = builder.ashr(product, ir.Constant(number, [number.element.width - 1] * LANES))
+            rounded = builder.add(builder.add(product, half), builder.and_(signs, down))
+            scaled = _clipped(builder, builder.ashr(rounded, shift), least, most)
+            element = builder.add(builder.trunc(scaled, narrow), offset)
+            place = builder.add(builder.mul(row.index, line), builder.mul(column.index, pitch))
+            place = builder.bitcast(builder.gep(target, [place]), narrow.as_pointer())
+            _masked_store(builder, element, place, wanted)
 
     return signature, generate
+
+
+def _extended(builder: Any, value: Any, kind: Any) -> Any:
+    """Signed numbers with as many bits as those of ``kind``."""
+    return value if value.type == kind else builder.sext(value, kind)
+
+
+def _clipped(builder: Any, value: Any, low: Any, high: Any) -> Any:
+    value = builder.select(builder.icmp_signed(">", value, low), value, low)
+    return builder.select(builder.icmp_signed("<", value, high), value, high)
 
 
 def _masked_store(builder: Any, value: Any, place: Any, wanted: Any) -> None:
@@ -73,23 +97,17 @@ def _masked_store(builder: Any, value: Any, place: Any, wanted: Any) -> None:
     builder.call(function, [value, place, ir.Constant(INT32, 1), wanted])
 
 
-def _saturating_add(builder: Any, left: Any, right: Any) -> Any:
-    """The sum, or the nearest number of 32 bits."""
-    kind = ir.FunctionType(VECTOR, [VECTOR] * 2)
-    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.sadd.sat.v{LANES}i32")
-    return builder.call(function, [left, right])
-
-
 @njit(**OPTIONS)
 def requantise(elements: Any, sums: Any, rows: int, columns: int, kernel: int, wanted: int, scaling: Any) -> None:
     """Elements of a chunk of the output, (rows, columns, all kernels), from its psums for one block of kernels."""
-    pitch, kernels = elements.shape[2], scaling.shape[1]
-    for row in range(rows):
-        for first in range(0, wanted, LANES):
-            psums = sums[row * columns * BLOCK + first :]
-            target = elements[row, 0, kernel + first :]
-            lanes = min(LANES, wanted - first)
-            requantise_pixels(target, pitch, lanes, psums, columns, scaling, kernels, kernel + first)
+    kernels = scaling.shape[1]
+    line, pitch, _ = elements.strides
+    for first in range(0, wanted, LANES):
+        psums, target, lanes = sums[first:], elements[0, 0, kernel + first :], min(LANES, wanted - first)
+        if scaling[WIDE, kernel]:
+            requantise_pixels(64, target, line, pitch, lanes, psums, rows, columns, scaling, kernels, kernel + first)
+        else:
+            requantise_pixels(32, target, line, pitch, lanes, psums, rows, columns, scaling, kernels, kernel + first)
 
 
 @intrinsic(prefer_literal=True)
