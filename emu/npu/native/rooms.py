@@ -32,10 +32,11 @@ def room(wanted: RoomSize) -> NDArray[Any]:
 
 def tile_rooms(dtype: np.dtype[Any], channels: int, tiled: bool) -> tuple[RoomSize, RoomSize]:
     """For transformed features of this dtype and their sums; of any size if not ``tiled``."""
-    from emu.npu.native.compiled import POSITIONS, PRODUCTS_PITCH, TILES, transformed_pitch
+    from emu.npu.native.compiled import BLOCK, HALF_SUMS, POSITIONS, TILES, VECTOR_BYTES, channel_vectors
 
-    features = POSITIONS * TILES * transformed_pitch(channels, dtype.itemsize) if tiled else 0
-    sums = POSITIONS * PRODUCTS_PITCH if tiled else 0
+    vectors = channel_vectors(channels, dtype.itemsize) if tiled else 0
+    features = vectors * POSITIONS * TILES * VECTOR_BYTES // dtype.itemsize
+    sums = TILES * HALF_SUMS * BLOCK if tiled else 0
     return RoomSize("transformed", dtype, features), RoomSize("sums", np.dtype(np.int32), sums)
 
 

@@ -24,17 +24,18 @@ with kept_for("convolution", sorted(Path(__file__).parent.glob("*.py"))):
     from emu.npu.native.compiled.products import Window
     from emu.npu.native.compiled.vectors import BLOCK, HAS_VNNI, LANES
     from emu.npu.native.compiled.winograd import (
+        HALF_SUMS,
         OFFSET,
         POSITIONS,
-        PRODUCTS_PITCH,
         TILES,
         VECTOR_BYTES,
         Room,
-        transformed_pitch,
+        channel_vectors,
     )
 
 __all__ = (
     "BLOCK",
+    "HALF_SUMS",
     "HAS_VNNI",
     "LANES",
     "NO_ELEMENTS",
@@ -42,7 +43,6 @@ __all__ = (
     "NO_SCALING",
     "OFFSET",
     "POSITIONS",
-    "PRODUCTS_PITCH",
     "SCALING",
     "TILES",
     "VECTOR_BYTES",
@@ -50,8 +50,8 @@ __all__ = (
     "Room",
     "Runs",
     "Window",
+    "channel_vectors",
     "convolve",
     "convolve_memory",
     "requantise",
-    "transformed_pitch",
 )

@@ -11,7 +11,7 @@ from emu.npu.native.compiled.activation import pool, requantise
 from emu.npu.native.compiled.memory import Coding, Runs, read_features, write_elements
 from emu.npu.native.compiled.products import Window, block_sums, find_places
 from emu.npu.native.compiled.vectors import BLOCK, CHUNK_COLUMNS, CHUNK_PIXELS, GROUP_BYTES, LANES, OPTIONS, PIXELS
-from emu.npu.native.compiled.winograd import POSITIONS, TILES, Room, tile_psums, transform_chunk, transformed_pitch
+from emu.npu.native.compiled.winograd import POSITIONS, TILES, Room, tile_psums, transform_chunk
 
 LINE_BYTES = 64
 NO_PSUMS = np.empty((0, 0, 0), np.int32)
@@ -90,12 +90,8 @@ def convolve_tiles(
     """`convolve` by tiles. A chunk is transformed once, then multiplied by all kernels."""
     height, width, kernels = shape
     sums = empty_psums(CHUNK_PIXELS)
-    places = np.empty(TILES + PIXELS, np.int64)
-    pitch = transformed_pitch(window.step_x, features.itemsize)
-    for tile in range(len(places)):
-        places[tile] = min(tile, TILES - 1) * pitch
     group = GROUP_BYTES // features.itemsize
-    kernel_size = POSITIONS * -(-window.step_x // group) * group
+    groups = -(-window.step_x // group)
     step = 2 if pooled else 1
     chunk_columns = min((width + 1) // 2, TILES) * 2
     chunk_rows = TILES // (chunk_columns // 2) * 2
@@ -107,8 +103,8 @@ def convolve_tiles(
             for kernel in range(0, kernels, BLOCK):
                 wanted = min(BLOCK, kernels - kernel)
                 tile_psums(
-                    sums, room, places, weights[kernel * kernel_size :], initial, rows, columns, window, kernel, wanted,
-                    pooled,
+                    sums, room, weights[kernel * POSITIONS * groups * group :], initial, rows, columns, groups, kernel,
+                    wanted, pooled,
                 )  # fmt: skip
                 finish(
                     psums, elements, sums, top // step, -(-rows // step), left // step, -(-columns // step), kernel,

@@ -62,7 +62,7 @@ def multiply(
     signature = types.void(pixels, vectors, sums, features, weights, places, rows, line, groups, initial)
     count, width = pixels.literal_value, vectors.literal_value
     element_bytes = features.dtype.bitwidth // 8
-    accumulate = _accumulate_fours if element_bytes == 1 else _accumulate_pairs
+    accumulate = accumulation(features.dtype)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
         sums, features, weights, places, rows, line, groups, initial = unwrap(
@@ -102,6 +102,11 @@ def multiply(
                 builder.store(value, builder.bitcast(target, VECTOR.as_pointer()), align=4)
 
     return signature, generate
+
+
+def accumulation(kind: Any) -> Any:
+    """What generates the addition of the products of a group to psums, for features of a numba type."""
+    return _accumulate_fours if kind.bitwidth == 8 else _accumulate_pairs
 
 
 def _accumulate_fours(builder: Any, psum: Any, features: Any, weights: Any) -> Any:

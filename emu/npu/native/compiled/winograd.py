@@ -23,25 +23,43 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from emu.npu.native.compiled.products import Window, block_sums
-from emu.npu.native.compiled.vectors import BLOCK, GROUP_BYTES, INT64, LANES, OPTIONS, PIXELS, VECTOR, load, unwrap
+from emu.npu.native.compiled.products import Window, accumulation
+from emu.npu.native.compiled.vectors import (
+    BLOCK,
+    GROUP_BYTES,
+    INT32,
+    INT64,
+    LANES,
+    OPTIONS,
+    VECTOR,
+    broadcast,
+    load,
+    unwrap,
+)
 
 OFFSET = 64
 POSITIONS = 16
+SIDE = 4
+"""Rows and columns of positions."""
 TILES = 28
 """Tiles that are transformed together; their psums are a chunk of the output."""
 VECTOR_BYTES = 32
 """Features that are transformed together: stores of more are not faster."""
-PRODUCTS_PITCH = (TILES + PIXELS) * BLOCK
-"""Sums from one position to the next."""
+VECTOR_GROUPS = VECTOR_BYTES // GROUP_BYTES
+POSITION_BYTES = TILES * VECTOR_BYTES
+"""Transformed features lie by vectors of channels, then positions, then tiles: so distances are constants."""
+FEW_TILES = 3 if LANES == 16 else 1
+"""Tiles that are multiplied together at the positions of a row: their sums, two vectors each, stay in registers."""
+HALF_SUMS = 2 * SIDE
+"""Sums of a tile after the first half of their transformation: by rows of positions, columns of pixels."""
 
 
 class Room(NamedTuple):
     """Memory for what is between; empty where nothing is transformed.
 
     Attributes:
-        features: uint8 or int16, `POSITIONS` x `TILES` x `transformed_pitch`.
-        sums: int32, `POSITIONS` x `PRODUCTS_PITCH`.
+        features: uint8 or int16, (vectors, `POSITIONS`, `TILES`, numbers in `VECTOR_BYTES`), flat.
+        sums: int32, (`TILES`, `HALF_SUMS`, `BLOCK`), flat.
     """
 
     features: NDArray[Any]
@@ -50,53 +68,45 @@ class Room(NamedTuple):
 
 @intrinsic
 def transform_features(
-    context: Any, target: Any, first: Any, pitch: Any, source: Any, start: Any, line: Any, step: Any, vectors: Any,
-    tiles: Any,
-) -> Any:  # fmt: skip
+    context: Any, target: Any, tile: Any, source: Any, start: Any, line: Any, step: Any, vectors: Any, tiles: Any
+) -> Any:
     """B' d B of some tiles beside each other.
 
     Args of the compiled call:
-        target: uint8 or int16, written from ``first`` on: the positions are ``pitch`` apart, the tiles follow each
-            other.
+        target: uint8 or int16, as in `Room`, written from ``tile`` on.
         source: of the same type, from ``start`` on; ``line`` to the next row, ``step`` to the next column.
         vectors: `VECTOR_BYTES` of channels each.
     """
-    signature = types.void(target, first, pitch, source, start, line, step, vectors, tiles)
+    signature = types.void(target, tile, source, start, line, step, vectors, tiles)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        target, first, pitch, source, start, line, step, vectors, tiles = unwrap(
-            context, builder, signature.args, arguments
-        )
+        target, tile, source, start, line, step, vectors, tiles = unwrap(context, builder, signature.args, arguments)
         element = source.type.pointee
         vector = ir.VectorType(element, VECTOR_BYTES * 8 // element.width)
         offset = ir.Constant(vector, [OFFSET if element.width == 8 else 0] * vector.count)
-
-        def at(base: Any, *places: Any) -> Any:
-            for place in places:
-                base = builder.gep(base, [place])
-            return builder.bitcast(base, vector.as_pointer())
+        target = builder.bitcast(target, vector.as_pointer())
 
         def times(value: Any, factor: int) -> Any:
             return builder.mul(value, ir.Constant(INT64, factor))
 
-        with cgutils.for_range(builder, tiles) as number, cgutils.for_range(builder, vectors) as part:
-            channel = times(part.index, vector.count)
-            window = builder.gep(source, [builder.add(start, builder.mul(number.index, times(step, 2)))])
-            place = builder.add(first, times(builder.mul(number.index, vectors), vector.count))
+        with cgutils.for_range(builder, vectors) as part, cgutils.for_range(builder, tiles) as number:
+            window = builder.add(start, builder.mul(number.index, times(step, 2)))
+            window = builder.gep(source, [builder.add(window, times(part.index, vector.count))])
+            place = builder.add(times(part.index, POSITIONS * TILES), builder.add(tile, number.index))
             transformed = builder.gep(target, [place])
-            tile = [
+            features = [
                 [
-                    builder.load(at(window, channel, times(line, row), times(step, column)), align=1)
-                    for column in range(4)
+                    builder.load(builder.bitcast(builder.gep(above, [times(step, column)]), target.type), align=1)
+                    for column in range(SIDE)
                 ]
-                for row in range(4)
+                for above in (builder.gep(window, [times(line, row)]) for row in range(SIDE))
             ]
-            columns = [_differences(builder, [row[column] for row in tile]) for column in range(4)]
-            for row in range(4):
+            columns = [_differences(builder, [row[column] for row in features]) for column in range(SIDE)]
+            for row in range(SIDE):
                 made = _differences(builder, [column[row] for column in columns])
                 for column, value in enumerate(made):
-                    place = at(transformed, channel, times(pitch, 4 * row + column))
-                    builder.store(builder.add(value, offset), place, align=1)
+                    place = ir.Constant(INT64, (SIDE * row + column) * TILES)
+                    builder.store(builder.add(value, offset), builder.gep(transformed, [place]), align=1)
 
     return signature, generate
 
@@ -112,21 +122,100 @@ def _differences(builder: Any, four: list[Any]) -> list[Any]:
 
 
 @intrinsic(prefer_literal=True)
+def multiply_row(
+    context: Any, tiles: Any, vectors: Any, sums: Any, tile: Any, row: Any, features: Any, weights: Any, groups: Any,
+    initial: Any, kernels: Any,
+) -> Any:  # fmt: skip
+    """Sums over the channels at the positions of one row, m A, of ``tiles`` x ``vectors`` x `LANES`, both literals.
+
+    Args of the compiled call:
+        sums: int32, as in `Room`, written from ``tile`` on, those of ``row``.
+        features: as in `Room`, multiplied from ``tile`` on.
+        weights: int8 or int16, (`POSITIONS`, groups, vectors * LANES, elements of a group).
+        groups: of the channels.
+        initial: int32, what sums start from; the positions are ``kernels`` apart.
+    """
+    signature = types.void(tiles, vectors, sums, tile, row, features, weights, groups, initial, kernels)
+    count, width = tiles.literal_value, vectors.literal_value
+    accumulate = accumulation(features.dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        sums, tile, row, features, weights, groups, initial, kernels = unwrap(
+            context, builder, signature.args[2:], arguments[2:]
+        )
+
+        def constant(value: int) -> Any:
+            return ir.Constant(INT64, value)
+
+        def plus(pointer: Any, *steps: Any) -> Any:
+            for step in steps:
+                pointer = builder.gep(pointer, [step])
+            return pointer
+
+        first = builder.mul(row, constant(SIDE))
+        group_step = constant(width * LANES)
+        position_step = builder.mul(groups, group_step)
+        weights = builder.bitcast(weights, INT32.as_pointer())
+        weights = plus(weights, builder.mul(first, position_step))
+        features = builder.bitcast(features, INT32.as_pointer())
+        features = plus(
+            features, builder.mul(first, constant(TILES * VECTOR_GROUPS)), builder.mul(tile, constant(VECTOR_GROUPS))
+        )
+        initial = plus(initial, builder.mul(first, kernels))
+
+        made = [
+            [[cgutils.alloca_once(builder, VECTOR) for _ in range(width)] for _ in range(count)] for _ in range(SIDE)
+        ]
+        for column in range(SIDE):
+            for vector in range(width):
+                start = load(builder, plus(initial, builder.mul(kernels, constant(column)), constant(vector * LANES)))
+                for number in range(count):
+                    builder.store(start, made[column][number][vector])
+        parts = builder.udiv(builder.add(groups, constant(VECTOR_GROUPS - 1)), constant(VECTOR_GROUPS))
+        with cgutils.for_range(builder, parts) as part:
+            before = builder.mul(part.index, constant(VECTOR_GROUPS))
+            left = builder.sub(groups, before)
+            left = builder.select(
+                builder.icmp_signed("<", left, constant(VECTOR_GROUPS)), left, constant(VECTOR_GROUPS)
+            )
+            of_part = plus(features, builder.mul(part.index, constant(POSITIONS * TILES * VECTOR_GROUPS)))
+            with cgutils.for_range(builder, left) as group:
+                step = builder.mul(builder.add(before, group.index), group_step)
+                for column in range(SIDE):
+                    lanes = plus(weights, builder.mul(position_step, constant(column)), step)
+                    factors = [load(builder, plus(lanes, constant(vector * LANES))) for vector in range(width)]
+                    for number in range(count):
+                        place = constant((column * TILES + number) * VECTOR_GROUPS)
+                        feature = broadcast(builder, builder.load(plus(of_part, group.index, place), align=1))
+                        for total, factor in zip(made[column][number], factors, strict=True):
+                            builder.store(accumulate(builder, builder.load(total), feature, factor), total)
+        target = plus(sums, builder.mul(tile, constant(HALF_SUMS * BLOCK)), builder.mul(row, constant(2 * BLOCK)))
+        for number in range(count):
+            for vector in range(width):
+                halves = _sums(builder, [builder.load(made[column][number][vector]) for column in range(SIDE)])
+                for half, value in enumerate(halves):
+                    place = plus(target, constant((number * HALF_SUMS + half) * BLOCK + vector * LANES))
+                    builder.store(value, builder.bitcast(place, VECTOR.as_pointer()), align=4)
+
+    return signature, generate
+
+
+@intrinsic(prefer_literal=True)
 def transform_sums(
-    context: Any, vectors: Any, target: Any, first: Any, columns: Any, below: Any, sums: Any, start: Any, pitch: Any
+    context: Any, vectors: Any, target: Any, first: Any, columns: Any, below: Any, sums: Any, start: Any
 ) -> Any:
     """A' m A / 4 of a row of tiles: the psums of ``columns`` pixels by ``vectors`` x `LANES` kernels, a literal.
 
     Args of the compiled call:
         target: int32, written: (pixels, BLOCK), from pixel ``first`` on; a row has ``columns``.
         below: 1 if there is a second row of pixels, else 0.
-        sums: int32: (tiles, BLOCK), from tile ``start`` on; the positions are ``pitch`` apart.
+        sums: int32, as in `Room`, from tile ``start`` on.
     """
-    signature = types.void(vectors, target, first, columns, below, sums, start, pitch)
+    signature = types.void(vectors, target, first, columns, below, sums, start)
     width = vectors.literal_value
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        target, first, columns, below, sums, start, pitch = unwrap(context, builder, signature.args[1:], arguments[1:])
+        target, first, columns, below, sums, start = unwrap(context, builder, signature.args[1:], arguments[1:])
         zero, one, block = (ir.Constant(INT64, value) for value in (0, 1, BLOCK))
         below = builder.mul(builder.mul(below, columns), block)
         last = builder.sub(columns, one)
@@ -138,7 +227,7 @@ def transform_sums(
             places = zero, right, below, builder.add(right, below)
             for vector in range(width):
                 lane = ir.Constant(INT64, vector * LANES)
-                psums = _tile_psums(builder, sums, builder.add(start, tile.index), lane, pitch)
+                psums = _tile_psums(builder, sums, builder.add(start, tile.index), lane)
                 for place, psum in reversed(list(zip(places, psums, strict=True))):
                     pixel = builder.gep(pixels, [builder.add(place, lane)])
                     builder.store(psum, builder.bitcast(pixel, VECTOR.as_pointer()), align=4)
@@ -148,18 +237,18 @@ def transform_sums(
 
 @intrinsic(prefer_literal=True)
 def pool_sums(
-    context: Any, vectors: Any, target: Any, first: Any, columns: Any, below: Any, sums: Any, start: Any, pitch: Any
+    context: Any, vectors: Any, target: Any, first: Any, columns: Any, below: Any, sums: Any, start: Any
 ) -> Any:
     """The largest psum of each tile in a row of them.
 
     Args of the compiled call:
         target: int32, written: (tiles, BLOCK), from ``first`` on; other arguments as of `transform_sums`.
     """
-    signature = types.void(vectors, target, first, columns, below, sums, start, pitch)
+    signature = types.void(vectors, target, first, columns, below, sums, start)
     width = vectors.literal_value
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        target, first, columns, below, sums, start, pitch = unwrap(context, builder, signature.args[1:], arguments[1:])
+        target, first, columns, below, sums, start = unwrap(context, builder, signature.args[1:], arguments[1:])
         zero, one, block = (ir.Constant(INT64, value) for value in (0, 1, BLOCK))
         has_row, last = builder.icmp_signed(">", below, zero), builder.sub(columns, one)
         with cgutils.for_range(builder, builder.lshr(builder.add(columns, one), one)) as tile:
@@ -168,7 +257,7 @@ def pool_sums(
             place = builder.gep(target, [builder.mul(builder.add(first, tile.index), block)])
             for vector in range(width):
                 lane = ir.Constant(INT64, vector * LANES)
-                psums = _tile_psums(builder, sums, builder.add(start, tile.index), lane, pitch)
+                psums = _tile_psums(builder, sums, builder.add(start, tile.index), lane)
                 largest = psums[0]
                 for exists, psum in zip((has_column, has_row, has_corner), psums[1:], strict=True):
                     other = builder.select(exists, psum, psums[0])
@@ -179,16 +268,12 @@ def pool_sums(
     return signature, generate
 
 
-def _tile_psums(builder: Any, sums: Any, tile: Any, lane: Any, pitch: Any) -> list[Any]:
+def _tile_psums(builder: Any, sums: Any, tile: Any, lane: Any) -> list[Any]:
     """A' m A / 4 of a tile for the kernels of one vector, row by row."""
-    first = builder.gep(sums, [builder.add(builder.mul(tile, ir.Constant(INT64, BLOCK)), lane)])
-    made = [
-        load(builder, builder.gep(first, [builder.mul(pitch, ir.Constant(INT64, position))]))
-        for position in range(POSITIONS)
-    ]
-    columns = [_sums(builder, made[column::4]) for column in range(4)]
-    rows = [_sums(builder, [column[half] for column in columns]) for half in range(2)]
-    return [builder.ashr(value, ir.Constant(VECTOR, [2] * LANES)) for row in rows for value in row]
+    first = builder.gep(sums, [builder.add(builder.mul(tile, ir.Constant(INT64, HALF_SUMS * BLOCK)), lane)])
+    made = [load(builder, builder.gep(first, [ir.Constant(INT64, number * BLOCK)])) for number in range(HALF_SUMS)]
+    columns = [_sums(builder, made[column::2]) for column in range(2)]
+    return [builder.ashr(column[row], ir.Constant(VECTOR, [2] * LANES)) for row in range(2) for column in columns]
 
 
 def _sums(builder: Any, four: list[Any]) -> list[Any]:
@@ -198,62 +283,63 @@ def _sums(builder: Any, four: list[Any]) -> list[Any]:
 
 
 @njit(**OPTIONS)
-def transformed_pitch(channels: int, element_bytes: int) -> int:
-    """Elements from one transformed tile to the next: whole vectors."""
-    return -(-channels * element_bytes // VECTOR_BYTES) * (VECTOR_BYTES // element_bytes)
+def channel_vectors(channels: int, element_bytes: int) -> int:
+    """Vectors that hold the channels of a pixel."""
+    return -(-channels * element_bytes // VECTOR_BYTES)
 
 
 @njit(**OPTIONS)
 def transform_chunk(room: Room, features: Any, top: int, rows: int, left: int, columns: int, window: Window) -> None:
     """Transform the features that some pixels need."""
     channels = window.step_x
-    pitch = transformed_pitch(channels, features.itemsize)
-    vectors = pitch * features.itemsize // VECTOR_BYTES
+    vectors = channel_vectors(channels, features.itemsize)
     across = (columns + 1) // 2
     for row in range((rows + 1) // 2):
         start = (top + 2 * row) * window.step_y + left * channels
-        place = row * across * pitch
-        transform_features(
-            room.features, place, TILES * pitch, features, start, window.line, channels, vectors, across
-        )  # fmt: skip
+        transform_features(room.features, row * across, features, start, window.line, channels, vectors, across)
+
+
+@njit(**OPTIONS)
+def multiply_rows(room: Room, weights: Any, initial: Any, tiles: int, groups: int, kernel: int, kernels: int) -> None:
+    """Half-transformed sums of a transformed chunk for one block of kernels; arguments as of `tile_psums`."""
+    features, sums, pitch = room.features, room.sums, len(initial) // POSITIONS
+    start = initial[kernel:]
+    for row in range(SIDE):
+        for tile in range(0, tiles - FEW_TILES + 1, FEW_TILES):
+            if kernels > LANES:
+                multiply_row(FEW_TILES, 2, sums, tile, row, features, weights, groups, start, pitch)
+            else:
+                multiply_row(FEW_TILES, 1, sums, tile, row, features, weights, groups, start, pitch)
+        for tile in range(tiles - tiles % FEW_TILES, tiles):
+            if kernels > LANES:
+                multiply_row(1, 2, sums, tile, row, features, weights, groups, start, pitch)
+            else:
+                multiply_row(1, 1, sums, tile, row, features, weights, groups, start, pitch)
 
 
 @njit(**OPTIONS)
 def tile_psums(
-    psums: Any, room: Room, places: Any, weights: Any, initial: Any, rows: int, columns: int, window: Window,
-    kernel: int, kernels: int, pooled: bool,
+    psums: Any, room: Room, weights: Any, initial: Any, rows: int, columns: int, groups: int, kernel: int,
+    kernels: int, pooled: bool,
 ) -> None:  # fmt: skip
     """Psums of a transformed chunk for one block of kernels.
 
     Args:
         psums: int32, written: (rows * columns, BLOCK), or (tiles, BLOCK) of those that are pooled.
-        places: of the tiles in the transformed features of a position.
         weights: of the block, `POSITIONS` x (groups, kernels of the block, elements of a group).
         initial: int32, what sums start from, (`POSITIONS`, whole blocks), flat.
+        groups: of the channels.
         kernel, kernels: the first of the block, and how many of the block are wanted.
     """
-    element_bytes = room.features.itemsize
-    pitch = transformed_pitch(window.step_x, element_bytes)
-    group = GROUP_BYTES // element_bytes
-    groups = -(-window.step_x // group)
     across = (columns + 1) // 2
-    tiles = (rows + 1) // 2 * across
-    one_row = Window(1, groups, 0, 0, 0)
-    all_kernels = len(initial) // POSITIONS
-    lanes = BLOCK if kernels > LANES else LANES
-    for position in range(POSITIONS):
-        block_sums(
-            room.sums[position * PRODUCTS_PITCH :], room.features[position * TILES * pitch :],
-            weights[position * groups * lanes * group :], places, tiles, one_row,
-            initial[position * all_kernels + kernel :], kernels,
-        )  # fmt: skip
+    multiply_rows(room, weights, initial, (rows + 1) // 2 * across, groups, kernel, kernels)
     for row in range(0, rows, 2):
         first, tile, below = row * columns, row // 2 * across, min(rows - 1 - row, 1)
-        if pooled and lanes > LANES:
-            pool_sums(2, psums, tile, columns, below, room.sums, tile, PRODUCTS_PITCH)
+        if pooled and kernels > LANES:
+            pool_sums(2, psums, tile, columns, below, room.sums, tile)
         elif pooled:
-            pool_sums(1, psums, tile, columns, below, room.sums, tile, PRODUCTS_PITCH)
-        elif lanes > LANES:
-            transform_sums(2, psums, first, columns, below, room.sums, tile, PRODUCTS_PITCH)
+            pool_sums(1, psums, tile, columns, below, room.sums, tile)
+        elif kernels > LANES:
+            transform_sums(2, psums, first, columns, below, room.sums, tile)
         else:
-            transform_sums(1, psums, first, columns, below, room.sums, tile, PRODUCTS_PITCH)
+            transform_sums(1, psums, first, columns, below, room.sums, tile)
