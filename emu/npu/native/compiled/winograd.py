@@ -46,8 +46,6 @@ TILES = 28
 VECTOR_BYTES = 32
 """Features that are transformed together: stores of more are not faster."""
 VECTOR_GROUPS = VECTOR_BYTES // GROUP_BYTES
-POSITION_BYTES = TILES * VECTOR_BYTES
-"""Transformed features lie by vectors of channels, then positions, then tiles: so distances are constants."""
 FEW_TILES = 3 if LANES == 16 else 1
 """Tiles that are multiplied together at the positions of a row: their sums, two vectors each, stay in registers."""
 HALF_SUMS = 2 * SIDE
@@ -58,7 +56,8 @@ class Room(NamedTuple):
     """Memory for what is between; empty where nothing is transformed.
 
     Attributes:
-        features: uint8 or int16, (vectors, `POSITIONS`, `TILES`, numbers in `VECTOR_BYTES`), flat.
+        features: uint8 or int16, (vectors of channels, `POSITIONS`, `TILES`, numbers in `VECTOR_BYTES`), flat: in this
+            order distances from tile to tile and from position to position are constants.
         sums: int32, (`TILES`, `HALF_SUMS`, `BLOCK`), flat.
     """
 
