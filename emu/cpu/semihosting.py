@@ -1,13 +1,16 @@
 """Semihosting: firmware asks the emulator to print, to tell the time, to end the run.
 
 Operation numbers and blocks are those of Arm's "Semihosting for AArch32 and AArch64", which RISC-V shares.
-The console is all that firmware reaches: requests for the host's files are refused, with a message in the log.
+Of the host, firmware reaches the console, and the files of one directory if the user has allowed one; other requests
+are refused, with a message in the log.
 
-Inaccuracies: time is emulated time since reset, also where the specification says wall-clock time.
+Inaccuracies: the wall-clock time is `START_OF_TIME` at reset and goes on with emulated time, so that runs repeat.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +19,7 @@ from enum import IntEnum
 from typing import ClassVar
 
 from emu.bus import BusError
+from emu.cpu.host_files import MODES, HostFiles
 from emu.device import Board
 from emu.state import Saved
 
@@ -25,7 +29,12 @@ FAILED = -1
 LONGEST_STRING = 1 << 16
 STDIN, STDOUT, STDERR = 3, 1, 2
 """Handles that SYS_OPEN gives for ":tt"; handles are not 0."""
-EIO, ENOSYS = 5, 38
+CONSOLE = (STDIN, STDOUT, STDERR)
+FEATURES_HANDLE = 4
+FEATURES = b"SHFB\x03"
+"""Contents of ":semihosting-features": SYS_EXIT_EXTENDED is there, and ":tt" opens standard output and error apart."""
+START_OF_TIME = 1_767_225_600
+"""Seconds from 1970 to 2026, when every machine is reset."""
 
 
 class Operation(IntEnum):
@@ -76,31 +85,40 @@ class Semihosting(Saved):
     Attributes:
         console: called with the bytes that firmware prints.
         input: bytes that SYS_READC and SYS_READ give; they report end of file when it is empty.
+        files: of the host, none unless its directory is set.
+        command_line: what SYS_GET_CMDLINE gives.
         exit: set when firmware ended the run.
     """
 
-    saved = ("input", "exit", "_error")
+    saved = ("input", "exit", "files", "_features_at", "_error")
     saved_types: ClassVar = {"exit": Exit | None}
 
     def __init__(self, board: Board, name: str, *, exit_block: bool) -> None:
         self._board, self._name, self._exit_block = board, name, exit_block
         self.console: list[Callable[[bytes], None]] = []
         self.input: deque[int] = deque()
+        self.files = HostFiles()
+        self.command_line = b""
         self.exit: Exit | None = None
+        self._features_at = 0
         self._error = 0
         self._actions: dict[int, Callable[[int], int]] = {
             Operation.SYS_OPEN: self._open,
-            Operation.SYS_CLOSE: lambda parameter: 0 if self._word(parameter) in (STDIN, STDOUT, STDERR) else FAILED,
+            Operation.SYS_CLOSE: self._close,
             Operation.SYS_WRITEC: self._write_character,
             Operation.SYS_WRITE0: self._write_string,
             Operation.SYS_WRITE: self._write,
             Operation.SYS_READ: self._read,
             Operation.SYS_READC: lambda _: self.input.popleft() if self.input else FAILED,
             Operation.SYS_ISERROR: lambda parameter: int(self._word(parameter) >= 0x8000_0000),
-            Operation.SYS_ISTTY: lambda parameter: int(self._word(parameter) in (STDIN, STDOUT, STDERR)),
-            Operation.SYS_FLEN: lambda _: 0,
+            Operation.SYS_ISTTY: self._is_console,
+            Operation.SYS_SEEK: self._seek,
+            Operation.SYS_FLEN: self._length,
+            Operation.SYS_TMPNAM: self._temporary_name,
+            Operation.SYS_REMOVE: self._remove,
+            Operation.SYS_RENAME: self._rename,
             Operation.SYS_CLOCK: lambda _: board.clock.now * 100 // board.clock.hertz,
-            Operation.SYS_TIME: lambda _: board.clock.now // board.clock.hertz,
+            Operation.SYS_TIME: lambda _: START_OF_TIME + board.clock.now // board.clock.hertz,
             Operation.SYS_ERRNO: lambda _: self._error,
             Operation.SYS_GET_CMDLINE: self._command_line,
             Operation.SYS_HEAPINFO: self._heap_information,
@@ -111,8 +129,9 @@ class Semihosting(Saved):
         }
 
     def reset(self) -> None:
-        """Forget the exit and the last error."""
-        self.exit, self._error = None, 0
+        """Forget the exit, open files and the last error."""
+        self.exit, self._features_at, self._error = None, 0, 0
+        self.files.reset()
 
     def call(self, operation: int, parameter: int) -> int:
         """Carry out a call; the result goes to the register that held the operation, as 32 bits."""
@@ -122,12 +141,23 @@ class Semihosting(Saved):
         try:
             return action(parameter) & 0xFFFF_FFFF
         except BusError as error:
-            self._error = EIO
+            self._error = errno.EIO
             self._warn(f"semihosting {Operation(operation).name}: {error}")
-            return FAILED & 0xFFFF_FFFF
+        except OSError as error:
+            self._error = error.errno or errno.EIO
+            if self._error == errno.EACCES:
+                self._warn(f"semihosting {Operation(operation).name} is refused: {self._allowed}")
+        return FAILED & 0xFFFF_FFFF
+
+    @property
+    def _allowed(self) -> str:
+        """What firmware may open."""
+        if self.files.directory is None:
+            return "only the console ':tt' can be opened, unless the user allows a directory"
+        return f"only the console ':tt' and plain files in {self.files.directory} can be opened"
 
     def _refuse(self, operation: int) -> int:
-        self._error = ENOSYS
+        self._error = errno.ENOSYS
         try:
             name = Operation(operation).name
         except ValueError:
@@ -161,16 +191,6 @@ class Semihosting(Saved):
         for listener in self.console:
             listener(data)
 
-    def _open(self, parameter: int) -> int:
-        address, mode, length = self._words(parameter, 3)
-        path = self._board.bus.read(address, length)
-        if path == b":tt" and mode < 12:
-            return (STDIN, STDOUT, STDERR)[mode // 4]
-        self._error = ENOSYS
-        shown = path.decode("utf-8", "replace")
-        self._warn(f"semihosting SYS_OPEN of {shown!r} is refused: only the console ':tt' can be opened")
-        return FAILED
-
     def _write_character(self, parameter: int) -> int:
         self.print(self._board.bus.read(parameter, 1))
         return 0
@@ -179,33 +199,108 @@ class Semihosting(Saved):
         self.print(self._string(parameter))
         return 0
 
+    # Files
+
+    def _text(self, address: int, length: int) -> str:
+        return os.fsdecode(self._board.bus.read(address, length))
+
+    def _open(self, parameter: int) -> int:
+        address, mode, length = self._words(parameter, 3)
+        name = self._text(address, length)
+        if mode >= MODES:
+            raise _error(errno.EINVAL)
+        if name == ":tt":
+            return (STDIN, STDOUT, STDERR)[mode // 4]
+        if name == ":semihosting-features" and mode < 2:
+            self._features_at = 0
+            return FEATURES_HANDLE
+        return self.files.open(name, mode)
+
+    def _close(self, parameter: int) -> int:
+        handle = self._word(parameter)
+        if handle not in (*CONSOLE, FEATURES_HANDLE):
+            self.files.close(handle)
+        return 0
+
+    def _is_console(self, parameter: int) -> int:
+        handle = self._word(parameter)
+        if handle in (*CONSOLE, FEATURES_HANDLE) or self.files.is_open(handle):
+            return int(handle in CONSOLE)
+        raise _error(errno.EBADF)
+
     def _write(self, parameter: int) -> int:
         """Returns the number of bytes that were not written."""
         handle, address, length = self._words(parameter, 3)
-        if handle not in (STDOUT, STDERR):
-            self._error = ENOSYS
-            self._warn(f"semihosting SYS_WRITE to handle {handle} is refused: it is not the console")
+        data = self._board.bus.read(address, length)
+        if handle in (STDOUT, STDERR):
+            self.print(data)
+            return 0
+        try:
+            self.files.write(handle, data)
+        except OSError as error:
+            self._error = error.errno or errno.EIO
             return length
-        self.print(self._board.bus.read(address, length))
         return 0
 
     def _read(self, parameter: int) -> int:
         """Returns the number of bytes that were not read."""
-        _, address, length = self._words(parameter, 3)
-        data = bytes(self.input.popleft() for _ in range(min(length, len(self.input))))
+        handle, address, length = self._words(parameter, 3)
+        if handle in CONSOLE:
+            data = bytes(self.input.popleft() for _ in range(min(length, len(self.input))))
+        elif handle == FEATURES_HANDLE:
+            data = FEATURES[self._features_at :][:length]
+            self._features_at += len(data)
+        else:
+            try:
+                data = self.files.read(handle, length)
+            except OSError as error:
+                self._error = error.errno or errno.EIO
+                return length
         if data:
             self._board.bus.write(address, data)
         return length - len(data)
 
+    def _seek(self, parameter: int) -> int:
+        handle, position = self._words(parameter, 2)
+        if handle == FEATURES_HANDLE:
+            self._features_at = position
+        elif handle in CONSOLE:
+            raise _error(errno.ESPIPE)
+        else:
+            self.files.seek(handle, position)
+        return 0
+
+    def _length(self, parameter: int) -> int:
+        handle = self._word(parameter)
+        if handle == FEATURES_HANDLE:
+            return len(FEATURES)
+        return 0 if handle in CONSOLE else self.files.length(handle)
+
+    def _temporary_name(self, parameter: int) -> int:
+        address, number, length = self._words(parameter, 3)
+        name = f"semihosting-{number & 0xFF:02x}.tmp\0".encode()
+        if len(name) > length:
+            return FAILED
+        self._board.bus.write(address, name)
+        return 0
+
+    def _remove(self, parameter: int) -> int:
+        self.files.remove(self._text(*self._words(parameter, 2)))
+        return 0
+
+    def _rename(self, parameter: int) -> int:
+        old, old_length, new, new_length = self._words(parameter, 4)
+        self.files.rename(self._text(old, old_length), self._text(new, new_length))
+        return 0
+
     # Environment
 
     def _command_line(self, parameter: int) -> int:
-        """An empty command line."""
         address, size = self._words(parameter, 2)
-        if size == 0:
+        if size <= len(self.command_line):
             return FAILED
-        self._board.bus.write(address, b"\0")
-        self._board.bus.write(parameter + 4, struct.pack("<I", 0))
+        self._board.bus.write(address, self.command_line + b"\0")
+        self._board.bus.write(parameter + 4, struct.pack("<I", len(self.command_line)))
         return 0
 
     def _heap_information(self, parameter: int) -> int:
@@ -228,3 +323,7 @@ class Semihosting(Saved):
         success = reason == APPLICATION_EXIT
         self.exit = Exit(code if success else 1, abnormal=not success)
         return 0
+
+
+def _error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))

@@ -91,8 +91,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--uart-input", metavar="FILE", help="bytes that the UART receives; - is stdin, read to its end"
     )
+    parser.add_argument(
+        "--semihosting-directory",
+        type=_directory,
+        metavar="DIR",
+        help="let firmware read and write the plain files of this directory, and no others, by semihosting",
+    )
+    parser.add_argument(
+        "--command-line",
+        default="",
+        metavar="TEXT",
+        help="the command line that firmware gets when it asks for one by semihosting",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write a report of the run")
     parser.add_argument("--quiet", action="store_true", help="no warnings and no summary; errors only")
+
+
+def _directory(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a directory: give one that exists")
+    return path
 
 
 def main(args: argparse.Namespace) -> int:
@@ -118,7 +137,9 @@ def main(args: argparse.Namespace) -> int:
     else:
         runner = Runner(image, machine, **running)
     runner.port.sinks.append(_print_bytes)
-    runner.machine.core.semihosting.console.append(_print_console)
+    semihosting = runner.machine.core.semihosting
+    semihosting.console.append(_print_console)
+    semihosting.files.directory, semihosting.command_line = args.semihosting_directory, os.fsencode(args.command_line)
     lines = SourceLines(image)
     if not args.quiet:
         runner.machine.core.on_trace.append(_print_trace)

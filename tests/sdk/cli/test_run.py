@@ -60,6 +60,22 @@ def test_semihosting_goes_to_stderr(run: Run) -> None:
     assert (result.stdout, result.stderr) == (b"to the UART\n", b"to the console\n")
 
 
+def test_files_and_the_command_line_by_semihosting(run: Run, tmp_path: Path) -> None:
+    result = run(b"h", "--quiet", "--semihosting-directory", str(tmp_path), "--command-line", "one two")
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+    assert (tmp_path / "answer").read_bytes() == b"one two"
+    refused = run(b"h")
+    assert refused.returncode == 3
+    assert b"semihosting SYS_OPEN is refused: only the console ':tt' can be opened" in refused.stderr
+    assert not Path("answer").exists()
+
+
+def test_the_directory_for_semihosting_must_exist(run: Run, tmp_path: Path) -> None:
+    result = run(b"h", "--semihosting-directory", str(tmp_path / "none"))
+    assert result.returncode == 2
+    assert f"{str(tmp_path / 'none')!r} is not a directory: give one that exists".encode() in result.stderr
+
+
 def test_stimulus_ports_are_shown(run: Run, firmware: Path) -> None:
     """Text as it is, other ports in a line each."""
     result = run(b"i")

@@ -67,6 +67,20 @@ static int print_with_the_itm(void)
     return 0;
 }
 
+/* Writes what SYS_GET_CMDLINE says to the file "answer", by SYS_OPEN and SYS_WRITE. */
+static int command_line_to_file(void)
+{
+    static char text[64];
+    uint32_t line[2] = {(uint32_t)(uintptr_t)text, sizeof text};
+    uint32_t name[3] = {(uint32_t)(uintptr_t) "answer", 4, 6};
+    if (imnpu_semihosting_call(0x15, line)) {
+        return 2;
+    }
+    uint32_t handle = imnpu_semihosting_call(0x01, name);
+    uint32_t contents[3] = {handle, (uint32_t)(uintptr_t)text, line[1]};
+    return handle == UINT32_MAX ? 3 : (int)imnpu_semihosting_call(0x05, contents);
+}
+
 int main(void)
 {
     int byte;
@@ -105,6 +119,8 @@ int main(void)
         puts("to the UART");
         imnpu_semihosting_write("to the console\n");
         return 0;
+    case 'h':
+        return command_line_to_file();
     case 'i':
         return print_with_the_itm();
     case 's':
