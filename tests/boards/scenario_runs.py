@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from emu.bus import Bus
 from emu.cpu.arm.cortex_m import CortexM
 from emu.machine import Machine, StopReason
 from emu.machines import machine_map
-from sdk.loader import load_elf, load_into
+from sdk.loader import Image, load_elf, load_into
 from tests.boards.firmware import build
 from tests.boards.scenarios import Core, Writer
 
@@ -47,19 +48,25 @@ def build_firmware(folder: Path, core: Core) -> Path:
 
 
 class ReloadingMachine(Machine):
-    """As on QEMU, a reset brings back the firmware, which a scenario may have overwritten.
+    """As on QEMU, a reset brings back the firmware and the script, which a scenario may have overwritten.
 
     Attributes:
-        load: puts it into memory.
+        load: puts them into memory.
     """
 
     load: Callable[[], None] | None = None
 
     def reset(self) -> None:
-        """Reset everything, with the firmware in place."""
+        """Reset everything, with both in place."""
         if self.load is not None:
             self.load()
         super().reset()
+
+
+def load(image: Image, core: Core, data: bytes, bus: Bus) -> None:
+    """Put the firmware and a script into memory."""
+    load_into(image, bus)
+    bus.program(core.script, data)
 
 
 def run_here(elf: Path, core: Core, seeds: Sequence[str], *, native: bool = True) -> list[list[str]]:
@@ -71,8 +78,7 @@ def run_here(elf: Path, core: Core, seeds: Sequence[str], *, native: bool = True
         machine.core.native_exceptions = native
         printed = bytearray()
         machine.core.semihosting.console.append(printed.extend)
-        machine.load = partial(load_into, load_elf(elf), machine.bus)
-        machine.bus.program(core.script, script(core, seeds, len(lines)))
+        machine.load = partial(load, load_elf(elf), core, script(core, seeds, len(lines)), machine.bus)
         machine.reset()
         stop = machine.run(1_000_000 * len(seeds))
         lines += scenarios_of(

@@ -18,6 +18,7 @@ struct script {
 #define SCRIPT ((const struct script *)SCRIPT_ADDRESS)
 /* Memory at WORK that scripts know: a vector table, words to load and store, and what outlives resets. */
 #define TABLE_COPY ((uint32_t *)WORK)
+#define VECTORS 64 /* whatever byte a script jumps to, there is no code */
 #define WORDS ((uint32_t *)(WORK + 0x200))
 #define PROGRESS REGISTER(WORK + 0x3f8) /* scenarios done */
 #define PROGRESS_MAGIC REGISTER(WORK + 0x3fc)
@@ -249,7 +250,7 @@ static int in(leaf *function, uint32_t pc) { return pc - ((uint32_t)function & ~
 /* A fault handler goes on behind the action that has gone wrong. */
 static void recover(struct frame *frame, uint32_t exc_return) {
     uint32_t pc = frame->pc;
-    int wrong = pc < CODE || pc >= CODE + 0x10000;
+    int wrong = pc < CODE + 4 * VECTORS || pc >= CODE + 0x10000;
     for (uint32_t index = 0; index < WRONGS; index++) wrong |= in(wrongs[index], pc);
     if (wrong) {
         frame->pc = frame->lr & ~1u;
@@ -356,7 +357,6 @@ __attribute__((naked)) void handler(void) {
 
 void reset(void);
 #define FOUR handler, handler, handler, handler
-#define VECTORS 48
 __attribute__((section(".vectors"), used)) void *const vectors[VECTORS] = {
     (void *)STACK_TOP, reset, handler, handler, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR, FOUR};
 
