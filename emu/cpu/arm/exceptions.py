@@ -1,4 +1,8 @@
-"""The exception model of the Cortex-M: taking, returning, faults, escalation, lockup."""
+"""The exception model of the Cortex-M: taking, returning, faults, escalation, lockup.
+
+Inaccuracies: a return with a stacked xPSR of the other mode leaves the floating-point registers and FPCCR as they are;
+ARMv7-M takes the registers from the frame and stacks them again, lazily.
+"""
 
 from __future__ import annotations
 
