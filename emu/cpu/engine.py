@@ -395,6 +395,9 @@ class Engine:
             self._end = None
             self.sites = sites if self.sites or not sites & Site.LOAD_EXCLUSIVE else sites & ~EXCLUSIVE
             self._cut(self._exits, address, end)
+            # The block behind a jump was translated without them.
+            for exit_address in self._exits:
+                self._remove_translations(exit_address, 2)
         return Halt.STEP if halt in (Halt.REQUEST, Halt.EXIT) else halt
 
     def _execute(self, pc: int, request: Request, *, aligned: bool = True) -> Halt:

@@ -106,6 +106,15 @@ def test_an_input_that_does_not_exist(tmp_path: Path) -> None:
         board.core.set_interrupt(32, True)
 
 
+def test_a_breakpoint_behind_a_jump_that_has_one_is_met(tmp_path: Path) -> None:
+    """To leave the jump, the core executes it alone; what that has translated of the target must not stay."""
+    board = assemble(tmp_path, "reset: nop\n jump: b target\n nop\n target: nop\n inside: nop\n stay: b stay\n")
+    places = [board.symbols[name] for name in ("jump", "inside", "stay")]
+    for place in places:
+        board.core.add_breakpoint(place)
+    assert [board.machine.run(1000).pc for _ in places] == places
+
+
 def test_code_that_a_bus_master_replaces_is_executed(tmp_path: Path) -> None:
     """RAM code runs, is overwritten from outside, and runs again with its own count of instructions."""
     board = assemble(tmp_path, f"reset: ldr r0, ={RAM + 0x100 | 1:#x}\n 1: blx r0\n nop\n b 1b\n")

@@ -388,6 +388,15 @@ def test_breakpoints_stop_before_the_instruction_and_run_leaves_them(tmp_path: P
     assert machine.run(1000).reason is StopReason.LIMIT
 
 
+def test_a_breakpoint_behind_a_jump_that_has_one_is_met(tmp_path: Path) -> None:
+    """To leave the jump, the core executes it alone; what that has translated of the target must not stay."""
+    elf = assemble("nop\n jump: j target\n nop\n target: nop\n inside: nop\n stay: j stay", tmp_path)
+    machine, places = load(elf), [symbols(elf)[name] for name in ("jump", "inside", "stay")]
+    for place in places:
+        machine.core.add_breakpoint(place)
+    assert [machine.run(1000).pc for _ in places] == places
+
+
 def test_a_breakpoint_on_a_handler_is_met(tmp_path: Path) -> None:
     elf = assemble("la t0, handler\n csrw mtvec, t0\n ecall\n .balign 4\n handler: exit 0", tmp_path)
     machine, place = load(elf), symbols(elf)["handler"]
