@@ -136,9 +136,9 @@ def main(args: argparse.Namespace) -> int:
         runner = _from_snapshot(args.load_snapshot, image, machine, running)
     else:
         runner = Runner(image, machine, **running)
-    runner.port.sinks.append(_print_bytes)
+    runner.port.sinks.append(print_bytes)
     semihosting = runner.machine.core.semihosting
-    semihosting.console.append(_print_console)
+    semihosting.console.append(print_console)
     semihosting.files.directory, semihosting.command_line = args.semihosting_directory, os.fsencode(args.command_line)
     lines = SourceLines(image)
     if not args.quiet:
@@ -157,7 +157,7 @@ def main(args: argparse.Namespace) -> int:
             snapshot.save(args.save_snapshot)
         if args.state_hash:
             print(f"imnpu: state hash {snapshot.hash}", file=sys.stderr)
-    return _exit_code(result)
+    return EXIT_CODES[result.outcome.name] if result.exit_code is None else exit_code(result.exit_code)
 
 
 def _from_snapshot(path: Path, image: Image, machine: MachineMap, running: dict[str, Any]) -> Runner:
@@ -177,12 +177,14 @@ def _uart_input(source: str | None) -> bytes:
     return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
 
 
-def _print_bytes(data: bytes) -> None:
+def print_bytes(data: bytes) -> None:
+    """Show what firmware sends to its UART."""
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 
 
-def _print_console(data: bytes) -> None:
+def print_console(data: bytes) -> None:
+    """Show what firmware prints by semihosting."""
     sys.stderr.buffer.write(data)
     sys.stderr.buffer.flush()
 
@@ -281,7 +283,6 @@ def _report(result: RunResult) -> dict[str, object]:
     return {**result.figures(), "wall_clock": wall_clock}
 
 
-def _exit_code(result: RunResult) -> int:
-    if result.exit_code is None:
-        return EXIT_CODES[result.outcome.name]
-    return result.exit_code & 0xFF or int(result.exit_code != 0)
+def exit_code(code: int) -> int:
+    """The command's exit code for one of firmware's own."""
+    return code & 0xFF or int(code != 0)

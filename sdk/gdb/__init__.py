@@ -1,0 +1,1 @@
+"""A server of GDB's remote protocol, for debuggers that people have already."""
