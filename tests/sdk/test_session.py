@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from asm.rules import ElementFormat
+from emu.npu.cluster import Cluster
+from emu.npu.topology import Topology
 from sdk import paths
 from sdk.breakpoints import BreakpointError
 from sdk.dwarf import Place
@@ -47,6 +49,11 @@ def line_of(name: str, text: str) -> int:
     lines = (DIGITS / name).read_text().splitlines()
     (number,) = [index for index, line in enumerate(lines, 1) if text in line]
     return number
+
+
+def topology_of(session: Session) -> Topology:
+    """How the first cluster is wired."""
+    return Topology.of_word(session.clusters[0].read(Cluster.TOPOLOGY.offset, 4))
 
 
 def go(session: Session, motion: Motion) -> Reason:
@@ -143,10 +150,10 @@ def test_an_accelerator_breakpoint_stops_before_its_instruction(session: Session
     place = session.accelerators()[0]
     assert (place.pc, place.place, place.status) == (known.addresses[0], Place("digits.imn", line), "running")
     # The topology of the first layer still holds; the program's next instruction changes it.
-    assert session.clusters[0].topology.stripes == 8
+    assert topology_of(session).stripes == 8
     session.breakpoints.add(f"digits.imn:{line + 1}")
     session.complete(session.run())
-    assert (session.clusters[0].topology.parallel, session.clusters[0].topology.stripes) == (2, 4)
+    assert (topology_of(session).parallel, topology_of(session).stripes) == (2, 4)
     assert session.accelerators()[1].pc is None
 
 
