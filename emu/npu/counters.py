@@ -93,7 +93,7 @@ class Counters:
     @property
     def energy_fj(self) -> int:
         """Energy in femtojoules."""
-        return self.energy.total
+        return self.array_energy + self.overhead_energy + self.kernels_energy + self.activations_energy + self.leakage
 
     @property
     def energy_pj(self) -> int:
@@ -136,6 +136,7 @@ KEPT = (
 KEPT_BYTES = 8
 """Bytes of each of them."""
 _kept: Callable[[Counters], tuple[int, ...]] = operator.attrgetter(*KEPT)
+_pack_kept = struct.Struct(f"<{len(KEPT)}Q").pack
 
 
 def counter(offset: int, attribute: str, doc: str) -> tuple[Register, Register]:
@@ -234,7 +235,7 @@ class CounterRegisters(Device):
             raise RuleError(
                 Cause.misaligned, f"counters must be kept at a multiple of {KEPT_BYTES}, not at 0x{address:08x}"
             )
-        self.bus.write(address, struct.pack(f"<{len(KEPT)}Q", *_kept(self.counted)))
+        self.bus.write(address, _pack_kept(*_kept(self.counted)))
 
     def clear_counters(self) -> None:
         """Let the registers count from 0."""
