@@ -1,7 +1,7 @@
-"""The native hooks of the engine, written in numba: block counting, TLB fill, memory faults.
+"""The native hooks of the engine: block counting, TLB fill, memory faults.
 
-`emu.cpu.native` compiles this file once and keeps the machine code; with a warm cache it is not imported.
-The functions never raise, allocate nothing and refer to no Python object.
+`emu.cpu.native` makes machine code of this file once and keeps it; with a warm cache it is not imported.
+`emu.cpu.translation.module` says in which part of Python it is written.
 
 The block table is a direct-mapped cache from a block, tagged by address and size, to what it counts. It has two words
 a block, in two halves: ``pc | size << 31 | flags << 43 | instructions << 54``, where ``flags`` are the `Site` kinds in
@@ -18,9 +18,8 @@ starts: devices see the time of the block's end, without the cycles of a jump th
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
-from numba import carray, cfunc, njit, types
 from unicorn import arm_const
 
 from emu.clock import DEADLINE, HORIZON, NOW
@@ -46,7 +45,6 @@ from emu.cpu.hook_state import (
     PAGE_BITS,
     PAGES_OF_MEMORY,
     REPEATS,
-    SLOTS,
     TABLE_ENTRIES,
     TAG_MASK,
     THUMB_BIT,
@@ -56,8 +54,8 @@ from emu.cpu.hook_state import (
     Slot,
     Stopped,
 )
-from emu.cpu.native_calls import bytes_at, call_1, call_2, call_3, call_4, words_at
-from emu.cpu.polling import REGISTERS, compiled, polls, riscv_effects, riscv_jump, thumb_effects, thumb_jump, written_by
+from emu.cpu.native_calls import Bytes, Int32, UInt8, UInt32, Words, bytes_at, call_1, call_2, call_3, call_4, words_at
+from emu.cpu.polling import REGISTERS, polls, riscv_effects, riscv_jump, thumb_effects, thumb_jump, written_by
 from emu.cpu.skipping import (
     count_pass,
     may_copy,
@@ -105,23 +103,22 @@ EXCEPTION, UNPRIVILEGED = 0x1FF, 1
 """What is not 0 in IPSR in handler mode, and in CONTROL in unprivileged thread mode."""
 PRIVATE_BUS = 0xE00
 """Upper 12 bits of the addresses of Arm's private peripheral bus, which is for privileged code."""
-WORDS = types.CPointer(types.int64)
-BLOCK_SIGNATURE = types.void(types.intp, types.uint64, types.uint32, types.int64)
+
+BlockHook: TypeAlias = Callable[[int, int, int, int], None]
 
 
-def make_block(timed: bool) -> Any:
+def make_block(timed: bool) -> BlockHook:
     """UC_HOOK_BLOCK: count a known block while nothing else is to be done; ``timed`` if `COSTS` is not 0.
 
     Everything else is a function of its own, called by its address: inlined, it would cost this one saved registers.
     """
 
-    @cfunc(BLOCK_SIGNATURE)
-    def block(uc: int, address: int, length: int, user: int) -> None:
-        state = carray(words_at(user), (SLOTS,))
-        clock = carray(words_at(state[CLOCK]), (4,))
-        pc, size = types.int64(address), types.int64(length)
-        table = carray(words_at(state[TABLE]), (2 * TABLE_ENTRIES,))
-        index = types.uint64((pc >> 1) & (TABLE_ENTRIES - 1))
+    def block(uc: int, address: int, length: UInt32, user: int) -> None:
+        state = words_at(user)
+        clock = words_at(state[CLOCK])
+        pc, size = address, length
+        table = words_at(state[TABLE])
+        index = (pc >> 1) & (TABLE_ENTRIES - 1)
         entry = table[index]
         known = entry & TAG_MASK == pc | size << 31
         harmless = (entry >> FLAG_SHIFT) & state[SITES] == 0
@@ -133,7 +130,7 @@ def make_block(timed: bool) -> Any:
             state[BLOCK_PC], state[BLOCK_SIZE], state[BLOCK_COUNT] = pc, size, count
             state[INSTRUCTIONS] += count
             if timed:
-                costs = table[index + types.uint64(TABLE_ENTRIES)]
+                costs = table[index + TABLE_ENTRIES]
                 if pc != state[NEXT]:
                     now += costs >> ARRIVAL_SHIFT
                 clock[NOW] = now + (costs & CYCLES_MASK)
@@ -146,19 +143,14 @@ def make_block(timed: bool) -> Any:
     return block
 
 
-instruction_costs, arrival_cycles = compiled(lookup.instruction_costs), compiled(lookup.arrival_cycles)
-
-
-@compiled
-def move_rounds(state: Any, uc: int, user: int, pc: int, size: int, most: int) -> int:
+def move_rounds(state: Words, uc: int, user: int, pc: int, size: int, most: int) -> int:
     """Carry out rounds of a block, see `emu.cpu.copying.moves`."""
-    walk = carray(words_at(state[WALK]), (WALK_SLOTS,))
+    walk = words_at(state[WALK])
     walk[CODE] = host_address(state, pc)
-    return int(call_4(state[MOVES_FUNCTION], uc, types.uint64(most), types.uint32(size), user))
+    return int(call_4(state[MOVES_FUNCTION], uc, most, size, user))
 
 
-@compiled
-def moves_on(state: Any, clock: Any, uc: int, user: int, pc: int, size: int, costs: int) -> bool:
+def moves_on(state: Words, clock: Words, uc: int, user: int, pc: int, size: int, costs: int) -> bool:
     """Carry out rounds of a block that begins and may copy or fill memory; False if it does neither."""
     start_time = (costs >> ARRIVAL_SHIFT & CYCLES_MASK) + (costs & CYCLES_MASK)
     round_time = start_time + (costs >> TAKEN_SHIFT & CYCLES_MASK)
@@ -171,28 +163,25 @@ def moves_on(state: Any, clock: Any, uc: int, user: int, pc: int, size: int, cos
 
 
 def make_rare_block(
-    width_rule: Callable[..., int],
-    site_rule: Callable[..., int],
-    word_rule: Callable[..., int],
-    effects: Callable[..., int],
-    jump: Callable[..., int],
+    width: Callable[[int, int], int],
+    site: Callable[[int, int, int, int], int],
+    word: Callable[[int, int, int, int], int],
+    effects: Callable[[int, int, int, int], int],
+    jump: Callable[[int, int, int, int], int],
     new_code: int = 0,
-) -> Any:
+) -> BlockHook:
     """What `block` leaves over: requests, the deadline, unknown blocks, sites; for one instruction set.
 
     ``new_code``: the site of its instruction behind which other code may be where there was code before.
     """
-    width, site, word = (njit(inline="always")(rule) for rule in (width_rule, site_rule, word_rule))
 
-    @compiled
-    def word_at(code: Any, offset: int) -> Any:
-        first, second = types.int64(code[offset]), types.int64(code[offset + 1])
+    def word_at(code: Bytes, offset: int) -> int:
+        first, second = code[offset], code[offset + 1]
         if width(first, second) == 2:
             return word(first, second, 0, 0)
-        return word(first, second, types.int64(code[offset + 2]), types.int64(code[offset + 3]))
+        return word(first, second, code[offset + 2], code[offset + 3])
 
-    @compiled
-    def costs_at(state: Any, code: Any, pc: int, offset: int) -> Any:
+    def costs_at(state: Words, code: Bytes, pc: int, offset: int) -> int:
         """Packed cost of the instruction at ``pc + offset``."""
         if state[COSTS] == 0:
             return 1
@@ -202,26 +191,25 @@ def make_rare_block(
         following = 0
         if room < CODE_PAGE and room >= width(code[end], code[end + 1]):
             following = word_at(code, end)
-        table = carray(words_at(state[COSTS]), (1 << 16,))
-        return instruction_costs(table, pc + offset, bytes_, word_at(code, offset), following)
+        table = words_at(state[COSTS])
+        return lookup.instruction_costs(table, pc + offset, bytes_, word_at(code, offset), following)
 
-    @compiled
-    def classify(state: Any, table: Any, index: int, uc: int, user: int, pc: int, size: int) -> None:
+    def classify(state: Words, table: Words, index: int, uc: int, user: int, pc: int, size: int) -> None:
         """Write the block's entry."""
-        costs_index = index + types.uint64(TABLE_ENTRIES)
+        costs_index = index + TABLE_ENTRIES
         table[index], table[costs_index] = pc | size << 31, 0
         host = host_address(state, pc)
         if host == 0:
             return
-        code = carray(bytes_at(host), (1 << 16,))
+        code = bytes_at(host)
         offset = count = flags = cycles = taken = arrival = live = written = last = target = moves = 0
         while offset < size:
             costs = costs_at(state, code, pc, offset)
             cycles += costs & CYCLES_MASK
             taken = costs >> TAKEN_SHIFT
             if last >= 0:
-                first, second = types.int64(code[offset]), types.int64(code[offset + 1])
-                third, fourth = types.int64(code[offset + 2]), types.int64(code[offset + 3])
+                first, second = code[offset], code[offset + 1]
+                third, fourth = code[offset + 2], code[offset + 3]
                 last = effects(first, second, third, fourth)
                 target = offset + jump(first, second, third, fourth)
                 live |= last & REGISTERS & ~written
@@ -236,45 +224,41 @@ def make_rare_block(
         elif move_rounds(state, uc, user, pc, size, LOOK_ONLY) != IS_NONE:
             flags, moves = flags | REPEATS, MOVES
         if state[COSTS] != 0:
-            arrival = arrival_cycles(carray(words_at(state[COSTS]), (1 << 16,)), pc)
+            arrival = lookup.arrival_cycles(words_at(state[COSTS]), pc)
         table[index] |= flags << FLAG_SHIFT | count << COUNT_SHIFT
         table[costs_index] = cycles | taken << TAKEN_SHIFT | arrival << ARRIVAL_SHIFT | moves
 
-    @compiled
-    def watched_changed(state: Any, uc: int, user: int) -> bool:
+    def watched_changed(state: Words, uc: int, user: int) -> bool:
         for index in range(min(state[WATCH_COUNT], WATCHED)):
             state[SCRATCH] = 0
-            number = types.int32(state[WATCH + 2 * index])
+            number = state[WATCH + 2 * index]
             call_3(state[READ_FUNCTION], uc, number, user + 8 * SCRATCH)
             if state[SCRATCH] & 0xFFFF_FFFF != state[WATCH + 2 * index + 1]:
                 return True
         return False
 
-    @njit
-    def in_part(state: Any, pc: int, size: int) -> bool:
+    def in_part(state: Words, pc: int, size: int) -> bool:
         if state[CODE_MASK] == 0:
             return False
-        mask = carray(bytes_at(state[CODE_MASK]), (1 << 22,))
+        mask = bytes_at(state[CODE_MASK])
         return bool((mask[pc >> PAGE_BITS] | mask[(pc + size - 1) >> PAGE_BITS & 0x3F_FFFF]) & PART != 0)
 
-    @njit
-    def executable_end(state: Any, pc: int) -> Any:
-        spans = carray(words_at(state[CODE_SPANS]), (2 * 1024,))
+    def executable_end(state: Words, pc: int) -> int:
+        spans = words_at(state[CODE_SPANS])
         for index in range(state[CODE_SPAN_COUNT]):
             if spans[2 * index] <= pc < spans[2 * index + 1]:
                 return spans[2 * index + 1]
         return pc
 
-    @cfunc(BLOCK_SIGNATURE)
-    def rare_block(uc: int, address: int, length: int, user: int) -> None:
-        state = carray(words_at(user), (SLOTS,))
-        clock = carray(words_at(state[CLOCK]), (4,))
-        pc, size = types.int64(address), types.int64(length)
-        index = types.uint64((pc >> 1) & (TABLE_ENTRIES - 1))
+    def rare_block(uc: int, address: int, length: UInt32, user: int) -> None:
+        state = words_at(user)
+        clock = words_at(state[CLOCK])
+        pc, size = address, length
+        index = (pc >> 1) & (TABLE_ENTRIES - 1)
         if state[REQUEST] & REQUEST_ALIGN:
-            carray(words_at(state[FEATURES]), (1,))[0] &= ~MAIN_EXTENSION
+            words_at(state[FEATURES])[0] &= ~MAIN_EXTENSION
             state[REQUEST] &= ~REQUEST_ALIGN
-            if carray(words_at(state[TABLE]), (TABLE_ENTRIES,))[index] & TAG_MASK != pc | size << 31:
+            if words_at(state[TABLE])[index] & TAG_MASK != pc | size << 31:
                 # It is new: Unicorn has translated it without the checks.
                 state[UNCHECKED] = pc
                 state[REQUEST] |= REQUEST_STOP
@@ -316,10 +300,10 @@ def make_rare_block(
             state[STOPPED], state[BLOCK_SIZE] = AT_FETCH, 0
             call_1(state[STOP_FUNCTION], uc)
             return
-        table = carray(words_at(state[TABLE]), (2 * TABLE_ENTRIES,))
+        table = words_at(state[TABLE])
         if table[index] & TAG_MASK != pc | size << 31:
             classify(state, table, index, uc, user, pc, size)
-        costs_index = index + types.uint64(TABLE_ENTRIES)
+        costs_index = index + TABLE_ENTRIES
         entry, costs = table[index], table[costs_index]
         if part:
             table[index] = 0
@@ -365,106 +349,98 @@ def make_rare_block(
         clock[NOW] += arrival + cycles
         if (entry >> FLAG_SHIFT) & new_code != 0:
             # It ends its block: no other one is classified before it. It forgets itself too, and so comes here again.
-            table[:TABLE_ENTRIES] = 0
+            for known in range(TABLE_ENTRIES):
+                table[known] = 0
         if (entry >> FLAG_SHIFT) & MASKS != 0 and state[FEATURES] != 0:
             # Its last instruction asks Unicorn for the feature.
-            carray(words_at(state[FEATURES]), (1,))[0] |= MAIN_EXTENSION
+            words_at(state[FEATURES])[0] |= MAIN_EXTENSION
             state[REQUEST] |= REQUEST_ALIGN
 
     return rare_block
 
 
-@njit
-def in_window(state: Any, address: int) -> Any:
+def in_window(state: Words, address: int) -> int:
     """Where the part page with the address is mapped to."""
     size = state[WINDOW_PAGE]
-    parts = carray(words_at(state[PARTS]), (64,))
+    parts = words_at(state[PARTS])
     for index in range(state[PART_COUNT]):
         if parts[index] == address & ~(size - 1):
             return state[WINDOW] + index * size + (address & (size - 1))
     return state[HOLE]
 
 
-@njit
-def register(state: Any, uc: int, user: int, number: int) -> Any:
+def register(state: Words, uc: int, user: int, number: int) -> int:
     """A register's value."""
     state[SCRATCH] = 0
-    call_3(state[READ_FUNCTION], uc, types.int32(number), user + 8 * SCRATCH)
+    call_3(state[READ_FUNCTION], uc, number, user + 8 * SCRATCH)
     return state[SCRATCH] & 0xFFFF_FFFF
 
 
-@njit
-def unprivileged(state: Any, uc: int, user: int) -> bool:
+def unprivileged(state: Words, uc: int, user: int) -> bool:
     """Whether an Arm core executes unprivileged code."""
     if register(state, uc, user, IPSR) & EXCEPTION != 0:
         return False
     return bool(register(state, uc, user, CONTROL) & UNPRIVILEGED != 0)
 
 
-@cfunc(types.uint8(types.intp, types.uint64, types.int32, WORDS, types.int64))
-def fill(uc: int, address: int, access: int, result: Any, user: int) -> int:
+def fill(uc: int, address: int, access: Int32, result: Words, user: int) -> UInt8:
     """UC_HOOK_TLB_FILL: a page's rights; illegal accesses go to the hole, where Unicorn reports them exactly.
 
     Loads and stores to a page of which parts are protected go to the window. An entry of Unicorn's TLB is for code
     and data; both are allowed in it, if possible. ``result`` is {uint64 physical address, int32 rights}.
     """
-    state = carray(words_at(user), (SLOTS,))
-    pages = carray(bytes_at(state[PAGES]), (1 << 22,))
-    page = types.uint64(address) >> types.uint64(PAGE_BITS)
-    need = types.int64(1) << types.int64(access - UC_MEM_READ)
-    rights = types.int64(pages[page])
-    if (
-        state[IT_REGISTER] != 0
-        and page >> types.uint64(20 - PAGE_BITS) == PRIVATE_BUS
-        and unprivileged(state, uc, user)
-    ):
+    state = words_at(user)
+    pages = bytes_at(state[PAGES])
+    page = address >> PAGE_BITS
+    need = 1 << (access - UC_MEM_READ)
+    rights = pages[page]
+    if state[IT_REGISTER] != 0 and page >> (20 - PAGE_BITS) == PRIVATE_BUS and unprivileged(state, uc, user):
         # Unicorn's TLB has entries of their own for unprivileged code.
-        rights = types.int64(0)
-    code, data = types.int64(RIGHTS), types.int64(RIGHTS)
+        rights = 0
+    code, data = RIGHTS, RIGHTS
     if state[CODE_MASK] != 0:
-        code = types.int64(carray(bytes_at(state[CODE_MASK]), (1 << 22,))[page])
+        code = bytes_at(state[CODE_MASK])[page]
     if state[DATA_MASK] != 0:
-        data = types.int64(carray(bytes_at(state[DATA_MASK]), (1 << 22,))[page])
+        data = bytes_at(state[DATA_MASK])[page]
     if need != EXECUTE and state[IT_REGISTER] != 0 and register(state, uc, user, state[IT_REGISTER]) & IT_BITS != 0:
         # A TLB miss inside an IT block leaves its bits in the register, where a later block trips over them.
         state[SCRATCH] = THUMB_BIT
-        call_3(state[WRITE_FUNCTION], uc, types.int32(state[IT_REGISTER]), user + 8 * SCRATCH)
-    entry = carray(result, (2,))
+        call_3(state[WRITE_FUNCTION], uc, state[IT_REGISTER], user + 8 * SCRATCH)
+    entry = result
     if rights & need == 0 and need == EXECUTE and rights & MAY_EXECUTE != 0 and code & EXECUTE != 0:
         rights |= EXECUTE
-        first = page & ~types.uint64(PAGES_OF_MEMORY - 1)
+        first = page & ~(PAGES_OF_MEMORY - 1)
         for index in range(PAGES_OF_MEMORY):
-            pages[first + types.uint64(index)] = rights
+            pages[first + index] = rights
         state[PROMOTIONS] += 1
     allowed = rights & (code & EXECUTE | data & DATA_RIGHTS)
     if allowed & need == 0:
-        offset = types.int64(address) & (state[HOLE_SIZE] - 1)
-        state[ILLEGAL_PAGE] = types.int64(address) - offset
+        offset = address & (state[HOLE_SIZE] - 1)
+        state[ILLEGAL_PAGE] = address - offset
         entry[0] = state[HOLE] + offset
         entry[1] = need
     elif data & PART == 0:
-        entry[0] = types.int64(address)
+        entry[0] = address
         entry[1] = allowed
     elif need == EXECUTE:
-        entry[0] = types.int64(address)
+        entry[0] = address
         entry[1] = EXECUTE
     else:
-        entry[0] = in_window(state, types.int64(address))
+        entry[0] = in_window(state, address)
         entry[1] = rights & DATA_RIGHTS
     return 1
 
 
-@cfunc(types.uint8(types.intp, types.int32, types.uint64, types.int32, types.int64, WORDS))
-def fault(uc: int, access: int, address: int, size: int, value: int, user: Any) -> int:
+def fault(uc: int, access: Int32, address: int, size: Int32, value: int, user: Words) -> UInt8:
     """UC_HOOK_MEM_UNMAPPED: note the first address; 0 ends the run before the instruction."""
-    state = carray(user, (SLOTS,))
+    state = user
     if state[FAULT_ACCESS] == 0:
         state[FAULT_ACCESS] = access
-        state[FAULT_ADDRESS] = state[ILLEGAL_PAGE] + (types.int64(address) & (state[HOLE_SIZE] - 1))
+        state[FAULT_ADDRESS] = state[ILLEGAL_PAGE] + (address & (state[HOLE_SIZE] - 1))
     return 0
 
 
-HOOKS = {
+HOOKS: dict[str, Callable[..., Any]] = {
     "block": make_block(timed=False),
     "timed_block": make_block(timed=True),
     "thumb_rare_block": make_rare_block(thumb_width, thumb_site, thumb_word, thumb_effects, thumb_jump),

@@ -1,4 +1,4 @@
-"""How long an instruction is, and which instructions need attention; plain functions that numba compiles too."""
+"""How long an instruction is, and which instructions need attention; native code and plain functions."""
 
 from __future__ import annotations
 

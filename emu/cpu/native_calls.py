@@ -1,96 +1,124 @@
-"""What numba lacks for the hooks: addresses as pointers, and calls of C functions by their address."""
+"""What native code does with the memory and the functions of the host; here for plain Python.
+
+`emu.cpu.translation.primitives` says what each function is in machine code. All integers there have 64 bits with sign.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import ctypes
+from typing import Any, TypeAlias
 
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
-
-
-@intrinsic
-def bytes_at(context: Any, address: Any) -> Any:
-    """The address as a pointer to bytes."""
-    return _pointer(types.uint8, address)
-
-
-@intrinsic
-def words_at(context: Any, address: Any) -> Any:
-    """The address as a pointer to 64-bit integers."""
-    return _pointer(types.int64, address)
+Words: TypeAlias = Any
+"""Signed 64-bit integers in memory, of which each has an index: an array, a list or a pointer."""
+Unsigned: TypeAlias = Any
+"""The same of unsigned 32-bit integers,"""
+Bytes: TypeAlias = Any
+"""and of bytes."""
+Int32: TypeAlias = int
+"""An argument or a result of a hook that has 32 bits in C, with sign;"""
+UInt32: TypeAlias = int
+"""without sign;"""
+UInt8: TypeAlias = int
+"""or 8 bits."""
 
 
-@intrinsic
-def unsigned_at(context: Any, address: Any) -> Any:
-    """The address as a pointer to unsigned 32-bit integers."""
-    return _pointer(types.uint32, address)
+def words_at(address: int) -> Words:
+    """The 64-bit integers at an address."""
+    return ctypes.cast(address, ctypes.POINTER(ctypes.c_int64))
 
 
-@intrinsic
-def trailing_zeros(context: Any, word: Any) -> Any:
+def unsigned_at(address: int) -> Unsigned:
+    """The unsigned 32-bit integers at an address."""
+    return ctypes.cast(address, ctypes.POINTER(ctypes.c_uint32))
+
+
+def bytes_at(address: int) -> Bytes:
+    """The bytes at an address."""
+    return ctypes.cast(address, ctypes.POINTER(ctypes.c_uint8))
+
+
+def trailing_zeros(word: int) -> int:
     """How many of the lowest bits of a 64-bit word, which is not 0, are 0."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.int64(types.int64), generate
+    return (word & -word).bit_length() - 1
 
 
-@intrinsic
-def move_bytes(context: Any, target: Any, source: Any, count: Any) -> Any:
+def move_bytes(target: int, source: int, count: int) -> None:
     """Copy bytes from one address to another, as C's memmove does."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, word = ir.IntType(8).as_pointer(), ir.IntType(64)
-        function = builder.module.declare_intrinsic("llvm.memmove", [pointer, pointer, word])
-        target, source = (builder.inttoptr(address, pointer) for address in arguments[:2])
-        builder.call(function, [target, source, arguments[2], ir.Constant(ir.IntType(1), 0)])
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.int64, types.int64), generate
+    ctypes.memmove(target, source, count)
 
 
-def _pointer(element: Any, address: Any) -> Any:
-    signature = types.CPointer(element)(address)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
-
-    return signature, generate
+# Numbers at any address, which need not be aligned
 
 
-@intrinsic
-def call_1(context: Any, function: Any, first: Any) -> Any:
-    """Call the C function at an address with a pointer."""
-    return types.int32(types.int64, types.intp), _generate_call
+def read_8(address: int) -> int:
+    """The byte at an address."""
+    return ctypes.c_uint8.from_address(address).value
 
 
-@intrinsic
-def call_2(context: Any, function: Any, first: Any, second: Any) -> Any:
-    """Call the function at an address with two addresses."""
-    return types.int32(types.int64, types.intp, types.intp), _generate_call
+def read_16(address: int) -> int:
+    """The 16 bits at an address, unsigned."""
+    return ctypes.c_uint16.from_address(address).value
 
 
-@intrinsic
-def call_batch(context: Any, function: Any, first: Any, second: Any, third: Any, fourth: Any) -> Any:
-    """Call the C function at an address with three pointers and an int."""
-    return types.int32(types.int64, types.intp, types.intp, types.intp, types.int32), _generate_call
+def read_32(address: int) -> int:
+    """The 32 bits at an address, unsigned."""
+    return ctypes.c_uint32.from_address(address).value
 
 
-@intrinsic
-def call_3(context: Any, function: Any, first: Any, second: Any, third: Any) -> Any:
-    """Call the C function at an address with a pointer, an int and a pointer."""
-    return types.int32(types.int64, types.intp, types.int32, types.intp), _generate_call
+def read_64(address: int) -> int:
+    """The 64 bits at an address, signed."""
+    return ctypes.c_int64.from_address(address).value
 
 
-@intrinsic
-def call_4(context: Any, function: Any, first: Any, second: Any, third: Any, fourth: Any) -> Any:
-    """Call the function at an address with the arguments of a block hook."""
-    return types.int32(types.int64, types.intp, types.uint64, types.uint32, types.int64), _generate_call
+def write_8(address: int, value: int) -> None:
+    """Put the lowest 8 bits of a number at an address."""
+    ctypes.c_uint8.from_address(address).value = value
 
 
-def _generate_call(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    kinds = [argument.type for argument in arguments[1:]]
-    pointer = ir.FunctionType(ir.IntType(32), kinds).as_pointer()
-    return builder.call(builder.inttoptr(arguments[0], pointer), arguments[1:])
+def write_16(address: int, value: int) -> None:
+    """Put the lowest 16 bits of a number at an address."""
+    ctypes.c_uint16.from_address(address).value = value
+
+
+def write_32(address: int, value: int) -> None:
+    """Put the lowest 32 bits of a number at an address."""
+    ctypes.c_uint32.from_address(address).value = value
+
+
+def write_64(address: int, value: int) -> None:
+    """Put a number at an address."""
+    ctypes.c_int64.from_address(address).value = value
+
+
+# Functions of C, by their address
+
+
+def call_1(function: int, first: int) -> int:
+    """Call the function with a pointer."""
+    return _call(function, (ctypes.c_int64,), first)
+
+
+def call_2(function: int, first: int, second: int) -> int:
+    """Call the function with two pointers."""
+    return _call(function, (ctypes.c_int64,) * 2, first, second)
+
+
+def call_3(function: int, first: int, second: int, third: int) -> int:
+    """Call the function with a pointer, an int and a pointer."""
+    return _call(function, (ctypes.c_int64, ctypes.c_int32, ctypes.c_int64), first, second, third)
+
+
+def call_4(function: int, first: int, second: int, third: int, fourth: int) -> int:
+    """Call the function with the arguments of a block hook."""
+    kinds = ctypes.c_int64, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_int64
+    return _call(function, kinds, first, second, third, fourth)
+
+
+def call_batch(function: int, first: int, second: int, third: int, fourth: int) -> int:
+    """Call the function with three pointers and an int."""
+    kinds = ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int32
+    return _call(function, kinds, first, second, third, fourth)
+
+
+def _call(function: int, kinds: tuple[Any, ...], *arguments: int) -> int:
+    return int(ctypes.CFUNCTYPE(ctypes.c_int32, *kinds)(function)(*arguments))

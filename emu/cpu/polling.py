@@ -1,4 +1,4 @@
-"""Which blocks poll: loops that only load, compute, compare and branch; functions for numba.
+"""Which blocks poll: loops that only load, compute, compare and branch; native code.
 
 A block that jumps back to its own beginning does the same again and again if no instruction needs what the round
 before has left in a register: then all that a round leaves follows from what it loads and from registers that never
@@ -16,13 +16,6 @@ Registers have the numbers 1..31: x1..x31 of RISC-V; r0..r15, N, Z, C and V of A
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-from numba import njit
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
 OTHER = -1
 BRANCH = 1
 REGISTERS = 0xFFFF_FFFE
@@ -32,12 +25,6 @@ NEGATIVE_ZERO, CARRY, OVERFLOW = 3 << 17, 1 << 19, 1 << 20
 FLAGS = NEGATIVE_ZERO | CARRY | OVERFLOW
 
 
-def compiled(function: Function) -> Function:
-    """Decorator: numba compiles the function."""
-    return cast(Function, njit(error_model="numpy")(function))
-
-
-@compiled
 def polls(live: int, written: int, last: int, target: int) -> bool:
     """Whether a block polls.
 
@@ -50,19 +37,16 @@ def polls(live: int, written: int, last: int, target: int) -> bool:
     return last >= 0 and last & BRANCH != 0 and live & written == 0 and target == 0
 
 
-@compiled
 def effects(reads: int, writes: int) -> int:
     """Packed."""
     return reads & REGISTERS | (writes & REGISTERS) << 31
 
 
-@compiled
 def written_by(packed: int) -> int:
     """The registers that an instruction writes."""
     return packed >> 31 & REGISTERS
 
 
-@compiled
 def signed(value: int, bits: int) -> int:
     """The lowest bits of ``value`` as a two's-complement number."""
     sign = 1 << (bits - 1)
@@ -72,7 +56,6 @@ def signed(value: int, bits: int) -> int:
 # RISC-V
 
 
-@compiled
 def riscv_jump(first: int, second: int, third: int, fourth: int) -> int:
     """How far an instruction that is `BRANCH` jumps."""
     word = first | second << 8 | third << 16 | fourth << 24
@@ -87,14 +70,12 @@ def riscv_jump(first: int, second: int, third: int, fourth: int) -> int:
     return signed(half >> 4 & 0x100 | half << 1 & 0xC0 | half << 3 & 0x20 | half >> 7 & 0x18 | half >> 2 & 6, 9)
 
 
-@compiled
 def riscv_effects(first: int, second: int, third: int, fourth: int) -> int:
     """Effects of a RISC-V instruction by its bytes."""
     half = first | second << 8
     return wide_effects(half | third << 16 | fourth << 24) if first & 3 == 3 else compressed_effects(half)
 
 
-@compiled
 def wide_effects(word: int) -> int:
     """Effects of an instruction of 32 bits."""
     opcode, target = word & 0x7F, 1 << (word >> 7 & 31)
@@ -112,7 +93,6 @@ def wide_effects(word: int) -> int:
     return OTHER
 
 
-@compiled
 def compressed_effects(half: int) -> int:
     """Effects of an instruction of 16 bits."""
     kind = (half & 3) << 3 | half >> 13
@@ -138,22 +118,17 @@ def compressed_effects(half: int) -> int:
 
 
 # Thumb
-
-
-@compiled
 def thumb_jump(first: int, second: int, third: int, fourth: int) -> int:
     """How far an instruction that is `BRANCH` jumps."""
     return 4 + 2 * (signed(first | second << 8, 11) if second >> 4 == 14 else signed(first, 8))
 
 
-@compiled
 def thumb_effects(first: int, second: int, third: int, fourth: int) -> int:
     """Effects of a Thumb instruction by its bytes; IT is `OTHER`, so that no instruction is conditional."""
     half = first | second << 8
     return narrow_effects(half) if half < 0xE800 else wide_thumb_effects(half, third | fourth << 8)
 
 
-@compiled
 def narrow_effects(half: int) -> int:
     """Effects of an instruction of one half-word."""
     low, middle, high = 2 << (half & 7), 2 << (half >> 3 & 7), 2 << (half >> 8 & 7)
@@ -193,7 +168,6 @@ def narrow_effects(half: int) -> int:
     return BRANCH if group == 28 else OTHER
 
 
-@compiled
 def register_effects(operation: int, low: int, middle: int) -> int:
     """Effects of the data-processing instructions on two low registers."""
     if operation == 0 or operation == 1 or operation == 12 or operation == 14:  # AND, EOR, ORR, BIC
@@ -209,7 +183,6 @@ def register_effects(operation: int, low: int, middle: int) -> int:
     return OTHER
 
 
-@compiled
 def high_register_effects(half: int) -> int:
     """Effects of ADD, CMP and MOV on any registers."""
     operation, target, source = half >> 8 & 3, half >> 4 & 8 | half & 7, half >> 3 & 15
@@ -220,7 +193,6 @@ def high_register_effects(half: int) -> int:
     return effects(2 << source | (2 << target if operation == 0 else NOTHING), 2 << target)
 
 
-@compiled
 def wide_thumb_effects(first: int, second: int) -> int:
     """Effects of an instruction of two half-words."""
     base, target, source = 2 << (first & 15), 2 << (second >> 12), 2 << (second & 15)
@@ -246,7 +218,6 @@ def wide_thumb_effects(first: int, second: int) -> int:
     return OTHER
 
 
-@compiled
 def modified_effects(first: int, target: int, base: int, carry: int) -> int:
     """Effects of the data-processing instructions with an immediate or a second register that is not read here."""
     operation, sets_flags = first >> 5 & 15, first & 0x10 != 0

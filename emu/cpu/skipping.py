@@ -1,4 +1,4 @@
-"""Blocks that jump back to themselves: rounds that need not be executed one by one; functions for numba.
+"""Blocks that jump back to themselves: rounds that need not be executed one by one; native code.
 
 Rounds of a loop that only waits are counted, see `emu.cpu.polling`. Those of a loop that copies or fills memory are
 carried out at once, see `emu.cpu.copying`; the last one is executed, so that all registers have their values, and so is
@@ -7,11 +7,9 @@ every round before which something else may happen.
 
 from __future__ import annotations
 
-from typing import Any
-
 from emu.clock import DEADLINE, FOREVER, HORIZON, NOW, SKIPS
 from emu.cpu.hook_state import PASSES_BEFORE_SKIPPING, Slot
-from emu.cpu.polling import compiled
+from emu.cpu.native_calls import Words
 
 BLOCK_PC, BLOCK_SIZE, INSTRUCTIONS = int(Slot.BLOCK_PC), int(Slot.BLOCK_SIZE), int(Slot.INSTRUCTIONS)
 PASSES, POLL_TIME, UNSTEADY = int(Slot.PASSES), int(Slot.POLL_TIME), int(Slot.UNSTEADY)
@@ -20,8 +18,7 @@ INSTRUCTIONS_BEFORE_COPYING = 200
 """Executed one by one before the next rounds are looked at, which takes about as long as these."""
 
 
-@compiled
-def count_pass(state: Any, pc: int, size: int) -> None:
+def count_pass(state: Words, pc: int, size: int) -> None:
     """A block begins that may repeat: count how often it has done so without another one in between."""
     if state[BLOCK_PC] != pc or state[BLOCK_SIZE] != size:
         state[PASSES] = 0
@@ -30,10 +27,7 @@ def count_pass(state: Any, pc: int, size: int) -> None:
 
 
 # Waiting
-
-
-@compiled
-def waits(state: Any, clock: Any) -> bool:
+def waits(state: Words, clock: Words) -> bool:
     """Whether a block that may poll has done so before, and would do the same again up to the deadline."""
     steady = state[UNSTEADY] == 0 and state[PASSES] >= PASSES_BEFORE_SKIPPING
     if steady and clock[SKIPS] != 0 and clock[DEADLINE] < FOREVER:
@@ -42,8 +36,7 @@ def waits(state: Any, clock: Any) -> bool:
     return False
 
 
-@compiled
-def skip_rounds(state: Any, clock: Any, count: int) -> None:
+def skip_rounds(state: Words, clock: Words, count: int) -> None:
     """Count all rounds of a block up to the deadline instead of executing them."""
     round_time, left = clock[NOW] - state[POLL_TIME], clock[DEADLINE] - clock[NOW]
     if clock[HORIZON] == clock[DEADLINE]:
@@ -55,18 +48,14 @@ def skip_rounds(state: Any, clock: Any, count: int) -> None:
 
 
 # Copying and filling
-
-
-@compiled
-def may_copy(state: Any, clock: Any, count: int) -> bool:
+def may_copy(state: Words, clock: Words, count: int) -> bool:
     """Whether it is time to look at the next rounds of a block that may copy."""
     before = (state[PASSES] - 1) * count
     due = state[PASSES] > 0 and before < INSTRUCTIONS_BEFORE_COPYING <= before + count
     return bool(due and state[OBSERVED] == 0 and clock[SKIPS] != 0)
 
 
-@compiled
-def rounds_in_time(clock: Any, round_time: int, start_time: int) -> int:
+def rounds_in_time(clock: Words, round_time: int, start_time: int) -> int:
     """How many rounds begin, and if the clock is exact end, before the deadline, besides one more.
 
     Args:

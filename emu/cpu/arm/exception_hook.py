@@ -2,24 +2,23 @@
 
 `emu.cpu.arm.exception_transition` carries them out; what it leaves over stops the run.
 
-numba compiles this file; see `emu.cpu.block_hook` for what that asks of it.
+This file becomes native code, see `emu.cpu.translation.module`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from numba import carray, cfunc, njit, types
 from unicorn.arm_const import UC_ARM_REG_PC
 
 from emu.clock import DEADLINE, NOW
 from emu.cpu.arm.exception_priority import ACTIVE, DEPTH, PRIORITIES, active_priority, group, most_urgent
 from emu.cpu.arm.exception_rights import vector_of
-from emu.cpu.arm.exception_state import EXCEPTION_SLOTS, ExceptionSlot, Taken
+from emu.cpu.arm.exception_state import ExceptionSlot, Taken
 from emu.cpu.arm.exception_transition import CONTEXT, call_supervisor, enter, execution_priority, leave, read
-from emu.cpu.arm.nvic_state import NVIC_SLOTS
-from emu.cpu.hook_state import MAIN_EXTENSION, SLOTS, Request, Slot, Stopped
-from emu.cpu.native_calls import call_1, call_3, words_at
+from emu.cpu.hook_state import MAIN_EXTENSION, Request, Slot, Stopped
+from emu.cpu.native_calls import Int32, UInt32, Words, call_1, call_3, words_at
 
 CLOCK, REQUEST, STOPPED, EXCEPTIONS = map(int, (Slot.CLOCK, Slot.REQUEST, Slot.STOPPED, Slot.EXCEPTIONS))
 TRAP, TAKEN, FEATURES, STOP_FUNCTION = map(int, (Slot.TRAP, Slot.TAKEN, Slot.FEATURES, Slot.STOP_FUNCTION))
@@ -30,16 +29,14 @@ NOTHING, ENTERED, LEFT_OVER = int(Taken.NONE), int(Taken.ENTERED), int(Taken.LEF
 TRAP_SVC, TRAP_EXC_RETURN = 2, 8
 
 
-@njit
-def whole_core(state: Any, whole: bool) -> None:
+def whole_core(state: Words, whole: bool) -> None:
     """Let the writes of registers have their effect, or unaligned accesses trap again; see `emu.cpu.arm.alignment`."""
     if state[FEATURES] != 0:
-        features = carray(words_at(state[FEATURES]), (1,))
+        features = words_at(state[FEATURES])
         features[0] = features[0] | MAIN_EXTENSION if whole else features[0] & ~MAIN_EXTENSION
 
 
-@njit
-def take(state: Any, exceptions: Any, nvic: Any, uc: int) -> int:
+def take(state: Words, exceptions: Words, nvic: Words, uc: int) -> int:
     """Take the pending exception that preempts what runs, if there is one; a `Taken`."""
     number = most_urgent(nvic)
     if number == 0 or group(nvic, nvic[PRIORITIES + number]) >= active_priority(nvic, -1):
@@ -53,31 +50,29 @@ def take(state: Any, exceptions: Any, nvic: Any, uc: int) -> int:
     return ENTERED if enter(state, exceptions, nvic, uc, context, number, priority) else LEFT_OVER
 
 
-@cfunc(types.int32(types.intp, types.int64))
-def take_pending(uc: int, user: int) -> int:
+def take_pending(uc: int, user: int) -> Int32:
     """Before a block, while `Request.CHECK` is set: `take`."""
-    state = carray(words_at(user), (SLOTS,))
-    exceptions = carray(words_at(state[EXCEPTIONS]), (EXCEPTION_SLOTS,))
-    nvic = carray(words_at(exceptions[NVIC]), (NVIC_SLOTS,))
+    state = words_at(user)
+    exceptions = words_at(state[EXCEPTIONS])
+    nvic = words_at(exceptions[NVIC])
     whole_core(state, True)
     taken = take(state, exceptions, nvic, uc)
     whole_core(state, False)
     if taken == ENTERED:
         # Only this function makes Unicorn leave the block without restoring the PC of its beginning.
         state[SCRATCH] = vector_of(state, exceptions, nvic[ACTIVE + nvic[DEPTH] - 1])
-        call_3(state[WRITE_REGISTER], uc, types.int32(PC), user + 8 * SCRATCH)
-    return types.int32(taken)
+        call_3(state[WRITE_REGISTER], uc, PC, user + 8 * SCRATCH)
+    return taken
 
 
-@cfunc(types.void(types.intp, types.uint32, types.int64))
-def trap(uc: int, number: int, user: int) -> None:
+def trap(uc: int, number: UInt32, user: int) -> None:
     """UC_HOOK_INTR: SVC and exception return, or note the number and stop."""
-    state = carray(words_at(user), (SLOTS,))
-    exceptions = carray(words_at(state[EXCEPTIONS]), (EXCEPTION_SLOTS,))
-    nvic = carray(words_at(exceptions[NVIC]), (NVIC_SLOTS,))
+    state = words_at(user)
+    exceptions = words_at(state[EXCEPTIONS])
+    nvic = words_at(exceptions[NVIC])
     done, taken = False, NOTHING
     if number == TRAP_EXC_RETURN:
-        carray(words_at(state[CLOCK]), (3,))[NOW] += state[TAKEN]
+        words_at(state[CLOCK])[NOW] += state[TAKEN]
         state[TAKEN] = 0
     whole_core(state, True)
     if exceptions[NATIVE] != 0 and state[REQUEST] & ~CHECK == 0:
@@ -97,11 +92,11 @@ def trap(uc: int, number: int, user: int) -> None:
         call_1(state[STOP_FUNCTION], uc)
         return
     # Events come before the handler's first instruction, even if that cannot be fetched.
-    clock = carray(words_at(state[CLOCK]), (3,))
+    clock = words_at(state[CLOCK])
     if clock[NOW] >= clock[DEADLINE]:
         state[STOPPED] = AT_DEADLINE
         call_1(state[STOP_FUNCTION], uc)
 
 
-HOOKS = {"trap": trap, "take_pending": take_pending}
+HOOKS: dict[str, Callable[..., Any]] = {"trap": trap, "take_pending": take_pending}
 """The callbacks by the names that `emu.cpu.native` gives them."""

@@ -3,17 +3,13 @@
 `emu.cpu.arm.nvic` says the same in Python, and is the definition. The functions work on its array, which
 `emu.cpu.arm.nvic_state` describes.
 
-numba compiles this file; see `emu.cpu.block_hook` for what that asks of it.
+This file becomes native code, see `emu.cpu.translation.module`.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
-from numba import njit, types
-
 from emu.cpu.arm.nvic_state import WORD_BITS, WORDS, NvicSlot
-from emu.cpu.native_calls import trailing_zeros
+from emu.cpu.native_calls import Words, trailing_zeros
 
 PRIORITY_MASK, GROUP_SHIFT, DEPTH, ACTIVE = map(
     int, (NvicSlot.PRIORITY_MASK, NvicSlot.GROUP_SHIFT, NvicSlot.DEPTH, NvicSlot.ACTIVE)
@@ -24,14 +20,12 @@ ENABLED, PENDING, LEVELS, PRIORITIES = map(
 IDLE = 256
 
 
-@njit
-def group(nvic: Any, priority: int) -> int:
+def group(nvic: Words, priority: int) -> int:
     """The part of a priority that decides about preemption."""
     return priority if priority < 0 else priority & (-2 << nvic[GROUP_SHIFT]) & 0xFF
 
 
-@njit
-def most_urgent(nvic: Any) -> int:
+def most_urgent(nvic: Words) -> int:
     """The pending and enabled exception of highest priority, the lowest number among equals; 0 if there is none."""
     urgent, best = 0, IDLE
     for index in range(WORDS):
@@ -44,8 +38,7 @@ def most_urgent(nvic: Any) -> int:
     return urgent
 
 
-@njit
-def active_priority(nvic: Any, leaving: int) -> int:
+def active_priority(nvic: Words, leaving: int) -> int:
     """Priority of the active exceptions, but for the one in place ``leaving`` of their list (-1: all)."""
     priority = IDLE
     for index in range(nvic[DEPTH]):
@@ -54,8 +47,7 @@ def active_priority(nvic: Any, leaving: int) -> int:
     return priority
 
 
-@njit
-def masked_priority(nvic: Any, priority: int, primask: int, basepri: int, faultmask: int) -> int:
+def masked_priority(nvic: Words, priority: int, primask: int, basepri: int, faultmask: int) -> int:
     """Priority of what executes, by that of the active exceptions and the masks."""
     if faultmask & 1:
         priority = min(priority, -1)
@@ -66,11 +58,10 @@ def masked_priority(nvic: Any, priority: int, primask: int, basepri: int, faultm
     return priority
 
 
-@njit
-def following(nvic: Any, place: int, primask: int, basepri: int, faultmask: int) -> int:
+def following(nvic: Words, place: int, primask: int, basepri: int, faultmask: int) -> int:
     """The exception to chain to when the one in ``place`` of the list of active ones ends; 0 if there is none."""
     number = nvic[ACTIVE + place]
-    word, bit = number // WORD_BITS, types.int64(1) << (number % WORD_BITS)
+    word, bit = number // WORD_BITS, 1 << (number % WORD_BITS)
     pending = nvic[PENDING + word]
     nvic[PENDING + word] |= nvic[LEVELS + word] & bit
     urgent = most_urgent(nvic)
@@ -81,8 +72,7 @@ def following(nvic: Any, place: int, primask: int, basepri: int, faultmask: int)
     return 0
 
 
-@njit
-def place_of(nvic: Any, number: int) -> int:
+def place_of(nvic: Words, number: int) -> int:
     """Place of an exception in the list of the active ones, -1 if it is none."""
     for index in range(nvic[DEPTH]):
         if nvic[ACTIVE + index] == number:
@@ -90,19 +80,17 @@ def place_of(nvic: Any, number: int) -> int:
     return -1
 
 
-@njit
-def activate(nvic: Any, number: int) -> None:
+def activate(nvic: Words, number: int) -> None:
     """The handler begins."""
-    nvic[PENDING + number // WORD_BITS] &= ~(types.int64(1) << (number % WORD_BITS))
+    nvic[PENDING + number // WORD_BITS] &= ~(1 << (number % WORD_BITS))
     nvic[ACTIVE + nvic[DEPTH]] = number
     nvic[DEPTH] += 1
 
 
-@njit
-def deactivate(nvic: Any, place: int) -> None:
+def deactivate(nvic: Words, place: int) -> None:
     """The handler in this place of the list ends; an input that is still high becomes pending again."""
     number = nvic[ACTIVE + place]
     nvic[DEPTH] -= 1
     for index in range(place, nvic[DEPTH]):
         nvic[ACTIVE + index] = nvic[ACTIVE + index + 1]
-    nvic[PENDING + number // WORD_BITS] |= nvic[LEVELS + number // WORD_BITS] & types.int64(1) << (number % WORD_BITS)
+    nvic[PENDING + number // WORD_BITS] |= nvic[LEVELS + number // WORD_BITS] & 1 << (number % WORD_BITS)

@@ -5,14 +5,10 @@ functions decide first whether they can do all of it; where they cannot (a stack
 memory, a stack that the MPU or a limit forbids, an illegal return, a vector without Thumb bit, ...), they change
 nothing, the run stops, and Python does it.
 
-numba compiles this file; see `emu.cpu.block_hook` for what that asks of it.
+This file becomes native code, see `emu.cpu.translation.module`.
 """
 
 from __future__ import annotations
-
-from typing import Any
-
-from numba import carray, njit, types
 
 from emu.clock import NOW
 from emu.cpu.arm.exception_priority import (
@@ -33,7 +29,7 @@ from emu.cpu.arm.exception_state import BATCH_SLOTS, Batch, ExceptionSlot
 from emu.cpu.arm.lazy_context import LAZY_READY, LazyContext
 from emu.cpu.arm.nvic_state import WORD_BITS
 from emu.cpu.hook_state import EXCLUSIVE, Request, Right, Site, Slot
-from emu.cpu.native_calls import call_batch, unsigned_at, words_at
+from emu.cpu.native_calls import Words, call_batch, unsigned_at, words_at
 
 CLOCK, BLOCK_SIZE, REQUEST, SITES = map(int, (Slot.CLOCK, Slot.BLOCK_SIZE, Slot.REQUEST, Slot.SITES))
 CHECK, READ, WRITE = int(Request.CHECK), int(Right.READ), int(Right.WRITE)
@@ -103,29 +99,25 @@ PLACES = 32
 """At least as many values as the longest batch has."""
 
 
-@njit
-def values_of(exceptions: Any, batch: int) -> Any:
+def values_of(exceptions: Words, batch: int) -> Words:
     """The values of a batch, 64 bits each."""
-    return carray(words_at(exceptions[batch + 2]), (PLACES,))
+    return words_at(exceptions[batch + 2])
 
 
-@njit
-def read(exceptions: Any, uc: int, batch: int) -> Any:
+def read(exceptions: Words, uc: int, batch: int) -> Words:
     """Read the registers of a batch; their values."""
-    count = types.int32(exceptions[batch + 3])
+    count = exceptions[batch + 3]
     call_batch(exceptions[READ_FUNCTION], uc, exceptions[batch], exceptions[batch + 1], count)
     return values_of(exceptions, batch)
 
 
-@njit
-def write(exceptions: Any, uc: int, batch: int) -> None:
+def write(exceptions: Words, uc: int, batch: int) -> None:
     """Write what is in `values_of` into the registers of a batch."""
-    count = types.int32(exceptions[batch + 3])
+    count = exceptions[batch + 3]
     call_batch(exceptions[WRITE_FUNCTION], uc, exceptions[batch], exceptions[batch + 1], count)
 
 
-@njit
-def execution_priority(exceptions: Any, nvic: Any, uc: int, context: Any) -> int:
+def execution_priority(exceptions: Words, nvic: Words, uc: int, context: Words) -> int:
     """Priority of what executes now."""
     unprivileged = context[7] & IPSR_MASK == 0 and context[9] & NPRIV != 0
     if unprivileged:
@@ -139,24 +131,21 @@ def execution_priority(exceptions: Any, nvic: Any, uc: int, context: Any) -> int
     return masked_priority(nvic, active_priority(nvic, -1), masks[0], masks[1], masks[2])
 
 
-@njit
-def note_transition(state: Any, exceptions: Any, cycles: int) -> None:
+def note_transition(state: Words, exceptions: Words, cycles: int) -> None:
     """What every entry and return does to the rest of the core."""
-    clock = carray(words_at(state[CLOCK]), (3,))
+    clock = words_at(state[CLOCK])
     clock[NOW] += cycles
     exceptions[EVENT] = 1
     state[SITES] |= EXCLUSIVE_SITES
     state[BLOCK_SIZE] = 0
 
 
-@njit
-def fill_handler(values: Any, first: int, exc_return: int, vector: int, flags: int) -> None:
+def fill_handler(values: Words, first: int, exc_return: int, vector: int, flags: int) -> None:
     """The end of all batches that begin a handler: LR, EPSR, PC, flags."""
     values[first], values[first + 1], values[first + 2], values[first + 3] = exc_return, THUMB, vector, flags
 
 
-@njit
-def lazy_context(nvic: Any, priority: int, flags: int, control: int) -> int:
+def lazy_context(nvic: Words, priority: int, flags: int, control: int) -> int:
     """What FPCCR says about code of this priority and state whose floating-point registers are stacked lazily."""
     context = 0
     if flags & IPSR_MASK == 0:
@@ -170,8 +159,7 @@ def lazy_context(nvic: Any, priority: int, flags: int, control: int) -> int:
     return context
 
 
-@njit
-def enter(state: Any, exceptions: Any, nvic: Any, uc: int, context: Any, number: int, priority: int) -> bool:
+def enter(state: Words, exceptions: Words, nvic: Words, uc: int, context: Words, number: int, priority: int) -> bool:
     """Stack what runs, whose registers are ``context``, and begin a handler; False if Python has to.
 
     ``priority`` is that of what runs.
@@ -198,7 +186,7 @@ def enter(state: Any, exceptions: Any, nvic: Any, uc: int, context: Any, number:
     refused = floats and not lazy and exceptions[UNSTACKS_FLOATS] == 0
     if host == 0 or vector == 0 or chosen_by_handler or refused:
         return False
-    frame = carray(unsigned_at(host), (EXTENDED_WORDS,))
+    frame = unsigned_at(host)
     for index in range(6):
         frame[index] = context[index]
     frame[6] = context[6] & ~1
@@ -239,8 +227,7 @@ def enter(state: Any, exceptions: Any, nvic: Any, uc: int, context: Any, number:
     return True
 
 
-@njit
-def call_supervisor(state: Any, exceptions: Any, nvic: Any, uc: int) -> bool:
+def call_supervisor(state: Words, exceptions: Words, nvic: Words, uc: int) -> bool:
     """SVC; False if Python has to do it."""
     context = read(exceptions, uc, CONTEXT)
     priority = execution_priority(exceptions, nvic, uc, context)
@@ -249,8 +236,7 @@ def call_supervisor(state: Any, exceptions: Any, nvic: Any, uc: int) -> bool:
     return enter(state, exceptions, nvic, uc, context, SV_CALL, priority)
 
 
-@njit
-def legal(exceptions: Any, nvic: Any, exc_return: int) -> bool:
+def legal(exceptions: Words, nvic: Words, exc_return: int) -> bool:
     """Whether an exception return is one of those that native code knows to be legal."""
     if exc_return & ~(THREAD | PROCESS_STACK | NO_FLOATS) & WORD != exceptions[EXC_RETURN]:
         return False
@@ -262,8 +248,7 @@ def legal(exceptions: Any, nvic: Any, exc_return: int) -> bool:
     return nested and exc_return & PROCESS_STACK == 0
 
 
-@njit
-def leave(state: Any, exceptions: Any, nvic: Any, uc: int) -> bool:
+def leave(state: Words, exceptions: Words, nvic: Words, uc: int) -> bool:
     """Firmware has branched to an EXC_RETURN value in handler mode; False if Python has to do it."""
     context = read(exceptions, uc, CONTEXT)
     # Unicorn keeps bit 0 in the flags.
@@ -301,15 +286,13 @@ def leave(state: Any, exceptions: Any, nvic: Any, uc: int) -> bool:
     return resume(state, exceptions, nvic, uc, exc_return, place, faultmask != kept_faultmask)
 
 
-@njit
-def clear_faultmask(exceptions: Any, uc: int) -> None:
+def clear_faultmask(exceptions: Words, uc: int) -> None:
     """FAULTMASK ends with the exception that has set it."""
     values_of(exceptions, FAULTMASK)[0] = 0
     write(exceptions, uc, FAULTMASK)
 
 
-@njit
-def resume(state: Any, exceptions: Any, nvic: Any, uc: int, exc_return: int, place: int, unmask: bool) -> bool:
+def resume(state: Words, exceptions: Words, nvic: Words, uc: int, exc_return: int, place: int, unmask: bool) -> bool:
     """Go back to what the exception in ``place`` of the list interrupted; False if Python has to."""
     stacks = read(exceptions, uc, STACKS)
     pointer = stacks[1] if exc_return & PROCESS_STACK else stacks[0]
@@ -323,8 +306,8 @@ def resume(state: Any, exceptions: Any, nvic: Any, uc: int, exc_return: int, pla
     host = host_address(state, pointer, 4 * words, READ)
     if host == 0:
         return False
-    frame = carray(unsigned_at(host), (EXTENDED_WORDS,))
-    flags = types.int64(frame[7])
+    frame = unsigned_at(host)
+    flags = frame[7]
     other_mode = (flags & IPSR_MASK == 0) != (exc_return & THREAD != 0)
     if flags & THUMB == 0 or other_mode:
         return False
@@ -349,13 +332,13 @@ def resume(state: Any, exceptions: Any, nvic: Any, uc: int, exc_return: int, pla
     if stacked:
         values = values_of(exceptions, FLOATS)
         for index in range(FLOAT_WORDS):
-            values[index] = types.int64(frame[BASIC_WORDS + index])
+            values[index] = frame[BASIC_WORDS + index]
         write(exceptions, uc, FLOATS)
     values = values_of(exceptions, RESTORE)
     for index in range(6):
-        values[index] = types.int64(frame[index])
+        values[index] = frame[index]
     values[6] = ((pointer + 4 * words) | (4 if flags & ALIGNED else 0)) & WORD
-    values[7], values[8], values[9], values[10] = flags & ~ALIGNED, flags & EPSR_BITS, types.int64(frame[6]) | 1, flags
+    values[7], values[8], values[9], values[10] = flags & ~ALIGNED, flags & EPSR_BITS, frame[6] | 1, flags
     write(exceptions, uc, RESTORE)
     if demoted:
         values = values_of(exceptions, DEMOTE)

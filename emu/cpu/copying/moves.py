@@ -1,4 +1,4 @@
-"""Rounds of loops that copy or fill memory, carried out at once in Unicorn's memory; native functions by numba.
+"""Rounds of loops that copy or fill memory, carried out at once in Unicorn's memory; native code.
 
 The block hook calls them by their addresses, see `emu.cpu.block_hook`.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-
-from numba import carray, cfunc, types
 
 from emu.cpu.copying import slots
 from emu.cpu.copying.riscv import riscv_steps
@@ -38,9 +36,19 @@ from emu.cpu.copying.walk import (
     strides_hold,
     walk_round,
 )
-from emu.cpu.hook_state import PAGE_BITS, SLOTS, Right, Slot
-from emu.cpu.native_calls import bytes_at, call_2, call_3, call_batch, unsigned_at, words_at
-from emu.cpu.polling import compiled
+from emu.cpu.hook_state import PAGE_BITS, Right, Slot
+from emu.cpu.native_calls import (
+    Bytes,
+    Int32,
+    UInt32,
+    Words,
+    bytes_at,
+    call_2,
+    call_3,
+    call_batch,
+    unsigned_at,
+    words_at,
+)
 
 WALK, PAGES, DATA_MASK, WRITE_FUNCTION = map(int, (Slot.WALK, Slot.PAGES, Slot.DATA_MASK, Slot.WRITE_FUNCTION))
 REGIONS, REGION_COUNT = int(Slot.REGIONS), int(Slot.REGION_COUNT)
@@ -53,27 +61,24 @@ STEPS_FUNCTION = int(WalkSlot.STEPS_FUNCTION)
 LOOK_ONLY, IS_NONE = -1, -1
 
 
-@compiled
-def read_registers(walk: Any, uc: int) -> None:
+def read_registers(walk: Words, uc: int) -> None:
     """Put the registers' values into the walk."""
-    call_batch(walk[READ_BATCH], uc, walk[NUMBERS], walk[PLACES], types.int32(walk[COUNT]))
+    call_batch(walk[READ_BATCH], uc, walk[NUMBERS], walk[PLACES], walk[COUNT])
 
 
-@compiled
-def advance_registers(state: Any, walk: Any, uc: int, rounds: int) -> None:
+def advance_registers(state: Words, walk: Words, uc: int, rounds: int) -> None:
     """Let so many rounds pass for the registers that the next one needs."""
-    numbers = carray(unsigned_at(walk[NUMBERS]), (REGISTERS,))
+    numbers = unsigned_at(walk[NUMBERS])
     for register in range(REGISTERS):
         advance = walk[ADVANCE + register]
         if walk[LIVE] >> register & 1 != 0 and advance != 0 and advance != UNKNOWN_ADVANCE:
             walk[ENTRY + register] = (walk[ENTRY + register] + rounds * advance) & WORD
-            call_3(state[WRITE_FUNCTION], uc, types.int32(numbers[register]), state[WALK] + 8 * (ENTRY + register))
+            call_3(state[WRITE_FUNCTION], uc, numbers[register], state[WALK] + 8 * (ENTRY + register))
 
 
-@compiled
-def host_address(state: Any, address: int) -> int:
+def host_address(state: Words, address: int) -> int:
     """Where a byte of plain memory is on the host, 0 if none is there."""
-    regions = carray(words_at(state[REGIONS]), (3 * 64,))
+    regions = words_at(state[REGIONS])
     for index in range(state[REGION_COUNT]):
         base = regions[3 * index]
         if base <= address < base + regions[3 * index + 1]:
@@ -81,22 +86,20 @@ def host_address(state: Any, address: int) -> int:
     return 0
 
 
-@compiled
-def may_access(state: Any, page: int, right: int) -> bool:
+def may_access(state: Words, page: int, right: int) -> bool:
     """Whether loads, or stores, to all of a page go to plain memory at once, and no code was executed that is there."""
-    rights = carray(bytes_at(state[PAGES]), (1 << 22,))[page]
+    rights = bytes_at(state[PAGES])[page]
     if right == WRITE and rights & EXECUTE != 0:
         return False
     if state[DATA_MASK] != 0:
-        mask = carray(bytes_at(state[DATA_MASK]), (1 << 22,))[page]
+        mask = bytes_at(state[DATA_MASK])[page]
         if mask & PART != 0:
             return False
         rights &= mask
     return bool(rights & right != 0)
 
 
-@compiled
-def rounds_inside(state: Any, first: int, span: int, right: int, rounds: int) -> int:
+def rounds_inside(state: Words, first: int, span: int, right: int, rounds: int) -> int:
     """How many rounds stay inside a memory and pages that may be accessed.
 
     Args:
@@ -105,7 +108,7 @@ def rounds_inside(state: Any, first: int, span: int, right: int, rounds: int) ->
         rounds: not more than these.
     """
     width = abs(span)
-    regions = carray(words_at(state[REGIONS]), (3 * 64,))
+    regions = words_at(state[REGIONS])
     inside = 0
     for index in range(state[REGION_COUNT]):
         base, end = regions[3 * index], regions[3 * index] + regions[3 * index + 1]
@@ -126,8 +129,7 @@ def rounds_inside(state: Any, first: int, span: int, right: int, rounds: int) ->
     return int(rounds)
 
 
-@compiled
-def carry_out(state: Any, walk: Any, uc: int, most: int) -> int:
+def carry_out(state: Words, walk: Words, uc: int, most: int) -> int:
     """Carry out rounds of the walk at once, not more than ``most``; how many that were."""
     span, target, source = walk[SPAN], walk[TARGET], walk[SOURCE]
     if not is_aligned(walk):
@@ -149,20 +151,18 @@ def carry_out(state: Any, walk: Any, uc: int, most: int) -> int:
     return rounds
 
 
-def make_steps(rule: Callable[[Any, Any, int], bool]) -> Any:
+def make_steps(rule: Callable[[Words, Bytes, int], bool]) -> Callable[[int, int], int]:
     """Writes down the steps of a block, by its bytes; 0 if it is none that copies or fills. For one instruction set."""
 
-    @cfunc(types.int32(types.intp, types.intp))
-    def steps(place: int, size: int) -> int:
-        walk = carray(words_at(place), (WALK_SLOTS,))
+    def steps(place: int, size: int) -> Int32:
+        walk = words_at(place)
         walk[STEPS] = 0
-        return types.int32(rule(walk, carray(bytes_at(walk[CODE]), (1 << 16,)), size))
+        return rule(walk, bytes_at(walk[CODE]), size)
 
     return steps
 
 
-@cfunc(types.int32(types.intp, types.uint64, types.uint32, types.int64))
-def moves(uc: int, most: int, length: int, user: int) -> int:
+def moves(uc: int, most: int, length: UInt32, user: int) -> Int32:
     """Carry out rounds of a block.
 
     Args:
@@ -174,23 +174,27 @@ def moves(uc: int, most: int, length: int, user: int) -> int:
     Returns:
         How many rounds were carried out; `IS_NONE` if the block is no such loop.
     """
-    state = carray(words_at(user), (SLOTS,))
-    walk = carray(words_at(state[WALK]), (WALK_SLOTS,))
-    rounds = types.int64(most)
-    if call_2(walk[STEPS_FUNCTION], state[WALK], types.intp(length)) == 0:
-        return types.int32(IS_NONE)
+    state = words_at(user)
+    walk = words_at(state[WALK])
+    rounds = most
+    if call_2(walk[STEPS_FUNCTION], state[WALK], length) == 0:
+        return IS_NONE
     if rounds != LOOK_ONLY:
         read_registers(walk, uc)
     forget_strides(walk)
     if not walk_round(walk):
-        return types.int32(IS_NONE)
+        return IS_NONE
     if rounds == LOOK_ONLY:
-        return types.int32(0)
+        return 0
     learn_strides(walk)
     if not (walk_round(walk) and strides_hold(walk) and is_stream(walk)):
-        return types.int32(IS_NONE)
-    return types.int32(carry_out(state, walk, uc, rounds))
+        return IS_NONE
+    return carry_out(state, walk, uc, rounds)
 
 
-HOOKS = {"moves": moves, "thumb_steps": make_steps(thumb_steps), "riscv_steps": make_steps(riscv_steps)}
+HOOKS: dict[str, Callable[..., Any]] = {
+    "moves": moves,
+    "thumb_steps": make_steps(thumb_steps),
+    "riscv_steps": make_steps(riscv_steps),
+}
 """The functions by the names that `emu.cpu.native` gives them."""

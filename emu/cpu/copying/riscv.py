@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from emu.cpu.copying.steps import SCRATCH, ZERO, Order, Step, add_step, half_at
-from emu.cpu.polling import compiled
+from emu.cpu.native_calls import Bytes, Words
 from emu.cpu.riscv.interpreter import operations
 from emu.cpu.riscv.interpreter.decoding import decode_compressed, decode_wide
 
@@ -34,8 +32,7 @@ ORDERS = tuple(
 """Of the branches, in the order of their operations."""
 
 
-@compiled
-def riscv_steps(walk: Any, code: Any, size: int) -> bool:
+def riscv_steps(walk: Words, code: Bytes, size: int) -> bool:
     """Write down the steps of a block that jumps back to its beginning; False if it is none, or has other ones."""
     offset = 0
     while offset < size:
@@ -53,8 +50,7 @@ def riscv_steps(walk: Any, code: Any, size: int) -> bool:
     return False
 
 
-@compiled
-def riscv_step(walk: Any, entry: int) -> bool:
+def riscv_step(walk: Words, entry: int) -> bool:
     """An instruction other than the last one, as the interpreter's entry."""
     operation, target = entry & 63, entry >> TARGET_SHIFT & 31
     first, second = entry >> FIRST_SHIFT & 31, entry >> SECOND_SHIFT & 31
@@ -84,8 +80,7 @@ def riscv_step(walk: Any, entry: int) -> bool:
     return add_step(walk, step, target, first, second, shift, constant)
 
 
-@compiled
-def riscv_end(walk: Any, entry: int, offset: int) -> bool:
+def riscv_end(walk: Words, entry: int, offset: int) -> bool:
     """The last instruction: whether it is a conditional branch to the beginning."""
     operation, distance = entry & 63, entry >> IMMEDIATE_SHIFT
     if not EQUAL <= operation <= LAST_BRANCH or offset + distance != 0:

@@ -6,12 +6,9 @@ A step is a number, see `add_step`. Its *sum* is ``first + (second << shift) + c
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
-
-from numba import types
 
 from emu.cpu.copying.slots import MOST_STEPS, REGISTERS, WalkSlot
-from emu.cpu.polling import compiled
+from emu.cpu.native_calls import Bytes, Words
 
 
 class Step(IntEnum):
@@ -71,14 +68,12 @@ SCRATCH, ZERO = REGISTERS, REGISTERS + 1
 """Places beside the registers: one for a number on the way, and the number 0."""
 
 
-@compiled
-def half_at(code: Any, offset: int) -> int:
+def half_at(code: Bytes, offset: int) -> int:
     """A half-word of code."""
-    return types.int64(code[offset]) | types.int64(code[offset + 1]) << 8
+    return code[offset] | code[offset + 1] << 8
 
 
-@compiled
-def add_step(walk: Any, step: int, target: int, first: int, second: int, shift: int, constant: int) -> bool:
+def add_step(walk: Words, step: int, target: int, first: int, second: int, shift: int, constant: int) -> bool:
     """Write a step behind the others; False if there is no room."""
     count = walk[STEPS]
     if count == MOST_STEPS:

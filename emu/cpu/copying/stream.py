@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from numba import carray
-
 from emu.cpu.copying.slots import MOVE_WORDS
 from emu.cpu.copying.walk import LIMIT, LOADS, MOVE_TABLE, MOVES, ROUNDS, SPAN
-from emu.cpu.native_calls import bytes_at, move_bytes
-from emu.cpu.polling import compiled
+from emu.cpu.native_calls import Words, bytes_at, move_bytes
 
 TARGET, BYTES, COPIES, SOURCE = MOVE_TABLE, MOVE_TABLE + 1, MOVE_TABLE + 2, MOVE_TABLE + 3
 """Places of the first move."""
 
 
-@compiled
-def is_stream(walk: Any) -> bool:
+def is_stream(walk: Words) -> bool:
     """Whether all rounds store to bytes one behind the other, what they load from such bytes or the same numbers."""
     span, copies, distance = walk[SPAN], walk[COPIES], walk[SOURCE] - walk[TARGET]
     if walk[MOVES] == 0 or walk[LOADS] != (walk[MOVES] if copies != 0 else 0):
@@ -32,8 +26,7 @@ def is_stream(walk: Any) -> bool:
     return bool(end - walk[TARGET] == abs(span))
 
 
-@compiled
-def is_aligned(walk: Any) -> bool:
+def is_aligned(walk: Words) -> bool:
     """Whether all loads and stores are aligned: some cores trap others."""
     together = walk[SPAN] | (walk[SOURCE] - walk[TARGET] if walk[COPIES] != 0 else 0)
     for place in range(0, walk[MOVES] * MOVE_WORDS, MOVE_WORDS):
@@ -42,14 +35,12 @@ def is_aligned(walk: Any) -> bool:
     return True
 
 
-@compiled
-def rounds_ahead(walk: Any) -> int:
+def rounds_ahead(walk: Words) -> int:
     """How many rounds there are before the last one, which is left over to set all other registers."""
     return int(min(walk[ROUNDS], walk[LIMIT]))
 
 
-@compiled
-def rounds_apart(walk: Any, target: int, source: int, rounds: int) -> int:
+def rounds_apart(walk: Words, target: int, source: int, rounds: int) -> int:
     """How many rounds can be copied at once, of so many.
 
     Args:
@@ -64,23 +55,20 @@ def rounds_apart(walk: Any, target: int, source: int, rounds: int) -> int:
     return int(min(rounds, abs(distance) // width))
 
 
-@compiled
-def lowest(walk: Any, first: int, rounds: int) -> int:
+def lowest(walk: Words, first: int, rounds: int) -> int:
     """Lowest address of all rounds, of that of the first one."""
     return int(first if walk[SPAN] > 0 else first + (rounds - 1) * walk[SPAN])
 
 
-@compiled
-def copy_rounds(walk: Any, target: int, source: int, rounds: int) -> None:
+def copy_rounds(walk: Words, target: int, source: int, rounds: int) -> None:
     """Copy what so many rounds copy; host addresses of the first round's bytes."""
     move_bytes(lowest(walk, target, rounds), lowest(walk, source, rounds), rounds * abs(walk[SPAN]))
 
 
-@compiled
-def fill_rounds(walk: Any, target: int, rounds: int) -> None:
+def fill_rounds(walk: Words, target: int, rounds: int) -> None:
     """Store what so many rounds store; host address of the first round's bytes."""
     width, start = abs(walk[SPAN]), lowest(walk, target, rounds)
-    room = carray(bytes_at(start), (width,))
+    room = bytes_at(start)
     for place in range(0, walk[MOVES] * MOVE_WORDS, MOVE_WORDS):
         offset, value = walk[TARGET + place] - walk[TARGET], walk[SOURCE + place]
         for index in range(walk[BYTES + place]):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from emu.cpu.copying.steps import SCRATCH, ZERO, Order, Step, add_step, half_at
-from emu.cpu.polling import compiled, signed, thumb_jump
+from emu.cpu.native_calls import Bytes, Words
+from emu.cpu.polling import signed, thumb_jump
 
 WORD = 0xFFFF_FFFF
 SP, PC = 13, 15
@@ -28,8 +27,7 @@ HALF_SIZES = (2, 1, 0, 0, 2, 1, 0, 1)
 """Logarithms of the bytes of loads and stores by the sum of two low registers, by their operations."""
 
 
-@compiled
-def thumb_steps(walk: Any, code: Any, size: int) -> bool:
+def thumb_steps(walk: Words, code: Bytes, size: int) -> bool:
     """Write down the steps of a block that jumps back to its beginning; False if it is none, or has other ones."""
     offset = 0
     while offset < size:
@@ -43,8 +41,7 @@ def thumb_steps(walk: Any, code: Any, size: int) -> bool:
     return False
 
 
-@compiled
-def thumb_end(walk: Any, first: int, second: int, offset: int) -> bool:
+def thumb_end(walk: Words, first: int, second: int, offset: int) -> bool:
     """The last instruction: whether it is a conditional branch to the beginning."""
     if first >> 12 == 13:
         condition = first >> 8 & 15
@@ -59,8 +56,7 @@ def thumb_end(walk: Any, first: int, second: int, offset: int) -> bool:
     return order >= 0 and offset + distance == 0 and add_step(walk, JUMP_ON_FLAGS, SCRATCH, ZERO, ZERO, 0, order)
 
 
-@compiled
-def narrow_step(walk: Any, half: int) -> bool:
+def narrow_step(walk: Words, half: int) -> bool:
     """An instruction of one half-word."""
     low, middle, high = half & 7, half >> 3 & 7, half >> 8 & 7
     number, byte, group = half >> 6 & 31, half & 0xFF, half >> 11
@@ -111,8 +107,7 @@ def narrow_step(walk: Any, half: int) -> bool:
     return add_step(walk, step, target, first, second, shift, constant)
 
 
-@compiled
-def many_steps(walk: Any, base: int, registers: int, loads: bool, descends: bool, writes_back: bool) -> bool:
+def many_steps(walk: Words, base: int, registers: int, loads: bool, descends: bool, writes_back: bool) -> bool:
     """Load or store several registers."""
     if registers & (1 << SP | 1 << PC) != 0 or base == PC or (writes_back and registers >> base & 1 != 0):
         return False
@@ -131,16 +126,12 @@ def many_steps(walk: Any, base: int, registers: int, loads: bool, descends: bool
 
 
 # Instructions of two half-words
-
-
-@compiled
 def is_special(register: int) -> bool:
     """Whether a register is the stack pointer or the program counter."""
     return register in (SP, PC)
 
 
-@compiled
-def wide_step(walk: Any, first: int, second: int) -> bool:
+def wide_step(walk: Words, first: int, second: int) -> bool:
     """An instruction of two half-words."""
     base = first & 15
     if first & 0xFE40 == 0xE800:  # STM, LDM
@@ -176,7 +167,6 @@ def wide_step(walk: Any, first: int, second: int) -> bool:
     return False
 
 
-@compiled
 def expand(number: int) -> int:
     """The number that 12 bits of an instruction stand for."""
     byte, kind = number & 0xFF, number >> 8
@@ -190,8 +180,7 @@ def expand(number: int) -> int:
     return byte * 0x0101_0101 if kind == 3 else byte
 
 
-@compiled
-def sum_step(walk: Any, operation: int, sets_flags: bool, target: int, base: int, source: int, number: int) -> bool:
+def sum_step(walk: Words, operation: int, sets_flags: bool, target: int, base: int, source: int, number: int) -> bool:
     """ADD, SUB and CMP of a register with another one and a number, one of which is 0."""
     if base == PC or (operation != ADD and operation != SUBTRACT):
         return False
@@ -205,9 +194,8 @@ def sum_step(walk: Any, operation: int, sets_flags: bool, target: int, base: int
     return add_step(walk, step, target, base, source, 0, number)
 
 
-@compiled
 def shifted_step(
-    walk: Any, operation: int, sets_flags: bool, target: int, base: int, source: int, kind: int, bits: int
+    walk: Words, operation: int, sets_flags: bool, target: int, base: int, source: int, kind: int, bits: int
 ) -> bool:
     """Data processing of a register and another one that is shifted: to the left (kind 0) or to the right (1)."""
     if is_special(source):
@@ -225,8 +213,7 @@ def shifted_step(
     return add_step(walk, SUM, target, ZERO if base == PC else base, source, bits, 0)
 
 
-@compiled
-def pair_steps(walk: Any, first: int, second: int) -> bool:
+def pair_steps(walk: Words, first: int, second: int) -> bool:
     """LDRD and STRD."""
     base, low, high = first & 15, second >> 12, second >> 8 & 15
     before, writes_back, loads = first & 0x100 != 0, first & 0x20 != 0, first & 0x10 != 0
@@ -243,8 +230,7 @@ def pair_steps(walk: Any, first: int, second: int) -> bool:
     return added and add_step(walk, step, high, SCRATCH, ZERO, 0, 4)
 
 
-@compiled
-def single_steps(walk: Any, first: int, second: int) -> bool:
+def single_steps(walk: Words, first: int, second: int) -> bool:
     """Loads and stores of one register."""
     base, register, size = first & 15, second >> 12, first >> 5 & 3
     loads, has_sign, has_number = first & 0x10 != 0, first & 0x100 != 0, first & 0x80 != 0

@@ -12,15 +12,13 @@ stride; or `UNKNOWN`. Sums, differences and shifts of numbers that advance are n
 to the registers is found by a first walk, which takes all strides for 0; a second one, with these strides, proves them:
 if a round adds to each register that it needs the stride that the register was said to have, then so do all rounds.
 
-All state is in one array of 64-bit integers, see `emu.cpu.copying.slots`. The functions are for numba.
+All state is in one array of 64-bit integers, see `emu.cpu.copying.slots`. The functions become native code.
 
 Inaccuracies: of the loops that copy, those are left out that need more than one block, that convert what they copy, or
 that do anything else on the side.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from emu.cpu.copying.slots import MOST_MOVES, MOVE_WORDS, REGISTERS, WalkSlot
 from emu.cpu.copying.steps import (
@@ -35,7 +33,8 @@ from emu.cpu.copying.steps import (
     Order,
     Step,
 )
-from emu.cpu.polling import compiled, signed
+from emu.cpu.native_calls import Words
+from emu.cpu.polling import signed
 
 LIVE, WRITTEN, LIMIT, ROUNDS, COMPARED = map(
     int, (WalkSlot.LIVE, WalkSlot.WRITTEN, WalkSlot.LIMIT, WalkSlot.ROUNDS, WalkSlot.COMPARED)
@@ -68,18 +67,16 @@ FOREVER = 1 << 40
 """More rounds than there are addresses."""
 
 
-@compiled
-def walk_round(walk: Any) -> bool:
+def walk_round(walk: Words) -> bool:
     """Walk through the steps of a round; False if it is none of a loop that copies or fills."""
     begin_walk(walk)
-    for index in range(walk[STEPS]):  # noqa: SIM110 - numba has no all()
+    for index in range(walk[STEPS]):  # noqa: SIM110 - native code has no all()
         if not take_step(walk, walk[STEP_TABLE + index]):
             return False
     return True
 
 
-@compiled
-def begin_walk(walk: Any) -> None:
+def begin_walk(walk: Words) -> None:
     """Go back to the beginning of the round."""
     for register in range(REGISTERS):
         known = walk[ADVANCE + register] != UNKNOWN_ADVANCE
@@ -91,15 +88,13 @@ def begin_walk(walk: Any) -> None:
     walk[LIMIT] = FOREVER
 
 
-@compiled
-def forget_strides(walk: Any) -> None:
+def forget_strides(walk: Words) -> None:
     """Before the first walk."""
     for register in range(REGISTERS):
         walk[ADVANCE + register] = 0
 
 
-@compiled
-def learn_strides(walk: Any) -> None:
+def learn_strides(walk: Words) -> None:
     """After the first walk."""
     for register in range(REGISTERS):
         known = walk[KIND + register] == NUMBER
@@ -107,8 +102,7 @@ def learn_strides(walk: Any) -> None:
         walk[ADVANCE + register] = change if known else UNKNOWN_ADVANCE
 
 
-@compiled
-def strides_hold(walk: Any) -> bool:
+def strides_hold(walk: Words) -> bool:
     """After the second walk: whether every register that a round needs has advanced by its stride."""
     for register in range(REGISTERS):
         if walk[LIVE] >> register & 1 != 0:
@@ -120,14 +114,12 @@ def strides_hold(walk: Any) -> bool:
     return True
 
 
-@compiled
-def use(walk: Any, register: int) -> None:
+def use(walk: Words, register: int) -> None:
     """The register is read."""
     walk[LIVE] |= 1 << register & ~walk[WRITTEN]
 
 
-@compiled
-def take_step(walk: Any, packed: int) -> bool:
+def take_step(walk: Words, packed: int) -> bool:
     """Take one step; False if such a loop cannot have it."""
     step, target = packed & 15, packed >> TARGET_SHIFT & 63
     first, second = packed >> FIRST_SHIFT & 63, packed >> SECOND_SHIFT & 63
@@ -178,8 +170,7 @@ def take_step(walk: Any, packed: int) -> bool:
     return True
 
 
-@compiled
-def store(walk: Any, source: int, size: int, target: int, stride: int) -> bool:
+def store(walk: Words, source: int, size: int, target: int, stride: int) -> bool:
     """Store a register; False if what is stored cannot be told."""
     use(walk, source)
     kind, count = walk[KIND + source], walk[MOVES]
@@ -201,18 +192,14 @@ def store(walk: Any, source: int, size: int, target: int, stride: int) -> bool:
 
 
 # How many rounds jump back
-
-
-@compiled
-def compare(walk: Any, known: bool, left: int, left_stride: int, right: int, right_stride: int) -> None:
+def compare(walk: Words, known: bool, left: int, left_stride: int, right: int, right_stride: int) -> None:
     """Remember what is compared."""
     walk[COMPARED] = BY_DIFFERENCE if known else 0
     walk[LEFT], walk[LEFT_STRIDE] = left, left_stride
     walk[RIGHT], walk[RIGHT_STRIDE] = right & WORD, right_stride
 
 
-@compiled
-def jump_back(walk: Any, order: int) -> bool:
+def jump_back(walk: Words, order: int) -> bool:
     """The end of the round: for how many rounds what was compared is in that order; False if that cannot be told."""
     left, left_stride = walk[LEFT], walk[LEFT_STRIDE]
     right, right_stride = walk[RIGHT], walk[RIGHT_STRIDE]
@@ -242,7 +229,6 @@ def jump_back(walk: Any, order: int) -> bool:
     return True
 
 
-@compiled
 def rounds_equal(equal: bool, apart: int, nearer: int) -> int:
     """How many rounds at least two numbers stay equal, or not equal.
 
@@ -257,7 +243,6 @@ def rounds_equal(equal: bool, apart: int, nearer: int) -> int:
     return apart // nearer if nearer > 0 else (-apart & WORD) // -nearer
 
 
-@compiled
 def rounds_in_range(value: int, stride: int) -> int:
     """How often a number of 32 bits can have a stride added to it until it wraps, and once more."""
     if stride == 0:

@@ -112,7 +112,7 @@ class HartEngine(Protocol):
 def make_engine(
     name: str, board: Board, hart: PrivilegedState, on_trap: Trap, costs: InstructionCosts | None
 ) -> HartEngine:
-    """One of `ENGINES` by name, or "plain": the interpreter without numba, thousands of times slower, for tests.
+    """One of `ENGINES` by name, or "plain": the interpreter without machine code, thousands of times slower, for tests.
 
     Raises:
         UnknownEngineError: it does not exist.
@@ -126,8 +126,8 @@ def make_engine(
 
         return Interpreter(board, hart, on_trap, costs)
     if name == "plain":
+        from emu.cpu.riscv.interpreter import loop
         from emu.cpu.riscv.interpreter.engine import Interpreter
-        from emu.cpu.riscv.interpreter.plain import plain_loop
 
-        return Interpreter(board, hart, on_trap, costs, plain_loop())
+        return Interpreter(board, hart, on_trap, costs, loop.run)
     raise UnknownEngineError(f"rv32imc has no engine {name!r}: engines: {', '.join(ENGINES)}")

@@ -1,20 +1,20 @@
 """Traps of RV32 in native code, without leaving Unicorn's run: what `emu.cpu.riscv.native` can do, on its registers.
 
-numba compiles this file; see `emu.cpu.block_hook` for what that asks of it.
+This file becomes native code, see `emu.cpu.translation.module`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from numba import carray, cfunc, njit, types
 from unicorn import riscv_const
 
 from emu.clock import NOW
 from emu.cpu.arm.exception_state import Taken
 from emu.cpu.block_hook import register
-from emu.cpu.hook_state import PAGE_BITS, SLOTS, Request, Right, Slot
-from emu.cpu.native_calls import bytes_at, call_3, unsigned_at, words_at
+from emu.cpu.hook_state import PAGE_BITS, Request, Right, Slot
+from emu.cpu.native_calls import Int32, UInt32, Words, bytes_at, call_3, unsigned_at, words_at
 from emu.cpu.riscv.decode import ATOMIC, ECALL, MRET, SYSTEM
 from emu.cpu.riscv.native import (
     LEFT,
@@ -41,17 +41,15 @@ WIDTH = 4
 WORD = 0xFFFF_FFFF
 
 
-@njit
-def set_register(state: Any, uc: int, user: int, number: int, value: int) -> None:
+def set_register(state: Words, uc: int, user: int, number: int, value: int) -> None:
     """Set a register; the program counter makes Unicorn leave the block."""
     state[SCRATCH] = value
-    call_3(state[WRITE_FUNCTION], uc, types.int32(number), user + 8 * SCRATCH)
+    call_3(state[WRITE_FUNCTION], uc, number, user + 8 * SCRATCH)
 
 
-@njit
-def host_address(state: Any, address: int) -> int:
+def host_address(state: Words, address: int) -> int:
     """Where the four bytes at ``address`` are on the host; 0 if they are not all in the same memory."""
-    regions = carray(words_at(state[REGIONS]), (3 * 64,))
+    regions = words_at(state[REGIONS])
     for index in range(state[REGION_COUNT]):
         base = regions[3 * index]
         if base <= address <= base + regions[3 * index + 1] - WIDTH:
@@ -59,22 +57,20 @@ def host_address(state: Any, address: int) -> int:
     return 0
 
 
-@njit
-def operand_address(state: Any, address: int, right: int) -> int:
+def operand_address(state: Words, address: int, right: int) -> int:
     """The same for an access: 0 also if it is not certain to be allowed, or stores where code was translated."""
-    pages = carray(bytes_at(state[PAGES]), (1 << 22,))
-    rights = types.int64(pages[address >> PAGE_BITS])
+    pages = bytes_at(state[PAGES])
+    rights = pages[address >> PAGE_BITS]
     if state[DATA_MASK] != 0 or rights & right == 0 or (right == WRITE and rights & EXECUTE != 0):
         return 0
     return host_address(state, address)
 
 
-@njit
-def result_of(state: Any, hart: int, uc: int, user: int, word: int) -> int:
+def result_of(state: Words, hart: int, uc: int, user: int, word: int) -> int:
     """What a CSR or atomic instruction puts into its destination register, `LEFT` if Python has to carry it out."""
     first = register(state, uc, user, X0 + (word >> 15 & 31))
     if word & 0x7F == SYSTEM:
-        clock = carray(words_at(state[CLOCK]), (3,))
+        clock = words_at(state[CLOCK])
         return access_csr(hart, word, first, clock[NOW] - 1, state[INSTRUCTIONS] - 1)
     if word & 0x7F != ATOMIC:
         return LEFT
@@ -82,8 +78,7 @@ def result_of(state: Any, hart: int, uc: int, user: int, word: int) -> int:
     return execute_atomic(hart, word, first, register(state, uc, user, X0 + (word >> 20 & 31)), host)
 
 
-@njit
-def carry_out(state: Any, hart: int, uc: int, user: int, pc: int, word: int) -> bool:
+def carry_out(state: Words, hart: int, uc: int, user: int, pc: int, word: int) -> bool:
     """Carry out the instruction ``word`` at ``pc``, the last of its block; False if Python has to."""
     if word in (MRET, ECALL):
         target = leave(hart) if word == MRET else call(hart, pc)
@@ -92,7 +87,7 @@ def carry_out(state: Any, hart: int, uc: int, user: int, pc: int, word: int) -> 
         if word == ECALL:
             # It is not retired, and takes no time.
             state[INSTRUCTIONS] -= 1
-            carray(words_at(state[CLOCK]), (3,))[NOW] -= 1
+            words_at(state[CLOCK])[NOW] -= 1
         set_register(state, uc, user, PC, target)
     else:
         result = result_of(state, hart, uc, user, word)
@@ -106,35 +101,33 @@ def carry_out(state: Any, hart: int, uc: int, user: int, pc: int, word: int) -> 
     return True
 
 
-@cfunc(types.void(types.intp, types.uint32, types.int64))
-def trap(uc: int, number: int, user: int) -> None:
+def trap(uc: int, number: UInt32, user: int) -> None:
     """UC_HOOK_INTR: an instruction is not Unicorn's to execute."""
-    state = carray(words_at(user), (SLOTS,))
+    state = words_at(user)
     hart = state[HART]
     if native(hart):
         pc = register(state, uc, user, PC) - WIDTH & WORD
         host = host_address(state, pc)
         if host != 0 and state[BLOCK_PC] + state[BLOCK_SIZE] == pc + WIDTH:
-            word = types.int64(carray(unsigned_at(host), (1,))[0])
+            word = unsigned_at(host)[0]
             if carry_out(state, hart, uc, user, pc, word):
                 return
-    call_3(state[TRAP_FUNCTION], uc, types.int32(number), user)
+    call_3(state[TRAP_FUNCTION], uc, number, user)
 
 
-@cfunc(types.int32(types.intp, types.int64))
-def take(uc: int, user: int) -> int:
+def take(uc: int, user: int) -> Int32:
     """Before a block, while `Request.CHECK` is set: take the pending interrupt, if there is one; a `Taken`."""
-    state = carray(words_at(user), (SLOTS,))
+    state = words_at(user)
     handler = take_interrupt(state[HART], register(state, uc, user, PC))
     if handler == LEFT:
-        return types.int32(LEFT_OVER)
+        return LEFT_OVER
     state[REQUEST] &= ~CHECK
     if handler == NONE:
-        return types.int32(NOTHING)
+        return NOTHING
     state[BLOCK_SIZE] = 0
     set_register(state, uc, user, PC, handler)
-    return types.int32(ENTERED)
+    return ENTERED
 
 
-HOOKS = {"riscv_trap": trap, "riscv_take": take}
+HOOKS: dict[str, Callable[..., Any]] = {"riscv_trap": trap, "riscv_take": take}
 """The callbacks by the names that `emu.cpu.native` gives them."""

@@ -4,16 +4,15 @@
 These functions decide first whether they can do all of it; where they cannot (other registers, a change of what memory
 protection allows, an illegal instruction, a device, ...), they change nothing, give `LEFT`, and Python does it.
 
-The functions are plain Python on integers, which numba compiles; ``hart`` is the address of the array that
-`emu.cpu.riscv.state` describes. Importing this file imports numba.
+This file becomes native code, see `emu.cpu.translation.module`; ``hart`` is the address of the array that
+`emu.cpu.riscv.state` describes.
 """
 
 from __future__ import annotations
 
-from emu.cpu.polling import compiled
+from emu.cpu.native_calls import read_32, read_64, write_32, write_64
 from emu.cpu.riscv.atomics import FAILURE, SUCCESS, WORD_WIDTH, AtomicOperation
 from emu.cpu.riscv.decode import CsrOperation
-from emu.cpu.riscv.interpreter.pointers import reader, writer
 from emu.cpu.riscv.state import NOTHING, HartSlot
 from emu.cpu.riscv.traps import (
     ENDLESS_FAULTS,
@@ -71,37 +70,28 @@ LEFT = -1
 NONE = -2
 """There is no interrupt to take."""
 
-read_32, read_64, write_32, write_64 = reader(32), reader(64), writer(32), writer(64)
 
-
-@compiled
 def get(hart: int, slot: int) -> int:
     """A word of the hart's array."""
     return read_64(hart + 8 * slot)
 
 
-@compiled
 def put(hart: int, slot: int, value: int) -> None:
     """Set it."""
     write_64(hart + 8 * slot, value)
 
 
-@compiled
 def native(hart: int) -> bool:
     """Whether these functions may be used."""
     return get(hart, NATIVE) != 0
 
 
 # Traps
-
-
-@compiled
 def data_privilege(privilege: int, status: int) -> int:
     """Whose rights loads and stores have."""
     return status >> MPP_SHIFT & 3 if status & STATUS_MPRV else privilege
 
 
-@compiled
 def keeps_rights(hart: int, privilege: int, status: int) -> bool:
     """Whether memory protection allows the same after a change of privilege and mstatus."""
     if get(hart, PROTECTS) == 0:
@@ -111,7 +101,6 @@ def keeps_rights(hart: int, privilege: int, status: int) -> bool:
     return privilege == before and same
 
 
-@compiled
 def pending(hart: int) -> int:
     """Code of the interrupt to take before the next instruction, `NONE` if there is none."""
     ready = get(hart, MIP) & get(hart, MIE)
@@ -124,7 +113,6 @@ def pending(hart: int) -> int:
     return TIMER if ready >> TIMER & 1 else NONE
 
 
-@compiled
 def status_in_trap(hart: int) -> int:
     """mstatus as a trap leaves it."""
     status = get(hart, MSTATUS)
@@ -132,7 +120,6 @@ def status_in_trap(hart: int) -> int:
     return kept | (status & STATUS_MIE) * MPIE_OVER_MIE | get(hart, PRIVILEGE) << MPP_SHIFT
 
 
-@compiled
 def enter(hart: int, mcause: int, pc: int) -> None:
     """Save the state at ``pc``."""
     put(hart, MSTATUS, status_in_trap(hart))
@@ -142,7 +129,6 @@ def enter(hart: int, mcause: int, pc: int) -> None:
     put(hart, MTVAL, 0)
 
 
-@compiled
 def take_interrupt(hart: int, pc: int) -> int:
     """Take the pending interrupt before the instruction at ``pc``: address of the handler, `NONE` or `LEFT`."""
     number = pending(hart)
@@ -155,7 +141,6 @@ def take_interrupt(hart: int, pc: int) -> int:
     return (vector & ~3) + 4 * number & WORD if vector & 3 == VECTORED else vector & ~3
 
 
-@compiled
 def call(hart: int, pc: int) -> int:
     """The ecall at ``pc``: address of the handler, or `LEFT`."""
     cause = CALL_FROM_MACHINE if get(hart, PRIVILEGE) == MACHINE else CALL_FROM_USER
@@ -173,7 +158,6 @@ def call(hart: int, pc: int) -> int:
     return handler
 
 
-@compiled
 def leave(hart: int) -> int:
     """mret: where the hart goes on, or `LEFT`."""
     status = get(hart, MSTATUS)
@@ -190,9 +174,6 @@ def leave(hart: int) -> int:
 
 
 # Control and status registers
-
-
-@compiled
 def slot_of(number: int) -> int:
     """Where a register is stored, `LEFT` for one that is not."""
     if CSR_MSCRATCH <= number <= CSR_MTVAL:
@@ -208,7 +189,6 @@ def slot_of(number: int) -> int:
     return MIP if number == CSR_MIP else LEFT
 
 
-@compiled
 def counter_of(hart: int, number: int) -> int:
     """Slot of the counter that a register is a half of; `LEFT`: none, or one that cannot be read here."""
     part = number & 0x7F
@@ -221,7 +201,6 @@ def counter_of(hart: int, number: int) -> int:
     return slot
 
 
-@compiled
 def read_csr(hart: int, number: int, cycles: int, instructions: int) -> int:
     """A register's value, or `LEFT`; ``cycles`` and ``instructions``: before the instruction that reads."""
     slot = slot_of(number)
@@ -236,7 +215,6 @@ def read_csr(hart: int, number: int, cycles: int, instructions: int) -> int:
     return (count >> 32 if number & 0x80 else count) & WORD
 
 
-@compiled
 def write_counter(hart: int, number: int, value: int, source: int) -> None:
     """Set a half of a counter; the instruction that does so must not count."""
     slot = counter_of(hart, number)
@@ -245,7 +223,6 @@ def write_counter(hart: int, number: int, value: int, source: int) -> None:
     put(hart, slot, count - source - 1)
 
 
-@compiled
 def write_csr(hart: int, number: int, value: int, cycles: int, instructions: int) -> bool:
     """Write a register that `read_csr` reads; False if Python has to do it."""
     slot = slot_of(number)
@@ -273,7 +250,6 @@ def write_csr(hart: int, number: int, value: int, cycles: int, instructions: int
     return True
 
 
-@compiled
 def access_csr(hart: int, word: int, operand: int, cycles: int, instructions: int) -> int:
     """Carry out a CSR instruction with the value of its source register: what the register held before, or `LEFT`."""
     number, operation = word >> 20, word >> 12 & 3
@@ -292,9 +268,6 @@ def access_csr(hart: int, word: int, operand: int, cycles: int, instructions: in
 
 
 # Atomics
-
-
-@compiled
 def combine(operation: int, old: int, operand: int) -> int:
     """What an AMO stores, `LEFT` if it is none."""
     if operation == SWAP:
@@ -316,13 +289,11 @@ def combine(operation: int, old: int, operand: int) -> int:
     return max(old ^ SIGN, operand ^ SIGN) ^ SIGN if operation == MAXIMUM else LEFT
 
 
-@compiled
 def loads_only(word: int) -> bool:
     """Whether an atomic instruction does not store."""
     return word >> 27 == LOAD_RESERVED
 
 
-@compiled
 def execute_atomic(hart: int, word: int, address: int, operand: int, host: int) -> int:
     """Carry out an atomic instruction: what its destination register gets, or `LEFT`.
 

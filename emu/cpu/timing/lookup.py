@@ -1,4 +1,4 @@
-"""What an instruction costs by a table of integers; plain functions that numba compiles too.
+"""What an instruction costs by a table of integers; native code and plain functions.
 
 The table has a header, see `Head`, and rows of `ROW_SIZE` integers, see `Column`: the first row whose pattern fits
 an instruction is its row; one without a row takes one cycle. A result is *packed*: ``cycles | taken << TAKEN_SHIFT``,

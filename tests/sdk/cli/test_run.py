@@ -175,7 +175,7 @@ def test_the_report(run: Run, tmp_path: Path) -> None:
 
 
 def test_what_takes_long_to_import_is_not_imported(run: Run, firmware: Path) -> None:
-    """Where the hooks are compiled already. `numba` alone takes longer than all the rest of a start."""
+    """Where the hooks are compiled already. `numba`, for the NPU, alone takes longer than all the rest of a start."""
     run(b"ehello")
     code = "import sys; from sdk.cli.main import main; main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
     result = subprocess.run(

@@ -1,1 +1,1 @@
-"""The second engine of the RV32IMC host: an interpreter, compiled by numba."""
+"""The second engine of the RV32IMC host: an interpreter, whose loop is native code."""

@@ -1,8 +1,9 @@
-"""What single instructions of the interpreter compute, load and store; functions for numba, and for plain Python."""
+"""What single instructions of the interpreter compute, load and store; native code."""
 
 from __future__ import annotations
 
-from emu.cpu.riscv.interpreter.decoding import compiled, signed
+from emu.cpu.native_calls import read_8, read_16, read_32, write_8, write_16, write_32
+from emu.cpu.polling import signed
 from emu.cpu.riscv.interpreter.operations import (
     ADD,
     BRANCH_LESS,
@@ -32,21 +33,15 @@ from emu.cpu.riscv.interpreter.operations import (
     SUBTRACT,
     XOR,
 )
-from emu.cpu.riscv.interpreter.pointers import reader, writer
 
 WORD = 0xFFFF_FFFF
 
-read_8, read_16, read_32 = reader(8), reader(16), reader(32)
-write_8, write_16, write_32 = writer(8), writer(16), writer(32)
 
-
-@compiled
 def multiply_high_unsigned(first: int, second: int) -> int:
     """Upper half of the product; every intermediate result fits 64 bits with sign."""
     return (first * (second >> 16) + (first * (second & 0xFFFF) >> 16)) >> 16
 
 
-@compiled
 def divide(first: int, second: int, remainder: bool) -> int:
     """Signed quotient, rounded towards 0, or remainder; by 0 it is -1 or the dividend."""
     dividend, divisor = signed(first, 32), signed(second, 32)
@@ -58,7 +53,6 @@ def divide(first: int, second: int, remainder: bool) -> int:
     return (dividend - quotient * divisor if remainder else quotient) & WORD
 
 
-@compiled
 def multiply_divide(operation: int, first: int, second: int) -> int:
     """Result of an instruction of the M extension."""
     if operation == MULTIPLY:
@@ -76,7 +70,6 @@ def multiply_divide(operation: int, first: int, second: int) -> int:
     return divide(first, second, operation == REMAINDER)
 
 
-@compiled
 def compute(operation: int, first: int, second: int) -> int:
     """Result of an arithmetic instruction of the base set; ``second`` may be an immediate, signed."""
     if operation == ADD:
@@ -98,7 +91,6 @@ def compute(operation: int, first: int, second: int) -> int:
     return first | second & WORD if operation == OR else first & second & WORD
 
 
-@compiled
 def branches(operation: int, first: int, second: int) -> bool:
     """Whether a branch is taken."""
     if operation == EQUAL:
@@ -112,7 +104,6 @@ def branches(operation: int, first: int, second: int) -> bool:
     return first < second if operation == BRANCH_LESS_UNSIGNED else first >= second
 
 
-@compiled
 def load(operation: int, host: int) -> int:
     """What a load gives."""
     if operation == LOAD_WORD:
@@ -124,7 +115,6 @@ def load(operation: int, host: int) -> int:
     return read_8(host) if operation == LOAD_BYTE_UNSIGNED else read_16(host)
 
 
-@compiled
 def store(operation: int, host: int, value: int) -> None:
     """Carry out a store."""
     if operation == STORE_WORD:

@@ -1,16 +1,8 @@
-"""RV32IMC instructions become entries, see `operations`; functions for numba, and for plain Python.
-
-They have no machine code of their own: it is a part of what calls them, the interpreter and the native hooks.
-"""
+"""RV32IMC instructions become entries, see `operations`; native code."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-from numba import njit
-
-from emu.cpu.polling import compiled as compiled_inside
+from emu.cpu.polling import signed
 from emu.cpu.riscv.interpreter.operations import (
     ADD,
     ADD_PC,
@@ -45,22 +37,7 @@ from emu.cpu.riscv.interpreter.operations import (
     XOR,
 )
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 
-
-def compiled(function: Function) -> Function:
-    """Decorator: numba compiles the function."""
-    return cast(Function, njit(cache=True, nogil=True, error_model="numpy")(function))
-
-
-@compiled_inside
-def signed(value: int, bits: int) -> int:
-    """The lowest bits of ``value`` as a two's-complement number."""
-    sign = 1 << (bits - 1)
-    return ((value & ((sign << 1) - 1)) ^ sign) - sign
-
-
-@compiled_inside
 def pack(operation: int, target: int, first: int, second: int, immediate: int) -> int:
     """An entry of a compressed instruction, without a count."""
     return (
@@ -69,7 +46,6 @@ def pack(operation: int, target: int, first: int, second: int, immediate: int) -
     )  # fmt: skip
 
 
-@compiled_inside
 def decode_wide(word: int) -> int:
     """The entry of a 32-bit instruction."""
     function, high = word >> 12 & 7, word >> 25
@@ -113,7 +89,6 @@ def decode_wide(word: int) -> int:
     return decode_system(word) if major == 0x73 else TRAP
 
 
-@compiled_inside
 def decode_system(word: int) -> int:
     """The entry of an instruction with the major opcode SYSTEM."""
     if word == 0x0000_0073:
@@ -127,7 +102,6 @@ def decode_system(word: int) -> int:
     return LONE_TRAP if word >> 12 & 3 != 0 and 0xC00 <= word >> 20 < 0xCA0 else TRAP
 
 
-@compiled_inside
 def decode_compressed(word: int) -> int:
     """The entry of a 16-bit instruction."""
     function, target, second = word >> 13, word >> 7 & 31, word >> 2 & 31

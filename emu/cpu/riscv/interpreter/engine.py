@@ -1,10 +1,10 @@
-"""The interpreter as engine of an RV32IMC hart: tables for the compiled loop, and the accesses that it leaves."""
+"""The interpreter as engine of an RV32IMC hart: tables for the native loop, and the accesses that it leaves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import ctypes
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from types import ModuleType
 from typing import TypeVar
 
 import numpy as np
@@ -13,10 +13,10 @@ from emu.clock import NOW
 from emu.cpu.halt import AccessFault, Halt, refusal
 from emu.cpu.hook_state import NOWHERE, Right
 from emu.cpu.hook_state import PAGE_BITS as SMALL_PAGE_BITS
+from emu.cpu.native import hook_addresses
 from emu.cpu.protection import Protection
 from emu.cpu.riscv.engine import Trap
-from emu.cpu.riscv.interpreter import operations
-from emu.cpu.riscv.interpreter.cache import compiled_loop
+from emu.cpu.riscv.interpreter import loop, operations
 from emu.cpu.riscv.interpreter.tables import CodeTable, DataTables
 from emu.cpu.riscv.traps import PrivilegedState
 from emu.cpu.timing.costs import InstructionCosts
@@ -37,6 +37,11 @@ def _newest(tables: dict[Protection, Table]) -> dict[Protection, Table]:
     return dict(list(tables.items())[1 - KEPT_TABLES :])
 
 
+def native_run() -> Callable[[int], int]:
+    """`loop.run` in machine code."""
+    return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(hook_addresses()["run"])
+
+
 class _RefusedError(Exception):
     """The bus refuses a load or store."""
 
@@ -53,7 +58,7 @@ class Interpreter:
         hart: its privileged state.
         on_trap: carries out what the loop does not.
         costs: cycles of the instructions; None for one each.
-        loop: what executes: `compiled`, or its twin from `plain.plain_loop`.
+        run: what executes: `loop.run`, or None for its machine code.
 
     Attributes:
         fault: what came with `Halt.FAULT`.
@@ -67,10 +72,10 @@ class Interpreter:
         hart: PrivilegedState,
         on_trap: Trap,
         costs: InstructionCosts | None = None,
-        loop: ModuleType | None = None,
+        run: Callable[[int], int] | None = None,
     ) -> None:
         self._bus, self._clock, self._on_trap, self._costs = board.bus, board.clock, on_trap, costs
-        self._loop = loop = loop or compiled_loop()
+        self._run = run or native_run()
         self.fault: AccessFault | None = None
         self._exits: frozenset[int] = frozenset()
         self._caught: BaseException | None = None
@@ -117,7 +122,7 @@ class Interpreter:
 
     def _choose_tables(self) -> None:
         """Tell the loop which tables hold."""
-        loop, state = self._loop, self._state
+        state = self._state
         code, data = self._protection
         self._fetches = self._code if code is None else self._code_tables[code]
         tables = self._data if data is None else self._data_tables[data]
@@ -144,14 +149,14 @@ class Interpreter:
 
     def _dirty(self, low: int, high: int) -> None:
         """The code in ``low .. high - 1`` is to be decoded again."""
-        loop, state = self._loop, self._state
+        state = self._state
         if state[loop.DIRTY_HIGH]:
             low, high = min(low, int(state[loop.DIRTY_LOW])), max(high, int(state[loop.DIRTY_HIGH]))
         state[loop.DIRTY_LOW], state[loop.DIRTY_HIGH] = low, high
 
     def _forget(self) -> None:
         """Forget what was decoded on the pages that are dirty."""
-        state, loop = self._state, self._loop
+        state = self._state
         # An instruction may begin on the page before.
         first, last = (int(state[loop.DIRTY_LOW]) - 2) // PAGE, (int(state[loop.DIRTY_HIGH]) - 1) // PAGE
         state[loop.DIRTY_HIGH], state[loop.CUT_PC] = 0, NOWHERE
@@ -175,20 +180,20 @@ class Interpreter:
     @property
     def pc(self) -> int:
         """Address of the next instruction."""
-        return int(self._state[self._loop.PC])
+        return int(self._state[loop.PC])
 
     @pc.setter
     def pc(self, address: int) -> None:
-        self._state[self._loop.PC] = address
+        self._state[loop.PC] = address
 
     @property
     def instructions(self) -> int:
         """Instructions retired."""
-        return int(self._state[self._loop.INSTRUCTIONS])
+        return int(self._state[loop.INSTRUCTIONS])
 
     @instructions.setter
     def instructions(self, count: int) -> None:
-        self._state[self._loop.INSTRUCTIONS] = count
+        self._state[loop.INSTRUCTIONS] = count
         self.continue_at(NOWHERE)
 
     @property
@@ -203,17 +208,17 @@ class Interpreter:
             self.invalidate(address, 2)
         self._exits = new
         self._exit_list = np.array(sorted(new), np.int64)
-        self._state[self._loop.EXITS] = self._exit_list.ctypes.data
-        self._state[self._loop.EXIT_COUNT] = len(new)
+        self._state[loop.EXITS] = self._exit_list.ctypes.data
+        self._state[loop.EXIT_COUNT] = len(new)
 
     def request_stop(self) -> None:
         """See `HartEngine.request_stop`."""
-        self._state[self._loop.REQUEST] = self._loop.STOP
+        self._state[loop.REQUEST] = loop.STOP
 
     def request_check(self) -> None:
         """See `HartEngine.request_check`."""
-        if self._state[self._loop.REQUEST] == self._loop.NOTHING:
-            self._state[self._loop.REQUEST] = self._loop.CHECK
+        if self._state[loop.REQUEST] == loop.NOTHING:
+            self._state[loop.REQUEST] = loop.CHECK
 
     def charge(self, address: int, times: int = 1) -> None:
         """See `HartEngine.charge`."""
@@ -222,29 +227,29 @@ class Interpreter:
             self.continue_at(address + self._costs.width_at(address))
 
     def _count(self, instructions: int, cycles: int) -> None:
-        self._state[self._loop.INSTRUCTIONS] += instructions
+        self._state[loop.INSTRUCTIONS] += instructions
         self._clock.state[NOW] += cycles
 
     def follows(self, pc: int) -> bool:
         """See `HartEngine.follows`."""
-        return self._costs is not None and bool(self._state[self._loop.NEXT] == pc)
+        return self._costs is not None and bool(self._state[loop.NEXT] == pc)
 
     def continue_at(self, pc: int) -> None:
         """See `HartEngine.continue_at`."""
-        self._state[self._loop.NEXT], self._state[self._loop.TAKEN] = pc, 0
+        self._state[loop.NEXT], self._state[loop.TAKEN] = pc, 0
 
     def execute(self, pc: int) -> Halt:
         """See `HartEngine.execute`. Raises what a device raised during an access, at the end of the block."""
-        return self._execute(pc, self._loop.NOTHING)
+        return self._execute(pc, loop.NOTHING)
 
     def execute_one(self, pc: int) -> Halt:
         """See `HartEngine.execute_one`."""
-        halt = self._execute(pc, self._loop.STEP_ONE)
+        halt = self._execute(pc, loop.STEP_ONE)
         return Halt.STEP if halt in (Halt.REQUEST, Halt.EXIT) else halt
 
     def execute_one_exactly(self, pc: int) -> Halt:
         """See `HartEngine.execute_one_exactly`."""
-        ahead = int(self._state[self._loop.REST]) - (1 if self._costs is None else self._costs.line(pc, 1).cycles)
+        ahead = int(self._state[loop.REST]) - (1 if self._costs is None else self._costs.line(pc, 1).cycles)
         self._clock.state[NOW] += ahead
         try:
             return self.execute_one(pc)
@@ -252,13 +257,13 @@ class Interpreter:
             self._clock.state[NOW] -= ahead
 
     def _execute(self, pc: int, request: int) -> Halt:
-        loop, state = self._loop, self._state
+        state = self._state
         state[loop.PC], state[loop.REMAINING], state[loop.REQUEST] = pc, 0, request
         state[loop.POLL_PC] = NOWHERE
         self.fault = None
         halt = None
         while halt is None:
-            halt = self._attend(loop.run(self._address))
+            halt = self._attend(self._run(self._address))
         if self._caught is not None:
             error, self._caught = self._caught, None
             raise error
@@ -266,7 +271,6 @@ class Interpreter:
 
     def _attend(self, reason: int) -> Halt | None:
         """Do what the loop stopped for; None: go on."""
-        loop = self._loop
         if reason in (loop.AT_LOAD, loop.AT_STORE):
             return self._access(reason == loop.AT_LOAD)
         if reason == loop.AT_FORGET:
@@ -295,15 +299,15 @@ class Interpreter:
 
     def _retract(self) -> None:
         """Take back the count of the rest of the block."""
-        left = int(self._state[self._loop.REMAINING])
+        left = int(self._state[loop.REMAINING])
         self._count(-left, -left if self._costs is None else -self._costs.line(self.pc, left).cycles)
         if left:
             self.continue_at(self.pc)
-        self._state[self._loop.REMAINING] = 0
+        self._state[loop.REMAINING] = 0
 
     def _find_costs(self) -> None:
         """Write down what the block that the loop asks for costs."""
-        loop, state = self._loop, self._state
+        state = self._state
         assert self._costs is not None
         pc, count = self.pc, int(state[loop.CUT_COUNT])
         line = self._costs.line(pc, count)
@@ -332,7 +336,7 @@ class Interpreter:
 
     def _access(self, is_load: bool) -> Halt | None:
         """Carry out the load or store at the pc."""
-        loop, state = self._loop, self._state
+        state = self._state
         entry = int(state[loop.ENTRY])
         operation = entry & 63
         address = (int(state[entry >> operations.FIRST_SHIFT & 31]) + (entry >> operations.IMMEDIATE_SHIFT)) & WORD_MASK
@@ -362,7 +366,7 @@ class Interpreter:
             return (low | high << 8 * size) >> 8 * within & (1 << 8 * size) - 1
         if isinstance(region, Device):
             if address - base & ~3 not in region.steady:
-                self._state[self._loop.UNSTEADY] = 1
+                self._state[loop.UNSTEADY] = 1
             try:
                 return region.read(address - base, size)
             except Exception as error:

@@ -1,8 +1,7 @@
 """The interpreter's loop: integer arithmetic, plain memory, counting, usual traps; the rest is left to Python.
 
-The functions are plain Python on integers; numba compiles them, and `emu.cpu.riscv.interpreter.plain` loads the same
-source without numba, as the readable definition that the compiled one is tested against. What the compiled code depends
-on is listed in `cache`. Importing this file imports numba.
+The functions become native code, see `emu.cpu.translation.module`, and are the readable definition that it is tested
+against.
 
 All state is in memory that is referred to by address. The *state* is an array of 64-bit words, see the slots below.
 The tables have a word for each of the 2^20 pages of the address space. For each half-word of executable memory there
@@ -14,9 +13,13 @@ Inaccuracies: a block's cycles are added when it starts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from emu.cpu.native_calls import read_16, read_64, write_64
 from emu.cpu.riscv.decode import ATOMIC, ECALL, MRET, SYSTEM
 from emu.cpu.riscv.interpreter.arithmetic import branches, compute, load, multiply_divide, store
-from emu.cpu.riscv.interpreter.decoding import compiled, decode_compressed, decode_wide
+from emu.cpu.riscv.interpreter.decoding import decode_compressed, decode_wide
 from emu.cpu.riscv.interpreter.operations import (
     ADD,
     ADD_PC,
@@ -47,7 +50,6 @@ from emu.cpu.riscv.interpreter.operations import (
     WFI,
     WIDE,
 )
-from emu.cpu.riscv.interpreter.pointers import reader, writer
 from emu.cpu.riscv.native import (
     LEFT,
     NONE,
@@ -105,11 +107,7 @@ NOTHING, STOP, STEP_ONE, STEPPED, CHECK = range(5)
     GO_ON, AT_DEADLINE, AT_REQUEST, AT_EXIT, AT_FORGET, AT_STEP, AT_FETCH, AT_LOAD, AT_STORE, AT_COSTS, AT_HANDLER,
 ) = range(-1, -12, -1)  # fmt: skip
 
-read_8, read_16, read_32, read_64 = reader(8), reader(16), reader(32), reader(64)
-write_8, write_16, write_32, write_64 = writer(8), writer(16), writer(32), writer(64)
 
-
-@compiled
 def decode_at(state: int, pc: int) -> int:
     """The entry of the instruction at ``pc``, whose page can be executed. Stores to its pages take the slow way."""
     memory = read_64(state + 8 * ALL_LOADS)
@@ -125,7 +123,6 @@ def decode_at(state: int, pc: int) -> int:
     return decode_wide(half | read_16(read_64(memory + 8 * other) + (pc + 2 & WORD)) << 16) | WIDE
 
 
-@compiled
 def watch_stores(state: int, page: int) -> None:
     """There is decoded code on the page."""
     tables = read_64(state + 8 * STORE_TABLES)
@@ -133,7 +130,6 @@ def watch_stores(state: int, page: int) -> None:
         write_64(read_64(tables + 8 * index) + 8 * page, 0)
 
 
-@compiled
 def executable_end(state: int, pc: int) -> int:
     """The first address from ``pc`` on that cannot be executed."""
     spans = read_64(state + 8 * SPANS)
@@ -143,7 +139,6 @@ def executable_end(state: int, pc: int) -> int:
     return pc
 
 
-@compiled
 def instructions_before(pc: int, end: int, entries: int, most: int) -> int:
     """How many instructions of the block at ``pc`` end at or before ``end``."""
     count, address = 0, pc
@@ -155,17 +150,15 @@ def instructions_before(pc: int, end: int, entries: int, most: int) -> int:
     return count
 
 
-@compiled
 def is_exit(state: int, pc: int) -> bool:
     """Whether to halt before ``pc``."""
     exits = read_64(state + 8 * EXITS)
-    for index in range(read_64(state + 8 * EXIT_COUNT)):  # noqa: SIM110 - numba has no any()
+    for index in range(read_64(state + 8 * EXIT_COUNT)):  # noqa: SIM110 - native code has no any()
         if read_64(exits + 8 * index) == pc:
             return True
     return False
 
 
-@compiled
 def decode_block(state: int, pc: int, entries: int) -> int:
     """Decode the block at ``pc``, in the page with ``entries``; returns the first entry, with the count."""
     count, address, end = 0, pc, (pc | PAGE_MASK) + 1
@@ -191,9 +184,6 @@ def decode_block(state: int, pc: int, entries: int) -> int:
 
 
 # Memory
-
-
-@compiled
 def store_to_code(state: int, address: int, size: int, value: int) -> bool:
     """A store to pages that code was decoded from; False if it is not one that can be done here."""
     host, code = read_64(read_64(state + 8 * FREE) + 8 * (address >> PAGE_BITS)), read_64(state + 8 * ALL_CODE)
@@ -209,7 +199,6 @@ def store_to_code(state: int, address: int, size: int, value: int) -> bool:
     return True
 
 
-@compiled
 def forget(state: int, low: int, high: int) -> None:
     """The code in ``low .. high - 1`` has changed."""
     if read_64(state + 8 * DIRTY_HIGH) == 0:
@@ -219,9 +208,6 @@ def forget(state: int, low: int, high: int) -> None:
 
 
 # Time
-
-
-@compiled
 def settle(state: int, pc: int) -> None:
     """The hart goes on at ``pc``: add what the newest block costs on top if that is a jump."""
     if pc != read_64(state + 8 * NEXT):
@@ -230,7 +216,6 @@ def settle(state: int, pc: int) -> None:
     write_64(state + 8 * TAKEN, 0)
 
 
-@compiled
 def block_costs(state: int, pc: int, entries: int, count: int) -> int:
     """Packed cost of ``count`` instructions from ``pc`` on, 0: Python has to find it, see `CUT_PC`."""
     place = entries + 4 * (pc & PAGE_MASK)
@@ -243,7 +228,6 @@ def block_costs(state: int, pc: int, entries: int, count: int) -> int:
     return 0
 
 
-@compiled
 def polls(entries: int, pc: int, count: int) -> bool:
     """Whether a block that jumps to itself only waits; see `emu.cpu.polling`."""
     live, written, operation = 0, 0, 0
@@ -260,7 +244,6 @@ def polls(entries: int, pc: int, count: int) -> bool:
     return operation >= JUMP and live & written == 0
 
 
-@compiled
 def skip_rounds(state: int, pc: int, entries: int, count: int) -> None:
     """A block begins: if it polls and nothing can have changed since it began last, count rounds to the deadline."""
     if read_64(state + 8 * POLL_PC) != pc:
@@ -286,9 +269,6 @@ def skip_rounds(state: int, pc: int, entries: int, count: int) -> None:
 
 
 # Traps
-
-
-@compiled
 def word_at(state: int, pc: int) -> int:
     """The instruction at ``pc``, which was decoded."""
     memory, other = read_64(state + 8 * ALL_LOADS), pc + 2 & WORD
@@ -296,7 +276,6 @@ def word_at(state: int, pc: int) -> int:
     return half | read_16(read_64(memory + 8 * (other >> PAGE_BITS)) + other) << 16 if half & 3 == 3 else half
 
 
-@compiled
 def jump(state: int, hart: int, pc: int, word: int) -> int:
     """Where the hart goes on behind ecall or mret, `LEFT` if Python has to carry it out."""
     if word == MRET:
@@ -310,7 +289,6 @@ def jump(state: int, hart: int, pc: int, word: int) -> int:
     return handler
 
 
-@compiled
 def compute_result(state: int, hart: int, word: int) -> int:
     """What a CSR or atomic instruction puts into its destination register, `LEFT` if Python has to carry it out."""
     first, second = read_64(state + 8 * (word >> 15 & 31)), read_64(state + 8 * (word >> 20 & 31))
@@ -324,7 +302,6 @@ def compute_result(state: int, hart: int, word: int) -> int:
     return execute_atomic(hart, word, first, second, host + first if host != 0 else 0)
 
 
-@compiled
 def carry_out(state: int, pc: int) -> int:
     """Carry out the instruction at ``pc``, the last of its block: where the hart goes on, `LEFT` if Python has to."""
     hart = read_64(state + 8 * HART)
@@ -348,7 +325,6 @@ def carry_out(state: int, pc: int) -> int:
     return following
 
 
-@compiled
 def interrupt(state: int, pc: int) -> int:
     """`CHECK`: take the pending interrupt before the block at ``pc``, if there is one."""
     handler = take_interrupt(read_64(state + 8 * HART), pc)
@@ -361,7 +337,6 @@ def interrupt(state: int, pc: int) -> int:
     return AT_HANDLER
 
 
-@compiled
 def begin_block(state: int, pc: int) -> int:
     """Between two blocks: count the next one and return `GO_ON`, or return why it is not executed now."""
     timed = read_64(state + 8 * TIMED) != 0
@@ -430,7 +405,6 @@ def begin_block(state: int, pc: int) -> int:
     return GO_ON
 
 
-@compiled
 def run(state: int) -> int:
     """Execute until something needs attention; returns why. `PC` and `REMAINING` say where, in which block."""
     loads, stores = read_64(state + 8 * LOADS), read_64(state + 8 * STORES)
@@ -495,3 +469,7 @@ def run(state: int) -> int:
     write_64(state + 8 * ENTRY, entry)
     write_64(state + 8 * REMAINING, remaining)
     return reason
+
+
+HOOKS: dict[str, Callable[..., Any]] = {"run": run}
+"""By the name that `emu.cpu.native` gives it."""
