@@ -45,16 +45,28 @@ def map_callbacks(uc: Uc, base: int, size: int, read: Any, write: Any) -> None:
         raise UcError(status)
 
 
-def add_hook(uc: Uc, kinds: int, function: int, user: int, bounds: tuple[int, int]) -> None:
-    """Add a hook at the host address ``function`` for first and last address in ``bounds``. Raises UcError."""
+def add_hook(uc: Uc, kinds: int, function: int, user: int, bounds: tuple[int, int]) -> int:
+    """Add a hook at the host address ``function`` for first and last address in ``bounds``. Raises UcError.
+
+    Returns: what `remove_hook` wants.
+    """
+    handle = ctypes.c_size_t()
     status = uclib.uc_hook_add(
         uc._uch,
-        ctypes.byref(ctypes.c_size_t()),
+        ctypes.byref(handle),
         kinds,
         ctypes.c_void_p(function),
         ctypes.c_void_p(user),
         *(ctypes.c_uint64(bound) for bound in bounds),
     )
+    if status != unicorn_const.UC_ERR_OK:
+        raise UcError(status)
+    return handle.value
+
+
+def remove_hook(uc: Uc, handle: int) -> None:
+    """Undo `add_hook`. Raises UcError."""
+    status = uclib.uc_hook_del(uc._uch, ctypes.c_size_t(handle))
     if status != unicorn_const.UC_ERR_OK:
         raise UcError(status)
 

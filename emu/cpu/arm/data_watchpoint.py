@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from asm.bits import Layout
-from emu.cpu.arm.comparators import Watch
+from emu.cpu.arm.comparators import WIDEST_DATA, DataValue, Watch
 from emu.cpu.arm.models import Architecture
 from emu.cpu.arm.system_control import ExceptionMonitor, SystemControl
 from emu.cpu.hook_state import Right
@@ -21,6 +21,9 @@ ACCESSES = {4: Right.EXECUTE, 5: Right.READ, 6: Right.WRITE, 7: READ_WRITE}
 """What a value of FUNCTION.FUNCTION watches in ARMv7-M."""
 MATCHES = {2: Right.EXECUTE, 4: READ_WRITE, 5: Right.WRITE, 6: Right.READ}
 """What a value of FUNCTION.FUNCTION, there called MATCH, watches in ARMv8-M."""
+WITH_DATA = 1
+"""The comparator of ARMv7-M that can compare data."""
+ADDRESS_SPACE = 1 << 32
 DEBUG_EVENT = 1
 """Value of FUNCTION.ACTION in ARMv8-M."""
 
@@ -53,9 +56,16 @@ class ComparatorFunction(Layout):
     )
     ACTION = Bits(4, 2, "ARMv8-M: 1 is a debug event; in ARMv7-M every match is.")
     CYCMATCH = Bits(7, 1, "1: compare with CYCCNT.", modelled=False)
-    DATAVMATCH = Bits(8, 1, "1: compare with the data.", modelled=False)
-    DATAVSIZE = Bits(10, 2, "ARMv8-M: 1, 2 or 4 bytes are watched.")
+    DATAVMATCH = Bits(8, 1, "ARMv7-M, only in comparator 1: COMP is data, and read, write or access must move it.")
+    LNK1ENA = Bits(9, 1, "ARMv7-M: DATAVADDR1 counts.", access=Access.RO)
+    DATAVSIZE = Bits(10, 2, "ARMv8-M: 1, 2 or 4 bytes are watched. ARMv7-M: the data has 1, 2 or 4 bytes.")
+    DATAVADDR0 = Bits(12, 4, "ARMv7-M: data is compared at the addresses of this comparator; 1: everywhere.")
+    DATAVADDR1 = Bits(16, 4, "ARMv7-M: and at those of this one; 1: nowhere else.")
     MATCHED = Bits(24, 1, "There was a match; reading clears it.", access=Access.RO)
+
+
+DATA_FIELDS = ComparatorFunction.DATAVMATCH, ComparatorFunction.DATAVADDR0, ComparatorFunction.DATAVADDR1
+"""What is 0 where a comparator does not compare data."""
 
 
 class DataWatchpoint(Device):
@@ -68,7 +78,8 @@ class DataWatchpoint(Device):
         on_change: called when one of both has become true.
 
     Inaccuracies: the debug monitor begins at the end of the block of instructions that holds the match, so that a few
-    instructions may follow it. Comparators do not compare data or CYCCNT, have no ranges in ARMv8-M, and make no trace.
+    instructions may follow it. Data is compared in accesses of its size only, and not in ARMv8-M. Comparators do not
+    compare CYCCNT, have no ranges in ARMv8-M, and make no trace.
     There is no lock: the Cortex-M7's LAR need not be written.
     The counter is read at the end of the block of instructions that reads it, see `emu.cpu.engine`.
     """
@@ -137,40 +148,66 @@ class DataWatchpoint(Device):
     @MASK.on_write
     @FUNCTION.on_write
     def _write_comparator(self, number: int, value: int) -> None:
+        if self._later or number != WITH_DATA:
+            for field in DATA_FIELDS:
+                self.FUNCTION[number] = field.insert(self.FUNCTION[number], 0)
         self._choose_watches()
+
+    @property
+    def _later(self) -> bool:
+        return self._control.model.architecture is Architecture.V8M
 
     @FUNCTION.on_read
     def _read_function(self, number: int) -> int:
         function = self.FUNCTION[number]
         self.FUNCTION[number] = ComparatorFunction.MATCHED.insert(function, 0)
-        return function
+        return ComparatorFunction.LNK1ENA.insert(function, not self._later and number == WITH_DATA)
 
     def _choose_watches(self) -> None:
         """Find out what the registers ask for."""
         numbers = range(WatchpointControl.NUMCOMP.extract(self.CTRL)) if self._traces else ()
-        watches = tuple(watch for watch in map(self._watch, numbers) if watch is not None)
+        watches = tuple(watch for number in numbers for watch in self._watches_of(number))
         if watches != self.watches:
             self.watches, self.changed = watches, True
             self.on_change()
 
-    def _watch(self, number: int) -> Watch | None:
-        """What a comparator looks for, None if nothing."""
+    def _watches_of(self, number: int) -> list[Watch]:
+        """What a comparator looks for."""
         function = ComparatorFunction.unpack(self.FUNCTION[number])
-        later = self._control.model.architecture is Architecture.V8M
-        access = (MATCHES if later else ACCESSES).get(function["FUNCTION"])
+        access = (MATCHES if self._later else ACCESSES).get(function["FUNCTION"])
         if access is None:
-            return None
-        bits = function["DATAVSIZE"] if later else min(self.MASK[number], LONGEST_MASK)
+            return []
+        if function["DATAVMATCH"]:
+            return self._data_watches(number, access)
+        low, high = self._addresses(number)
+        return [Watch(number, low & ~1 if access == Right.EXECUTE else low, high, access)]
+
+    def _addresses(self, number: int) -> tuple[int, int]:
+        """The first and the last address that a comparator compares with."""
+        if self._later:
+            bits = ComparatorFunction.DATAVSIZE.extract(self.FUNCTION[number])
+        else:
+            bits = min(self.MASK[number], LONGEST_MASK)
         low = self.COMP[number] & -(1 << bits)
-        if access == Right.EXECUTE:
-            low &= ~1
-        return Watch(number, low, low + (1 << bits) - 1, access)
+        return low, low + (1 << bits) - 1
+
+    def _data_watches(self, number: int, access: Right) -> list[Watch]:
+        """What a comparator looks for that compares data, at the addresses of the comparators that it is linked to."""
+        function = ComparatorFunction.unpack(self.FUNCTION[number])
+        size = 1 << function["DATAVSIZE"]
+        if access == Right.EXECUTE or size > WIDEST_DATA:
+            return []
+        data = DataValue(size, self.COMP[number])
+        linked = {function["DATAVADDR0"], function["DATAVADDR1"]} - {number}
+        if not linked:
+            return [Watch(number, 0, ADDRESS_SPACE - 1, access, data)]
+        places = {self._addresses(link) for link in linked if link < COMPARATORS}
+        return [Watch(number, low, high, access, data) for low, high in sorted(places)]
 
     def matched(self, number: int) -> None:
         """An access has matched a comparator."""
         function = self.FUNCTION[number]
         self.FUNCTION[number] = ComparatorFunction.MATCHED.insert(function, 1)
-        later = self._control.model.architecture is Architecture.V8M
-        if not later or ComparatorFunction.ACTION.extract(function) == DEBUG_EVENT:
+        if not self._later or ComparatorFunction.ACTION.extract(function) == DEBUG_EVENT:
             self.debug_event = True
             self.on_change()

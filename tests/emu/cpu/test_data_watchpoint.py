@@ -86,6 +86,80 @@ def test_data_addresses(tmp_path: Path, function: int, mask: int, access: str, m
     assert status == (4 if matches else 0)
 
 
+DATA = {1: 0x5A5A_5A5A, 2: 0xC35A_C35A, 4: 0x9EF1_C35A}
+"""Values of COMP1 for bytes, half-words and words: repeated, as the manual asks for."""
+ENABLE_FLOATS = "ldr r0, =0xE000ED88\n ldr r3, =0x00F00000\n str r3, [r0]\n dsb\n isb\n"
+LINKED, ANYWHERE = 0 << 12 | 0 << 16, 1 << 12 | 1 << 16
+
+
+@pytest.mark.parametrize(
+    ("function", "size", "links", "mask", "access", "matches"),
+    [
+        (WRITE, 4, LINKED, 0, "str r1, [r5]", 1),
+        (WRITE, 4, LINKED, 0, "str r2, [r5]", 0),
+        (WRITE, 4, LINKED, 0, "str r1, [r5, #4]", 0),
+        (WRITE, 4, LINKED, 3, "str r1, [r5, #4]", 1),
+        (WRITE, 4, LINKED, 3, "strh r1, [r5, #4]", 0),
+        (WRITE, 4, ANYWHERE, 0, "str r1, [r5, #64]", 1),
+        (WRITE, 4, LINKED, 0, "ldr r3, [r5]", 0),
+        (READ, 4, LINKED, 0, "str r1, [r5]\n b 1f\n 1: ldr r3, [r5]", 1),
+        (READ, 4, LINKED, 0, "str r2, [r5]\n b 1f\n 1: ldr r3, [r5]", 0),
+        (READ, 4, ANYWHERE, 0, "str r1, [r5, #64]\n b 1f\n 1: ldr r3, [r5, #64]", 1),
+        (ACCESS, 4, LINKED, 0, "str r1, [r5]\n b 1f\n 1: ldr r3, [r5]", 2),
+        (WRITE, 2, LINKED, 0, "strh r1, [r5]", 1),
+        (WRITE, 2, LINKED, 1, "strh r2, [r5]", 0),
+        (READ, 2, LINKED, 0, "str r1, [r5]\n b 1f\n 1: ldrsh r3, [r5]", 1),
+        (WRITE, 1, LINKED, 2, "strb r1, [r5, #3]", 1),
+        (WRITE, 1, LINKED, 2, "str r1, [r5]", 0),
+        (WRITE, 4, LINKED, 2, "subs r5, #4\n strd r2, r1, [r5]", 1),
+        (WRITE, 4, LINKED, 2, "subs r5, #4\n strd r1, r2, [r5]", 0),
+        (WRITE, 4, LINKED, 2, "subs r5, #4\n stm r5, {r0-r2}", 1),
+        (WRITE, 4, LINKED, 2, ENABLE_FLOATS + "subs r5, #4\n vmov d0, r2, r1\n vstr d0, [r5]", 1),
+        (WRITE, 4, LINKED, 2, ENABLE_FLOATS + "subs r5, #4\n vmov d0, r1, r2\n vstr d0, [r5]", 0),
+        (EXECUTE, 4, ANYWHERE, 0, "str r1, [r5]", 0),
+        (WRITE, 4, 2 << 12 | 3 << 16, 0, "str r1, [r5]\n str r1, [r5, #16]\n b 1f\n 1: str r1, [r5, #32]", 2),
+    ],
+)
+def test_data(tmp_path: Path, function: int, size: int, links: int, mask: int, access: str, matches: int) -> None:
+    """ARMv7-M, "Comparator Function registers": comparator 1 with DATAVMATCH, addresses from those linked to it."""
+    word = function | 1 << 8 | {1: 0, 2: 1, 4: 2}[size] << 10 | links
+    source = f"""
+    str r5, [r4]
+    movs r0, #{mask}
+    str r0, [r4, #4]
+    add r0, r5, #16
+    str r0, [r4, #32]
+    add r0, r5, #32
+    str r0, [r4, #48]
+    ldr r1, ={DATA[4]:#x}
+    ldr r2, =0x12345678
+    movs r3, #0
+    str r3, [r5]
+    ldr r0, ={DATA[size]:#x}
+    str r0, [r4, #16]
+    ldr r0, ={word:#x}
+    str r0, [r4, #24]
+    b go
+go: {access}
+    b 2f
+2:  ldr r8, [r4, #24]
+    ldr r9, [r4, #24]
+    """
+    board = run(tmp_path, source)
+    assert taken(board) == matches
+    flags = [board.core.read_register(name) for name in ("r8", "r9")]
+    assert flags == [word | 1 << 9 | (MATCHED if matches else 0), word | 1 << 9]
+
+
+@pytest.mark.parametrize(("machine", "number"), [("mps2-an385", 0), ("mps2-an385", 2), ("mps2-an505", 1)])
+def test_comparators_that_do_not_compare_data(machine: str, number: int) -> None:
+    running = Machine(machine_map(machine))
+    running.reset()
+    unit = next(device for base, device in running.bus.devices if base == 0xE000_1000)
+    unit.write(0x28 + 16 * number, 4, 0x0001_1B00)
+    assert unit.read(0x28 + 16 * number, 4) == 0x800
+
+
 def test_an_instruction_address(tmp_path: Path) -> None:
     """Each time it is executed, and the monitor sees a place behind it in the same block."""
     source = "ldr r3, =place\n" + watch(EXECUTE, address="r3")
