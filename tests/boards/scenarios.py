@@ -28,6 +28,9 @@ SHPR = (0xE000_ED18, 0xE000_ED1C, 0xE000_ED20)
 PRIORITY_MASKS = {SHPR[0]: 0x00FF_FFFF}
 BASELINE_PRIORITY_MASKS = {SHPR[2]: 0xFFFF_0000}
 """QEMU's M33 has the priority of SecureFault, and its M0 that of the debug monitor."""
+MPU_RNR, CODE_V8 = 0xE000_ED98, 0x1000_0000
+READ_ONLY, FULL_ACCESS = 3 << 1, 1 << 1
+"""Access permissions of ARMv8-M's RBAR."""
 LEAST_ACTIONS, MOST_ACTIONS = 20, 60
 
 
@@ -130,15 +133,41 @@ class Writer:
             self._store(0xE000_ED24, random.choice((7, 7, 7, 1, 2, 4, 5, 6)) << 16)
         if self._core.floats and random.random() < 0.7:
             self._store(0xE000_ED88, 0xF << 20)
-        if self._core.architecture == 7 and random.random() < 0.3:
+        if self._mainline and random.random() < 0.3:
             self._protect()
 
     def _protect(self) -> None:
-        """Switch the MPU on: everything is allowed, with or without the MPU at negative priorities."""
+        """Switch the MPU on: everything is allowed, with or without the MPU at negative priorities.
+
+        Regions of ARMv8-M must not overlap: those of all memory leave out `_window`.
+        """
         self._protected = True
-        self._store(0xE000_ED98, 0)
-        self._store(0xE000_EDA0, 3 << 24 | 31 << 1 | 1)
+        if self._core.architecture == 8:
+            low, high = self._window
+            self._store(0xE000_EDC0, 0x44)
+            self._place(0, (CODE_V8, CODE_V8 + 0x10_0000), READ_ONLY)
+            self._place(1, (low & -0x10_0000, low), FULL_ACCESS)
+            self._place(2, (high, (low & -0x10_0000) + 0x10_0000), FULL_ACCESS)
+        else:
+            self._store(MPU_RNR, 0)
+            self._store(0xE000_EDA0, 3 << 24 | 31 << 1 | 1)
         self._store(0xE000_ED94, self._random.choice((5, 7)))
+
+    @property
+    def _window(self) -> tuple[int, int]:
+        """First address and end of the words whose protection changes."""
+        return self._core.work + 0x200, self._core.work + 0x3E0
+
+    def _place(self, number: int, bounds: tuple[int, int], permission: int, *, enabled: bool = True) -> None:
+        """A region of ARMv8-M, by RNR or, in the group of four that RNR has chosen last, by its alias."""
+        alias = 0
+        if self._random.random() < 0.5:
+            self._store(MPU_RNR, number & ~3)
+            alias = 8 * (number & 3)
+        else:
+            self._store(MPU_RNR, number)
+        self._store(0xE000_ED9C + alias, bounds[0] | permission)
+        self._store(0xE000_EDA0 + alias, bounds[1] - 32 | enabled)
 
     @property
     def _priority_words(self) -> list[int]:
@@ -184,7 +213,6 @@ class Writer:
                 (self._block, 4),
                 (self._move_vectors, 2),
             ]
-        if self._core.architecture == 7:
             kinds += [(self._region, 6), (self._access, 10)]
         if self._core.floats:
             kinds += [(self._floats, 25), (self._float_settings, 6)]
@@ -352,15 +380,21 @@ class Writer:
         self._wrong("call_in_block", number, number + self._random.getrandbits(1))
 
     def _move_vectors(self) -> None:
-        base = 0x1000_0000 if self._core.architecture == 8 else 0
+        base = CODE_V8 if self._core.architecture == 8 else 0
         self._store(0xE000_ED08, self._random.choice((base, self._core.work)))
 
     def _region(self) -> None:
         """A region of the MPU in the words that scripts know."""
         random = self._random
+        if self._core.architecture == 8:
+            low, high = self._window
+            begin = random.randrange(low, high, 32)
+            end = min(begin + 32 * random.choice((0, 1, 1, 2, 3, 5)), high)
+            self._place(random.randrange(3, 9), (begin, end), random.randrange(8), enabled=random.random() < 0.9)
+            return
         size = random.choice((4, 4, 5, 6, 7))
         place = self._core.work + 0x200 + random.randrange(0, 0x200, 2 << size)
-        self._store(0xE000_ED98, random.randrange(1, 4))
+        self._store(MPU_RNR, random.randrange(1, 4))
         self._store(0xE000_ED9C, place)
         self._store(0xE000_EDA0, random.choice((0, 1, 2, 3, 5, 6)) << 24 | size << 1 | (random.random() < 0.9))
 
