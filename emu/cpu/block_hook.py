@@ -10,9 +10,10 @@ than the one behind it, ``arrival`` when another one came before it than the one
 instructions all take one cycle, only the first half is read, except of blocks with the flag `REPEATS`; ``moves`` is 1
 if such a block may copy or fill memory, and 0 if it may poll.
 
-Inaccuracies: code that firmware overwrites in RAM by other code, of which a block happens to have the same
-address and size, keeps the old counts until the table is cleared, as fence.i does. A block's cycles are added when it
-starts: devices see the time of the block's end, without the cycles of a jump that ends it.
+A block's entry is forgotten when Unicorn translates the block, which it does anew when firmware has overwritten it.
+
+Inaccuracies: a block's cycles are added when it starts: devices see the time of the block's end, without the cycles of
+a jump that ends it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from emu.cpu.copying.moves import IS_NONE, LOOK_ONLY, host_address
 from emu.cpu.encoding import (
     LOAD_EXCLUSIVE,
     MASKS,
-    NEW_CODE,
     STORE_EXCLUSIVE,
     riscv_site,
     riscv_width,
@@ -168,12 +168,8 @@ def make_rare_block(
     word: Callable[[int, int, int, int], int],
     effects: Callable[[int, int, int, int], int],
     jump: Callable[[int, int, int, int], int],
-    new_code: int = 0,
 ) -> BlockHook:
-    """What `block` leaves over: requests, the deadline, unknown blocks, sites; for one instruction set.
-
-    ``new_code``: the site of its instruction behind which other code may be where there was code before.
-    """
+    """What `block` leaves over: requests, the deadline, unknown blocks, sites; for one instruction set."""
 
     def word_at(code: Bytes, offset: int) -> int:
         first, second = code[offset], code[offset + 1]
@@ -316,12 +312,7 @@ def make_rare_block(
                 table[index] = entry & ~(REPEATS << FLAG_SHIFT)
                 table[costs_index] = costs ^ MOVES
         elif repeats and waits(state, clock):
-            # The entry may be that of other code, which was here before.
-            classify(state, table, index, uc, user, pc, size)
-            waits_still = (table[index] >> FLAG_SHIFT) & REPEATS != 0 and table[costs_index] & MOVES == 0
-            if waits_still:
-                skip_rounds(state, clock, count)
-            table[index], table[costs_index] = entry, costs
+            skip_rounds(state, clock, count)
             if clock[NOW] >= clock[DEADLINE]:
                 state[STOPPED], state[BLOCK_SIZE] = AT_DEADLINE, 0
                 call_1(state[STOP_FUNCTION], uc)
@@ -347,16 +338,21 @@ def make_rare_block(
         state[NEXT], state[TAKEN] = pc + size, costs >> TAKEN_SHIFT & CYCLES_MASK
         state[INSTRUCTIONS] += count
         clock[NOW] += arrival + cycles
-        if (entry >> FLAG_SHIFT) & new_code != 0:
-            # It ends its block: no other one is classified before it. It forgets itself too, and so comes here again.
-            for known in range(TABLE_ENTRIES):
-                table[known] = 0
         if (entry >> FLAG_SHIFT) & MASKS != 0 and state[FEATURES] != 0:
             # Its last instruction asks Unicorn for the feature.
             words_at(state[FEATURES])[0] |= MAIN_EXTENSION
             state[REQUEST] |= REQUEST_ALIGN
 
     return rare_block
+
+
+def translated(uc: int, block: Words, before: Words, user: int) -> None:
+    """UC_HOOK_EDGE_GENERATED: forget what the table says of code that was where Unicorn has translated a block.
+
+    ``block`` and ``before`` begin with the address of that block, and of the one that was executed before.
+    """
+    table = words_at(words_at(user)[TABLE])
+    table[(block[0] >> 1) & (TABLE_ENTRIES - 1)] = 0
 
 
 def in_window(state: Words, address: int) -> int:
@@ -444,7 +440,8 @@ HOOKS: dict[str, Callable[..., Any]] = {
     "block": make_block(timed=False),
     "timed_block": make_block(timed=True),
     "thumb_rare_block": make_rare_block(thumb_width, thumb_site, thumb_word, thumb_effects, thumb_jump),
-    "riscv_rare_block": make_rare_block(riscv_width, riscv_site, riscv_word, riscv_effects, riscv_jump, NEW_CODE),
+    "riscv_rare_block": make_rare_block(riscv_width, riscv_site, riscv_word, riscv_effects, riscv_jump),
+    "translated": translated,
     "fill": fill,
     "fault": fault,
 }

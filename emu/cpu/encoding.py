@@ -6,7 +6,7 @@ FLOATING_POINT, DIVIDE, ATTENTION = 1, 2, 4
 LOAD_EXCLUSIVE, STORE_EXCLUSIVE = 8, 16
 STACK_LIMIT, CHANGE_STATE, NOT_BASELINE = 32, 64, 128
 MASKS, LEVEL = 256, 512
-USER_COUNTER, IGNORED, NEW_CODE = 1, 2, 4
+USER_COUNTER, IGNORED = 1, 2
 """Values of `emu.cpu.hook_state.Site`; different instruction sets share the bits."""
 
 
@@ -67,14 +67,12 @@ def riscv_site(first: int, second: int, third: int, fourth: int) -> int:
     """Kind of a RISC-V instruction by its bytes.
 
     USER_COUNTER: a CSR instruction on 0xC00..0xC9F. IGNORED: an illegal instruction that Unicorn passes over, where it
-    should trap: many compressed ones, and fsgnj.d. NEW_CODE: fence.i. Else 0.
+    should trap: many compressed ones, and fsgnj.d. Else 0.
     """
     if first & 0x7F == 0x53 and second & 0x70 == 0 and fourth & 0xFE == 0x22:
         return IGNORED
     if first & 0x7F == 0x73 and second & 0x30 != 0 and 0xC0 <= fourth < 0xCA:
         return USER_COUNTER
-    if first & 0x7F == 0x0F and second & 0x70 == 0x10:
-        return NEW_CODE
     quadrant, function, bit_12 = first & 3, second >> 5, second & 0x10 != 0
     if quadrant == 0 and (function == 1 or function == 4 or function == 5):
         return IGNORED

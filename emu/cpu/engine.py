@@ -202,6 +202,7 @@ class Engine:
         everywhere, hole = (1, 0), (hole_base, hole_base + hole_size - 1)
         for kind, address, bounds in (
             (unicorn_const.UC_HOOK_BLOCK, on_block, everywhere),
+            (unicorn_const.UC_HOOK_EDGE_GENERATED, addresses["translated"], everywhere),
             (unicorn_const.UC_HOOK_TLB_FILL, addresses["fill"], everywhere),
             (unicorn_const.UC_HOOK_INTR, addresses[self.instruction_set.trap], everywhere),
             # A memory hook that covers RAM would take RAM off Unicorn's fast path.

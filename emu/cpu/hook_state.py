@@ -212,8 +212,6 @@ class Site(IntFlag):
     """Those of FAULTMASK and CONTROL: other rights may apply behind them."""
     USER_COUNTER = encoding.USER_COUNTER
     IGNORED = encoding.IGNORED
-    NEW_CODE = encoding.NEW_CODE
-    """fence.i: what the block table says may be of code that was here before. Never stopped for."""
 
 
 EXCLUSIVE = Site.LOAD_EXCLUSIVE | Site.STORE_EXCLUSIVE

@@ -18,7 +18,7 @@ from emu import clock
 from emu.machine_code import folder, forget_unused, note_use, version_of
 
 NAMES = (
-    *("block", "timed_block", "thumb_rare_block", "riscv_rare_block", "fill", "fault"),
+    *("block", "timed_block", "thumb_rare_block", "riscv_rare_block", "translated", "fill", "fault"),
     *("trap", "take_pending", "riscv_trap", "riscv_take", "moves", "thumb_steps", "riscv_steps", "run"),
 )
 _alive: list[Any] = []

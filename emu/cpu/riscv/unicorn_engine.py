@@ -66,8 +66,7 @@ class UnicornHart:
     *Inaccuracies*: a block of hundreds of instructions, dozens of them divisions, may end before `LONGEST_BLOCK`.
     A block that runs into a compressed instruction of all zeros (c.addi4spn by 0) does not count it while it executes:
     devices see the time one cycle early. A block that overwrites itself and is left early is counted by its new
-    instructions. Code that is overwritten by code of the same size and another number of instructions keeps its count
-    until the next fence.i or `invalidate`.
+    instructions.
     """
 
     def __init__(
