@@ -11,7 +11,8 @@ that code was executed from is slower than other stores.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -189,6 +190,7 @@ class Engine:
             (Slot.STOP_FUNCTION, uclib.uc_emu_stop),
             (Slot.READ_FUNCTION, uclib.uc_reg_read),
             (Slot.WRITE_FUNCTION, uclib.uc_reg_write),
+            (Slot.CONTROL_FUNCTION, uclib.uc_ctl),
         ):
             state[slot] = ctypes.cast(function, ctypes.c_void_p).value or 0
         return state
@@ -279,9 +281,12 @@ class Engine:
 
     # Protection
 
-    def protect(self, code: Protection | None, data: Protection | None) -> None:
-        """Restrict instruction fetches, and loads and stores, from the next block on; None allows all of them."""
-        if (code, data) == self._protection:
+    def protect(self, code: Protection | None, data: Protection | None, *, fresh: bool = True) -> None:
+        """Restrict instruction fetches, and loads and stores, from the next block on; None allows all of them.
+
+        ``fresh``: Unicorn's TLB may have entries of other rights, or of what was not known to be code, for this level.
+        """
+        if (code, data) == self.protection:
             return
         assert self._window is not None, "only an engine with a window can protect"
         self.know(code, data)
@@ -290,15 +295,16 @@ class Engine:
         state[Slot.DATA_MASK : Slot.DATA_MASK + 3] = (0, 0, 0) if data is None else data.data_slots
         if code is not None:
             self._forget_code(code, data)
-        self.flush_tlb()
+        if fresh:
+            self.flush_tlb()
 
     def know(self, *protections: Protection | None) -> None:
         """Native code may choose between these protections, until others are made known."""
-        known = {*protections, *self._protection} - {None}
+        known = {*protections, *self.protection} - {None}
         self._protections = {protection.code_slots[0]: protection for protection in known if protection is not None}
 
     @property
-    def _protection(self) -> tuple[Protection | None, Protection | None]:
+    def protection(self) -> tuple[Protection | None, Protection | None]:
         """What restricts code and data now."""
         state = self._words
         return self._protections.get(state[Slot.CODE_MASK]), self._data_protection()
@@ -451,7 +457,7 @@ class Engine:
 
     def refusal(self, address: int, access: Right) -> AccessFault:
         """The fault of an access that is not allowed."""
-        code, data = self._protection
+        code, data = self.protection
         return refusal(self.bus, code if access is Right.EXECUTE else data, address, access)
 
     def request_stop(self) -> None:
@@ -607,7 +613,22 @@ class Engine:
 
     def _remove_translations(self, address: int, count: int) -> None:
         if self._pages[address >> PAGE_BITS] & Right.EXECUTE:
-            self.uc.ctl_remove_cache(address, address + count)
+            with self._all_executable():
+                self.uc.ctl_remove_cache(address, address + count)
+
+    @contextmanager
+    def _all_executable(self) -> Iterator[None]:
+        """Lift the protection of code: Unicorn removes what it could fetch, and keeps silent about the rest."""
+        mask = self._words[Slot.CODE_MASK]
+        if mask:
+            self._words[Slot.CODE_MASK] = 0
+            self.flush_tlb()
+        try:
+            yield
+        finally:
+            if mask:
+                self._words[Slot.CODE_MASK] = mask
+                self.flush_tlb()
 
     def invalidate(self, address: int, count: int) -> None:
         """Forget translated code and counts of these bytes; cheap where nothing was executed."""
@@ -616,7 +637,8 @@ class Engine:
         if not executed.any():
             return
         self._table[:] = 0
-        for page in np.flatnonzero(executed) + first:
-            low = max(address, int(page) << PAGE_BITS)
-            high = min(address + count, (int(page) + 1) << PAGE_BITS)
-            self.uc.ctl_remove_cache(low, high)
+        with self._all_executable():
+            for page in np.flatnonzero(executed) + first:
+                low = max(address, int(page) << PAGE_BITS)
+                high = min(address + count, (int(page) + 1) << PAGE_BITS)
+                self.uc.ctl_remove_cache(low, high)

@@ -117,10 +117,12 @@ class Slot(IntEnum):
     """Address of the privileged state of an RV32 hart, see `emu.cpu.riscv.state`."""
     TRAP_FUNCTION = HART + 1
     """Address of the UC_HOOK_INTR callback for what the native one leaves over."""
+    CONTROL_FUNCTION = TRAP_FUNCTION + 1
+    """Address of uc_ctl."""
 
 
 WATCHED = 3
-SLOTS = Slot.TRAP_FUNCTION + 1
+SLOTS = Slot.CONTROL_FUNCTION + 1
 NO_TRAP = -1
 NOWHERE = -1
 TABLE_ENTRIES = 1 << 16

@@ -132,6 +132,7 @@ WORKLOADS: dict[Host, tuple[Workload, ...]] = {
         Workload("work_memcpy", "memcpy", 40_000, 2.0),
         EVERY_ROUND,
         Workload("work_call", "ecall round trip", 50_000),
+        Workload("work_user_call", "ecall, U-mode, PMP", 50_000, 1.5),
         Workload("work_tick", "tick of 100 kHz", 10_000),
         Workload("work_poll", "reading a flag", 500_000),
     ),

@@ -18,16 +18,18 @@ from sdk.loader import load_elf, load_into
 from tests.boards.firmware import build
 from tests.boards.scenario_runs import scenarios_of
 
-END, LEAVE, EXECUTE, USER, MACHINE, VECTORS = range(6)
+END, LEAVE, EXECUTE, USER, MACHINE, VECTORS, EDGE = range(7)
 """Operations, as in the firmware."""
 SILENT = 1
 SCRIPT, SCRATCH = 0x8010_0000, 0x8004_0000
 SCRATCH_PAGES = 8
 UNPROTECTED = SCRATCH + 0x1000 * SCRATCH_PAGES
+EDGE_REGION, EDGE_BYTES = SCRATCH + 0x808, 8
 NOWHERE = 0x0700_0000
 CLINT, PLIC, UART = 0x0200_0000, 0x0C00_0000, 0x1000_0000
 UART_SOURCE = 10
 A0, A1 = 10, 11
+POWER_OF_TWO = 3 << 3
 CSR = {
     "mstatus": 0x300, "misa": 0x301, "mie": 0x304, "mtvec": 0x305, "mcounteren": 0x306, "mcountinhibit": 0x320,
     "mscratch": 0x340, "mepc": 0x341, "mcause": 0x342, "mtval": 0x343, "mip": 0x344,
@@ -66,10 +68,10 @@ def csr(number: int, function: int, source: int = A1) -> int:
 
 
 class Writer:
-    """Writes one scenario."""
+    """Writes one scenario; ``locks``: with locked entries of the PMP."""
 
-    def __init__(self, seed: str) -> None:
-        self._random = Random(seed)
+    def __init__(self, seed: str, *, locks: bool = False) -> None:
+        self._random, self._locks = Random(seed), locks
         self._actions: list[tuple[int, int, int, int, int]] = []
         # QEMU takes the one of the lowest number first, not the external one.
         self._writable = WRITABLE | {"mie": 0xF000_0000 | self._random.choice((0x088, 0x800))}
@@ -90,6 +92,7 @@ class Writer:
             (self._jump, 8),
             (self._misaligned, 4),
             (self._protect, 14),
+            (self._edge, 0 if self._locks else 10),
             (self._interrupt, 16),
             (self._controller, 12),
             (self._atomic, 4),
@@ -176,7 +179,7 @@ class Writer:
         self._execute(self._random.choice((load("lw"), load("lh"), load("lhu"), store("sw"), store("sh"))), address)
 
     def _protect(self) -> None:
-        """An entry of the PMP or its address; the first one never begins at 0. QEMU keeps locked ones at reset."""
+        """An entry of the PMP or its address; the first one never begins at 0."""
         random = self._random
         if random.random() < 0.5:
             shift = random.choice((0, 0, 1, 3, 7, 8, 9, 10, 11))
@@ -190,7 +193,22 @@ class Writer:
         random = self._random
         matching = random.choice((0, 2, 3) if first else (0, 1, 2, 3))
         rights = random.choice((0, 1, 3, 4, 5, 7))
-        return matching << 3 | rights
+        locked = self._locks and random.random() < 0.2
+        return locked << 7 | matching << 3 | rights
+
+    def _edge(self) -> None:
+        """A load or store inside, outside of or across the edges of a region that is allowed less or more.
+
+        One that goes across them is refused by one of both sides: if both allow it, QEMU refuses it nevertheless, as
+        an implementation may that does not take it apart.
+        """
+        random = self._random
+        loads = random.random() < 0.5
+        name = random.choice(list(LOADS if loads else STORES))
+        code, size = (load(name), LOADS[name][1]) if loads else (store(name), STORES[name][1])
+        inner, outer = random.choice(((0, 3), (3, 0), (0, 7), (5, 0)) if loads else ((0, 3), (1, 3), (3, 1), (3, 0)))
+        address = random.randrange(EDGE_REGION - size, EDGE_REGION + EDGE_BYTES + 1)
+        self._add(EDGE, (POWER_OF_TWO | outer) << 8 | POWER_OF_TWO | inner, code, address, random.getrandbits(32))
 
     def _interrupt(self) -> None:
         """Timer and software interrupt."""
@@ -241,13 +259,13 @@ class Writer:
         self._execute(STORE_CONDITIONAL, UNPROTECTED, self._random.getrandbits(8))
 
 
-def script(seeds: Sequence[str], first: int = 0) -> bytes:
+def script(seeds: Sequence[str], first: int = 0, *, locks: bool = False) -> bytes:
     """The scenarios of these seeds as the firmware reads them, to begin with number ``first``."""
     begins, data = [], bytearray()
     header = 8 + 4 * len(seeds)
     for seed in seeds:
         begins.append(header + len(data))
-        data += b"".join(struct.pack("<HHIII", *action) for action in Writer(seed).actions())
+        data += b"".join(struct.pack("<HHIII", *action) for action in Writer(seed, locks=locks).actions())
     return struct.pack(f"<{2 + len(begins)}I", len(seeds), first, *begins) + bytes(data)
 
 
@@ -256,7 +274,7 @@ def build_firmware(folder: Path) -> Path:
     return build(folder, "virt", "virt_scenarios.c")
 
 
-def run_here(elf: Path, seeds: Sequence[str], engine: str) -> list[list[str]]:
+def run_here(elf: Path, seeds: Sequence[str], engine: str, *, locks: bool = False) -> list[list[str]]:
     """The lines that each scenario prints on our board."""
     machine = Machine(machine_map("virt"), engine)
     printed = bytearray()
@@ -264,18 +282,18 @@ def run_here(elf: Path, seeds: Sequence[str], engine: str) -> list[list[str]]:
     assert isinstance(port, SerialPort)
     port.sinks.append(printed.extend)
     load_into(load_elf(elf), machine.bus)
-    machine.bus.program(SCRIPT, script(seeds))
+    machine.bus.program(SCRIPT, script(seeds, locks=locks))
     machine.reset()
     stop = machine.run(4_000_000 * len(seeds))
     return scenarios_of(printed.decode(), 0, ended=stop.reason is StopReason.EXIT, name=stop.reason.name)
 
 
-def run_qemu(elf: Path, seeds: Sequence[str]) -> list[list[str]]:
+def run_qemu(elf: Path, seeds: Sequence[str], *, locks: bool = False) -> list[list[str]]:
     """The same on QEMU; skips the test if it is absent."""
     if shutil.which("qemu-system-riscv32") is None:
         pytest.skip("needs QEMU: apt install qemu-system-misc")
     data = elf.with_name("script.bin")
-    data.write_bytes(script(seeds))
+    data.write_bytes(script(seeds, locks=locks))
     command = ["qemu-system-riscv32", "-M", "virt", "-cpu", PROCESSOR, "-nographic", "-monitor", "none"]
     command += ["-serial", "stdio", "-bios", "none", "-kernel", str(elf)]
     command += ["-device", f"loader,file={data},addr={SCRIPT:#x},force-raw=on"]

@@ -14,6 +14,8 @@ from tests.boards.riscv_scenarios import build_firmware, run_here, run_qemu
 
 FAST, SLOW = 40, 2_000
 """Scenarios."""
+LOCKED, MANY_LOCKED = 5, 200
+"""Scenarios with locked entries, each on a QEMU of its own, which keeps them locked at reset."""
 AT_ONCE = 40
 """Scenarios in one test."""
 
@@ -24,21 +26,36 @@ def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_firmware(tmp_path_factory.mktemp("scenarios"))
 
 
-def compare(firmware: Path, first: int) -> None:
+def compare(firmware: Path, seeds: list[str], *, locks: bool = False) -> None:
     """Run scenarios on QEMU and here, on both engines."""
-    seeds = [f"rv-{number}" for number in range(first, first + AT_ONCE)]
-    expected = run_qemu(firmware, seeds)
+    expected = run_qemu(firmware, seeds, locks=locks)
     for engine in ENGINES:
-        printed = run_here(firmware, seeds, engine)
+        printed = run_here(firmware, seeds, engine, locks=locks)
         for seed, lines, expected_lines in zip(seeds, printed, expected, strict=True):
             assert lines == expected_lines, (seed, engine)
 
 
+def several(first: int) -> list[str]:
+    """Seeds of one test."""
+    return [f"rv-{number}" for number in range(first, first + AT_ONCE)]
+
+
 def test_the_same_lines(firmware: Path) -> None:
-    compare(firmware, 0)
+    compare(firmware, several(0))
+
+
+@pytest.mark.parametrize("number", range(LOCKED))
+def test_locked_entries(firmware: Path, number: int) -> None:
+    compare(firmware, [f"rv-locked-{number}"], locks=True)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(FAST, SLOW, AT_ONCE))
 def test_many(firmware: Path, first: int) -> None:
-    compare(firmware, first)
+    compare(firmware, several(first))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(LOCKED, MANY_LOCKED))
+def test_many_locked_entries(firmware: Path, number: int) -> None:
+    compare(firmware, [f"rv-locked-{number}"], locks=True)

@@ -10,18 +10,18 @@ This file becomes native code, see `emu.cpu.translation.module`.
 from __future__ import annotations
 
 from emu.cpu.arm.exception_state import LEVEL_SLOTS, ExceptionSlot, Level
-from emu.cpu.hook_state import PAGE_BITS, TABLE_ENTRIES, Right, Slot
+from emu.cpu.hook_state import PAGE_BITS, Right, Slot
 from emu.cpu.native_calls import Words, bytes_at, unsigned_at, words_at
+from emu.cpu.native_rights import let_count
 
-REGIONS, REGION_COUNT, PAGES, TABLE = map(int, (Slot.REGIONS, Slot.REGION_COUNT, Slot.PAGES, Slot.TABLE))
-CODE_MASK, PARTS, PART_COUNT, PROMOTIONS = map(int, (Slot.CODE_MASK, Slot.PARTS, Slot.PART_COUNT, Slot.PROMOTIONS))
+REGIONS, REGION_COUNT, PAGES = map(int, (Slot.REGIONS, Slot.REGION_COUNT, Slot.PAGES))
+CODE_MASK, PROMOTIONS = int(Slot.CODE_MASK), int(Slot.PROMOTIONS)
 GUARDED, GUARDED_ALWAYS, RIGHTS, VECTOR_TABLE = map(
     int, (ExceptionSlot.GUARDED, ExceptionSlot.GUARDED_ALWAYS, ExceptionSlot.RIGHTS, ExceptionSlot.VECTOR_TABLE)
 )
 SPANS, SPAN_COUNT, LOOKED_AT = int(Level.SPANS), int(Level.SPAN_COUNT), int(Level.LOOKED_AT)
-READ, EXECUTE = int(Right.READ), int(Right.EXECUTE)
+READ = int(Right.READ)
 MOST_SPANS = 128
-PAGE = 1 << PAGE_BITS
 WORD = 0xFFFF_FFFF
 
 
@@ -77,18 +77,8 @@ def can_guard(state: Words, exceptions: Words, level: int) -> bool:
 
 
 def guard(state: Words, exceptions: Words, level: int) -> None:
-    """Let the rights of a level count; see `Engine.protect`."""
+    """Let the rights of a level count."""
     first = RIGHTS + LEVEL_SLOTS * level
     if exceptions[GUARDED] == 0 or state[CODE_MASK] == exceptions[first]:
         return
-    for index in range(SPANS):
-        state[CODE_MASK + index] = exceptions[first + index]
-    pages = bytes_at(state[PAGES])
-    parts = words_at(state[PARTS])
-    table = words_at(state[TABLE])
-    for index in range(state[PART_COUNT]):
-        page = parts[index]
-        if pages[page >> PAGE_BITS] & EXECUTE != 0:
-            # Blocks of a part page, or that reach into one, are checked one by one.
-            for half_word in range((page - PAGE) >> 1, (page + PAGE) >> 1):
-                table[half_word & (TABLE_ENTRIES - 1)] = 0
+    let_count(state, exceptions, first)

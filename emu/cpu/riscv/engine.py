@@ -75,8 +75,12 @@ class HartEngine(Protocol):
         Devices see the time of the block's end as they do elsewhere: cutting a block changes nothing.
         """
 
-    def protect(self, code: Protection | None, data: Protection | None) -> None:
-        """Restrict instruction fetches, and loads and stores, from the next block on; None allows all of them."""
+    def protect(self, level: int, code: Protection | None, data: Protection | None) -> None:
+        """Restrict instruction fetches, and loads and stores, from the next block on; None allows all of them.
+
+        From then on native code may choose the same for this `riscv.state.level_of` by itself, until its bit of
+        `HartSlot.READY` is cleared.
+        """
 
     def request_stop(self) -> None:
         """Make `execute` return `Halt.REQUEST` at the next block; for device callbacks and traps."""

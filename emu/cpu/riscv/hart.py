@@ -123,7 +123,7 @@ class RiscV(Core):
         self._engine = make_engine(engine, board, self.state, self._trap, costs)
         self._plic: Plic | None = None
         self._clint: Clint | None = None
-        self.pmp = Pmp(board.bus.regions, pmp_entries, pmp_granularity)
+        self.pmp = Pmp(board.bus.regions, pmp_entries, pmp_granularity, words)
         self.atomics, self._has_atomics = Atomics(board.bus, words), atomics
         words[HartSlot.HAS_ATOMICS], words[HartSlot.PROTECTS] = atomics, pmp_entries != 0
         words[HartSlot.UNIT_COSTS] = costs is None
@@ -396,8 +396,8 @@ class RiscV(Core):
 
     def _protect(self) -> None:
         """Tell the engine what is allowed now: privilege, mstatus or the PMP may have changed."""
-        protection = self.pmp.protection
-        self._engine.protect(protection(self.state.privilege), protection(self.state.data_privilege))
+        state, protection = self.state, self.pmp.protection
+        self._engine.protect(state.level, protection(state.privilege), protection(state.data_privilege))
 
     def _illegal(self, word: int, pc: int, text: str) -> None:
         self._raise(Cause.ILLEGAL_INSTRUCTION, pc, word, text)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from unicorn import riscv_const
+from unicorn import riscv_const, unicorn_const
 
 from emu.clock import NOW
 from emu.cpu.arm.exception_state import Taken
 from emu.cpu.block_hook import register
 from emu.cpu.hook_state import PAGE_BITS, Request, Right, Slot
-from emu.cpu.native_calls import Int32, UInt32, Words, bytes_at, call_3, unsigned_at, words_at
+from emu.cpu.native_calls import Int32, UInt32, Words, bytes_at, call_2, call_3, unsigned_at, words_at
+from emu.cpu.native_rights import let_count
 from emu.cpu.riscv.decode import ATOMIC, ECALL, MRET, SYSTEM
 from emu.cpu.riscv.native import (
     LEFT,
@@ -22,20 +23,27 @@ from emu.cpu.riscv.native import (
     access_csr,
     call,
     execute_atomic,
+    get,
     leave,
     loads_only,
     native,
+    new_level,
     pending,
+    put,
     take_interrupt,
 )
+from emu.cpu.riscv.state import RIGHTS_WORDS, HartSlot
 
 CLOCK, INSTRUCTIONS, REQUEST, HART = map(int, (Slot.CLOCK, Slot.INSTRUCTIONS, Slot.REQUEST, Slot.HART))
 BLOCK_PC, BLOCK_SIZE, NEXT, TAKEN = map(int, (Slot.BLOCK_PC, Slot.BLOCK_SIZE, Slot.NEXT, Slot.TAKEN))
 PAGES, REGIONS, REGION_COUNT, DATA_MASK = map(int, (Slot.PAGES, Slot.REGIONS, Slot.REGION_COUNT, Slot.DATA_MASK))
 WRITE_FUNCTION, SCRATCH, TRAP_FUNCTION = map(int, (Slot.WRITE_FUNCTION, Slot.SCRATCH, Slot.TRAP_FUNCTION))
-CHECK, READ, WRITE, EXECUTE = int(Request.CHECK), int(Right.READ), int(Right.WRITE), int(Right.EXECUTE)
+PROMOTIONS, CONTROL_FUNCTION = int(Slot.PROMOTIONS), int(Slot.CONTROL_FUNCTION)
+CHECK, READ, WRITE, EXECUTE, PART = map(int, (Request.CHECK, Right.READ, Right.WRITE, Right.EXECUTE, Right.PART))
+LEVEL, READY, SEEN_PROMOTIONS, RIGHTS = map(int, (HartSlot.LEVEL, HartSlot.READY, HartSlot.PROMOTIONS, HartSlot.RIGHTS))
 NOTHING, ENTERED, LEFT_OVER = int(Taken.NONE), int(Taken.ENTERED), int(Taken.LEFT_OVER)
-PC, X0 = int(riscv_const.UC_RISCV_REG_PC), int(riscv_const.UC_RISCV_REG_X0)
+PC, X0, MODE = map(int, (riscv_const.UC_RISCV_REG_PC, riscv_const.UC_RISCV_REG_X0, riscv_const.UC_RISCV_REG_PRIV))
+FLUSH_TLB = unicorn_const.UC_CTL_TLB_FLUSH | unicorn_const.UC_CTL_IO_WRITE << 30
 WIDTH = 4
 """Bytes of all instructions that are carried out here; and Unicorn reports a trap so far behind its instruction."""
 WORD = 0xFFFF_FFFF
@@ -61,9 +69,39 @@ def operand_address(state: Words, address: int, right: int) -> int:
     """The same for an access: 0 also if it is not certain to be allowed, or stores where code was translated."""
     pages = bytes_at(state[PAGES])
     rights = pages[address >> PAGE_BITS]
-    if state[DATA_MASK] != 0 or rights & right == 0 or (right == WRITE and rights & EXECUTE != 0):
+    if rights & right == 0 or (right == WRITE and rights & EXECUTE != 0):
         return 0
+    if state[DATA_MASK] != 0:
+        allowed = bytes_at(state[DATA_MASK])[address >> PAGE_BITS]
+        # An AMO loads too, but nothing may be stored without being loaded.
+        if allowed & right == 0 or allowed & PART != 0:
+            return 0
     return host_address(state, address)
+
+
+def look_for_code(state: Words, hart: int) -> None:
+    """Has code been found on a page, then other levels must look at it before their rights count again."""
+    if get(hart, SEEN_PROMOTIONS) != state[PROMOTIONS]:
+        put(hart, SEEN_PROMOTIONS, state[PROMOTIONS])
+        put(hart, READY, 0)
+
+
+def mixes(level: int) -> bool:
+    """Whether loads and stores have other rights than fetches; entries of Unicorn's TLB are those of a pure level."""
+    return level >> 1 != level & 1
+
+
+def follow(state: Words, hart: int, uc: int, user: int) -> None:
+    """Privilege or mstatus may have changed: let the rights count that memory protection gives them."""
+    level = new_level(hart)
+    if level == NONE:
+        return
+    before = get(hart, LEVEL)
+    put(hart, LEVEL, level)
+    let_count(state, words_at(hart), RIGHTS + RIGHTS_WORDS * level)
+    if mixes(before) or mixes(level):
+        call_2(state[CONTROL_FUNCTION], uc, FLUSH_TLB)
+    set_register(state, uc, user, MODE, level >> 1)
 
 
 def result_of(state: Words, hart: int, uc: int, user: int, word: int) -> int:
@@ -80,6 +118,7 @@ def result_of(state: Words, hart: int, uc: int, user: int, word: int) -> int:
 
 def carry_out(state: Words, hart: int, uc: int, user: int, pc: int, word: int) -> bool:
     """Carry out the instruction ``word`` at ``pc``, the last of its block; False if Python has to."""
+    look_for_code(state, hart)
     if word in (MRET, ECALL):
         target = leave(hart) if word == MRET else call(hart, pc)
         if target == LEFT:
@@ -88,11 +127,13 @@ def carry_out(state: Words, hart: int, uc: int, user: int, pc: int, word: int) -
             # It is not retired, and takes no time.
             state[INSTRUCTIONS] -= 1
             words_at(state[CLOCK])[NOW] -= 1
+        follow(state, hart, uc, user)
         set_register(state, uc, user, PC, target)
     else:
         result = result_of(state, hart, uc, user, word)
         if result == LEFT:
             return False
+        follow(state, hart, uc, user)
         if word >> 7 & 31 != 0:
             set_register(state, uc, user, X0 + (word >> 7 & 31), result)
     state[BLOCK_SIZE], state[NEXT], state[TAKEN] = 0, pc + WIDTH, 0
@@ -118,6 +159,7 @@ def trap(uc: int, number: UInt32, user: int) -> None:
 def take(uc: int, user: int) -> Int32:
     """Before a block, while `Request.CHECK` is set: take the pending interrupt, if there is one; a `Taken`."""
     state = words_at(user)
+    look_for_code(state, state[HART])
     handler = take_interrupt(state[HART], register(state, uc, user, PC))
     if handler == LEFT:
         return LEFT_OVER
@@ -125,6 +167,7 @@ def take(uc: int, user: int) -> Int32:
     if handler == NONE:
         return NOTHING
     state[BLOCK_SIZE] = 0
+    follow(state, state[HART], uc, user)
     set_register(state, uc, user, PC, handler)
     return ENTERED
 

@@ -8,7 +8,9 @@ from unicorn import Uc, riscv_const, unicorn_const
 
 ATOMIC = 1
 """misa's bit of the A extension."""
-USER_MODE = 0
+USER_MODE, SUPERVISOR_MODE = 0, 1
+TRAP_VIRTUAL_MEMORY = 1 << 20
+"""mstatus.TVM: sfence.vma traps in S-mode."""
 
 
 class ModelError(Exception):
@@ -18,9 +20,11 @@ class ModelError(Exception):
 def make_unicorn() -> Uc:
     """An RV32IMC core in U-mode.
 
-    Unicorn's hart stays in U-mode for ever: there every access to a control register and every privileged
+    Unicorn's hart is never in M-mode: in U-mode every access to a control register and every privileged
     instruction traps, so that `riscv.hook` or `RiscV` carries them out and none of Unicorn's own ones, which know
-    neither our clock nor our interrupts, is ever seen. Privilege modes of the firmware are `PrivilegedState.privilege`.
+    neither our clock nor our interrupts, is ever seen. The same holds in S-mode, which the core does not have, but
+    for which Unicorn's TLB has entries of their own: with memory protection, firmware in M-mode executes there.
+    Privilege modes of the firmware are `PrivilegedState.privilege`.
 
     Raises:
         ModelError: A cannot be switched off.
@@ -28,6 +32,7 @@ def make_unicorn() -> Uc:
     uc = Uc(unicorn_const.UC_ARCH_RISCV, unicorn_const.UC_MODE_RISCV32)
     uc.ctl_set_cpu_model(riscv_const.UC_CPU_RISCV32_SIFIVE_E31)
     _remove_atomics(uc)
+    uc.reg_write(riscv_const.UC_RISCV_REG_MSTATUS, TRAP_VIRTUAL_MEMORY)
     uc.reg_write(riscv_const.UC_RISCV_REG_PRIV, USER_MODE)
     return uc
 

@@ -1,8 +1,9 @@
 """What traps, CSR instructions and atomics do to an RV32 hart, in native code: the usual part, for both engines.
 
 `emu.cpu.riscv.traps`, `emu.cpu.riscv.csr` and `emu.cpu.riscv.atomics` say the same in Python, and are the definition.
-These functions decide first whether they can do all of it; where they cannot (other registers, a change of what memory
-protection allows, an illegal instruction, a device, ...), they change nothing, give `LEFT`, and Python does it.
+These functions decide first whether they can do all of it; where they cannot (other registers, an illegal instruction,
+a device, memory protection that native code does not know yet, ...), they change nothing, give `LEFT`, and Python does
+it.
 
 This file becomes native code, see `emu.cpu.translation.module`; ``hart`` is the address of the array that
 `emu.cpu.riscv.state` describes.
@@ -13,7 +14,7 @@ from __future__ import annotations
 from emu.cpu.native_calls import read_32, read_64, write_32, write_64
 from emu.cpu.riscv.atomics import FAILURE, SUCCESS, WORD_WIDTH, AtomicOperation
 from emu.cpu.riscv.decode import CsrOperation
-from emu.cpu.riscv.state import NOTHING, HartSlot
+from emu.cpu.riscv.state import NOTHING, HartSlot, level_of
 from emu.cpu.riscv.traps import (
     ENDLESS_FAULTS,
     INTERRUPT,
@@ -41,6 +42,7 @@ REPEATED_PC, REPEATED_CAUSE, REPETITIONS = map(
 NATIVE, HAS_ATOMICS, PROTECTS, UNIT_COSTS = map(
     int, (HartSlot.NATIVE, HartSlot.HAS_ATOMICS, HartSlot.PROTECTS, HartSlot.UNIT_COSTS)
 )
+LEVEL, READY = int(HartSlot.LEVEL), int(HartSlot.READY)
 CALL_FROM_USER, CALL_FROM_MACHINE = int(Cause.CALL_FROM_USER), int(Cause.CALL_FROM_MACHINE)
 EXTERNAL, SOFTWARE, TIMER = int(Interrupt.EXTERNAL), int(Interrupt.SOFTWARE), int(Interrupt.TIMER)
 USER, MACHINE = int(Privilege.USER), int(Privilege.MACHINE)
@@ -92,13 +94,17 @@ def data_privilege(privilege: int, status: int) -> int:
     return status >> MPP_SHIFT & 3 if status & STATUS_MPRV else privilege
 
 
-def keeps_rights(hart: int, privilege: int, status: int) -> bool:
-    """Whether memory protection allows the same after a change of privilege and mstatus."""
-    if get(hart, PROTECTS) == 0:
-        return True
-    before = get(hart, PRIVILEGE)
-    same = data_privilege(privilege, status) == data_privilege(before, get(hart, MSTATUS))
-    return privilege == before and same
+def can_follow(hart: int, privilege: int, status: int) -> bool:
+    """Whether native code can let the rights count that memory protection gives to a privilege and mstatus."""
+    level = level_of(privilege, data_privilege(privilege, status))
+    return get(hart, PROTECTS) == 0 or level == get(hart, LEVEL) or get(hart, READY) >> level & 1 != 0
+
+
+def new_level(hart: int) -> int:
+    """The level whose rights have to count from now on, `NONE` if they do already."""
+    privilege = get(hart, PRIVILEGE)
+    level = level_of(privilege, data_privilege(privilege, get(hart, MSTATUS)))
+    return NONE if get(hart, PROTECTS) == 0 or level == get(hart, LEVEL) else level
 
 
 def pending(hart: int) -> int:
@@ -134,7 +140,7 @@ def take_interrupt(hart: int, pc: int) -> int:
     number = pending(hart)
     if number == NONE:
         return NONE
-    if not keeps_rights(hart, MACHINE, status_in_trap(hart)):
+    if not can_follow(hart, MACHINE, status_in_trap(hart)):
         return LEFT
     enter(hart, INTERRUPT | number, pc)
     vector = get(hart, MTVEC)
@@ -149,7 +155,7 @@ def call(hart: int, pc: int) -> int:
     repetitions = get(hart, REPETITIONS) + 1 if again else 1
     if get(hart, UNIT_COSTS) == 0 or pc == handler or repetitions > ENDLESS_FAULTS:
         return LEFT
-    if not keeps_rights(hart, MACHINE, status_in_trap(hart)):
+    if not can_follow(hart, MACHINE, status_in_trap(hart)):
         return LEFT
     put(hart, REPEATED_PC, pc)
     put(hart, REPEATED_CAUSE, cause)
@@ -165,7 +171,7 @@ def leave(hart: int) -> int:
     after = status & ~(STATUS_MIE | STATUS_MPP) | (status & STATUS_MPIE) // MPIE_OVER_MIE | STATUS_MPIE
     if privilege != MACHINE:
         after &= ~STATUS_MPRV
-    if get(hart, PRIVILEGE) != MACHINE or not keeps_rights(hart, privilege, after):
+    if get(hart, PRIVILEGE) != MACHINE or not can_follow(hart, privilege, after):
         return LEFT
     put(hart, MSTATUS, after)
     put(hart, PRIVILEGE, privilege)
@@ -233,7 +239,7 @@ def write_csr(hart: int, number: int, value: int, cycles: int, instructions: int
         if mode != USER << MPP_SHIFT and mode != MACHINE << MPP_SHIFT:
             value = value & ~STATUS_MPP | get(hart, MSTATUS) & STATUS_MPP
         value &= STATUS_BITS
-        if not keeps_rights(hart, get(hart, PRIVILEGE), value):
+        if not can_follow(hart, get(hart, PRIVILEGE), value):
             return False
         put(hart, MSTATUS, value)
     elif slot == MIE:

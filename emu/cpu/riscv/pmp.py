@@ -10,11 +10,16 @@ from typing import ClassVar
 from asm.bits import Field, Layout
 from emu.cpu.hook_state import Right
 from emu.cpu.protection import ADDRESS_SPACE, ALL_RIGHTS, Protection, Span
+from emu.cpu.riscv.state import HartSlot, level_of
 from emu.cpu.riscv.traps import Privilege
 from emu.state import Saved, State
 
 ENTRY_COUNTS = (0, 16)
 SMALLEST_GRAIN = 4
+KEPT = 256
+"""Values of all entries whose protection is kept: an operating system switches between few sets of regions."""
+MACHINE_LEVEL = 1 << level_of(Privilege.MACHINE, Privilege.MACHINE)
+"""Bit in `HartSlot.READY`."""
 
 
 class Matching(IntEnum):
@@ -71,6 +76,7 @@ class Pmp(Saved):
         regions: (base, size) of everything on the bus.
         entries: 0 or 16; without entries U-mode may access all there is.
         granularity: bytes of the smallest region, a power of two from 4 on.
+        words: the hart's array, see `riscv.state`.
 
     Raises:
         ValueError: entries or granularity are none of these.
@@ -86,7 +92,7 @@ class Pmp(Saved):
     saved = ("entries",)
     saved_types: ClassVar = {"entries": list[Entry]}
 
-    def __init__(self, regions: Iterable[tuple[int, int]], entries: int, granularity: int) -> None:
+    def __init__(self, regions: Iterable[tuple[int, int]], entries: int, granularity: int, words: memoryview) -> None:
         if entries not in ENTRY_COUNTS:
             raise ValueError(f"a hart has {' or '.join(map(str, ENTRY_COUNTS))} PMP entries, not {entries}")
         if granularity < SMALLEST_GRAIN or granularity & granularity - 1:
@@ -94,17 +100,27 @@ class Pmp(Saved):
         self.entries = [Entry() for _ in range(entries)]
         self._regions = sorted(regions)
         self._grain_bits = granularity.bit_length() - 1
+        self._words = words
         self._protections: dict[Privilege, Protection | None] = {}
+        self._kept: dict[tuple[int, ...], Protection] = {}
+        self._by_rules: dict[tuple[Privilege, tuple[tuple[Span, str], ...]], Protection] = {}
 
     def reset(self) -> None:
         """All entries off and unlocked."""
         self.entries = [Entry() for _ in self.entries]
         self._protections.clear()
+        self._words[HartSlot.READY] = 0
 
     def set_state(self, state: Mapping[str, State]) -> None:
         """Take back what `get_state` gave."""
         super().set_state(state)
         self._protections.clear()
+        self._words[HartSlot.READY] = 0
+
+    def _changed(self) -> None:
+        """An entry that was not locked has changed: what native code knows is wrong, but for a free machine mode."""
+        self._protections.clear()
+        self._words[HartSlot.READY] &= 0 if self._any_locked else MACHINE_LEVEL
 
     # Registers
 
@@ -118,7 +134,7 @@ class Pmp(Saved):
         for index, entry in enumerate(self.entries[4 * number : 4 * number + 4]):
             if not entry.locked:
                 entry.configuration = self._legal(value >> 8 * index & 0xFF)
-        self._protections.clear()
+        self._changed()
 
     def _legal(self, configuration: int) -> int:
         configuration &= Configuration.mask()
@@ -147,7 +163,7 @@ class Pmp(Saved):
         if self.entries[number].locked or (following.locked and following.matching is Matching.TOP_OF_RANGE):
             return
         self.entries[number].address = value
-        self._protections.clear()
+        self._changed()
 
     # Rules
 
@@ -170,16 +186,28 @@ class Pmp(Saved):
         high = min(high, ADDRESS_SPACE)
         return (low, high) if low < high else None
 
+    @property
+    def _any_locked(self) -> bool:
+        return any(entry.locked for entry in self.entries)
+
     def protection(self, privilege: Privilege) -> Protection | None:
         """What the entries allow; None: everything."""
         if privilege not in self._protections:
-            self._protections[privilege] = self._make_protection(privilege)
+            free = not self.entries or (privilege is Privilege.MACHINE and not self._any_locked)
+            self._protections[privilege] = None if free else self._keep_protection(privilege)
         return self._protections[privilege]
 
-    def _make_protection(self, privilege: Privilege) -> Protection | None:
+    def _keep_protection(self, privilege: Privilege) -> Protection:
+        key = privilege, *(value for entry in self.entries for value in (entry.configuration, entry.address))
+        if key not in self._kept:
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+                self._by_rules.clear()
+            self._kept[key] = self._make_protection(privilege)
+        return self._kept[key]
+
+    def _make_protection(self, privilege: Privilege) -> Protection:
         machine = privilege is Privilege.MACHINE
-        if not self.entries or (machine and not any(entry.locked for entry in self.entries)):
-            return None
         default = Span(0, ADDRESS_SPACE, ALL_RIGHTS) if machine else Span(0, ADDRESS_SPACE, Right(0), "no PMP entry")
         spans = [default]
         for number in reversed(range(len(self.entries))):
@@ -188,7 +216,11 @@ class Pmp(Saved):
                 entry = self.entries[number]
                 rights = entry.rights if entry.locked or not machine else ALL_RIGHTS
                 spans = _overlay(spans, Span(*bounds, rights, f"PMP entry {number} ({entry.name})"))
-        return Protection(spans, self._regions)
+        # Most steps from one set of regions to another change nothing on a level.
+        rules = privilege, tuple((span, span.rule) for span in spans)
+        if rules not in self._by_rules:
+            self._by_rules[rules] = Protection(spans, self._regions)
+        return self._by_rules[rules]
 
 
 def _overlay(spans: list[Span], top: Span) -> list[Span]:

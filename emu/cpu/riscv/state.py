@@ -46,14 +46,28 @@ class HartSlot(IntEnum):
     HAS_ATOMICS = 19
     """1: the A extension is there."""
     PROTECTS = 20
-    """1: memory protection depends on the privilege. Python tells the engine when it changes."""
+    """1: memory protection depends on the privilege."""
     UNIT_COSTS = 21
     """1: every instruction takes one cycle."""
+    LEVEL = 22
+    """The `level_of` whose rights the engine lets count now."""
+    READY = 23
+    """Bit n: native code may let those of level n count, see `RIGHTS`."""
+    PROMOTIONS = 24
+    """`hook_state.Slot.PROMOTIONS` when these bits were right."""
+    RIGHTS = 25
+    """`RIGHTS_WORDS` words for each level: what the engine needs to know of them."""
 
 
-HART_SLOTS = HartSlot.UNIT_COSTS + 1
+LEVELS, RIGHTS_WORDS = 4, 6
+HART_SLOTS = HartSlot.RIGHTS + LEVELS * RIGHTS_WORDS
 NOTHING = -1
 """In `HartSlot.REPEATED_PC` and `HartSlot.RESERVATION`."""
+
+
+def level_of(privilege: int, data_privilege: int) -> int:
+    """Number of what memory protection allows: bit 1 is set for instruction fetches of M-mode, bit 0 for its data."""
+    return privilege & 2 | data_privilege & 1
 
 
 class HasWords(Protocol):

@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 
 from asm.bits import Field, Layout
-from emu.cpu.riscv.state import HART_SLOTS, NOTHING, HartSlot, HartWord
+from emu.cpu.riscv.state import HART_SLOTS, NOTHING, HartSlot, HartWord, level_of
 from emu.state import Saved
 
 INTERRUPT = 1 << 31
@@ -130,6 +130,11 @@ class PrivilegedState(Saved):
         if Status.MPRV.extract(self.mstatus):
             return Privilege(Status.MPP.extract(self.mstatus))
         return self.privilege
+
+    @property
+    def level(self) -> int:
+        """See `riscv.state.level_of`."""
+        return level_of(self.privilege, self.data_privilege)
 
     @property
     def wakes(self) -> bool:

@@ -16,7 +16,8 @@ from emu.cpu.native import hook_addresses
 from emu.cpu.protection import Protection
 from emu.cpu.riscv.decode import WFI, instruction_at, load_address
 from emu.cpu.riscv.engine import Trap
-from emu.cpu.riscv.model import make_unicorn
+from emu.cpu.riscv.model import SUPERVISOR_MODE, USER_MODE, make_unicorn
+from emu.cpu.riscv.state import RIGHTS_WORDS, HartSlot
 from emu.cpu.riscv.traps import PrivilegedState
 from emu.cpu.timing.costs import InstructionCosts
 from emu.device import Board
@@ -27,6 +28,8 @@ UNICORN_ILLEGAL, UNICORN_CALL = 2, 8
 TRAP_WIDTH = 4
 """Unicorn reports a trap this far behind its instruction, also behind compressed ones."""
 WORD_BYTES = 4
+PURE_LEVELS = {0b00, 0b11}
+"""Fetches have the same rights as loads and stores; see `riscv.state.level_of`."""
 STOPS: Final = Site.USER_COUNTER | Site.IGNORED
 """Instructions that the caller has to carry out."""
 RISCV_INSTRUCTIONS: Final = InstructionSet(
@@ -76,6 +79,7 @@ class UnicornHart:
         if taken is not None:
             raise ValueError(f"{taken[1].name}: the page at 0x{NARROW_HOLE:08x} must stay free on an rv32imc host")
         self._bus, self._on_trap = board.bus, on_trap
+        self._hart, self._rights = hart, dict[int, tuple[Protection | None, Protection | None]]()
         window = free_window(board.bus, WINDOW_PAGES * PAGE), PAGE
         self._engine = Engine(make_unicorn(), board, RISCV_INSTRUCTIONS, self._trap, window, costs)
         self._engine.sites = STOPS
@@ -90,12 +94,34 @@ class UnicornHart:
             self._engine.invalidate,
         )
         self.follows, self.continue_at = self._engine.follows, self._engine.continue_at
-        self._code: Protection | None = None
+        self._mode = self._engine.batch(riscv_const.UC_RISCV_REG_PRIV)
 
-    def protect(self, code: Protection | None, data: Protection | None) -> None:
-        """See `HartEngine.protect`."""
-        self._code = code
-        self._engine.protect(code, data)
+    def protect(self, level: int, code: Protection | None, data: Protection | None) -> None:
+        """See `HartEngine.protect`. Levels with the same rights to fetch share entries of Unicorn's TLB."""
+        engine, words = self._engine, self._hart.words
+        if not words[HartSlot.PROTECTS]:
+            return
+        promotions = int(engine.state[Slot.PROMOTIONS])
+        if words[HartSlot.PROMOTIONS] != promotions:
+            words[HartSlot.READY], words[HartSlot.PROMOTIONS] = 0, promotions
+        ready, pure = bool(words[HartSlot.READY] >> level & 1), {words[HartSlot.LEVEL], level} <= PURE_LEVELS
+        known = ready and pure and self._rights.get(level) == (code, data)
+        self._rights[level] = code, data
+        engine.know(*(protection for pair in self._rights.values() for protection in pair))
+        engine.protect(code, data, fresh=not known)
+        self._mode.write(SUPERVISOR_MODE if level >> 1 else USER_MODE)
+        words[HartSlot.LEVEL] = level
+        if code is None or code is data:
+            first = HartSlot.RIGHTS + RIGHTS_WORDS * level
+            masks = engine.state[Slot.CODE_MASK : Slot.CODE_MASK + RIGHTS_WORDS]
+            self._hart.array[first : first + RIGHTS_WORDS] = masks
+            words[HartSlot.READY] |= 1 << level
+        else:
+            words[HartSlot.READY] &= ~(1 << level)
+
+    @property
+    def _code(self) -> Protection | None:
+        return self._engine.protection[0]
 
     @property
     def fault(self) -> AccessFault | None:

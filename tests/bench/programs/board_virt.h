@@ -67,6 +67,14 @@ __attribute__((naked, aligned(4), used)) void trap(void) {
 }
 static inline void call_supervisor(void) { __asm__ volatile("ecall" : : : "memory"); }
 
+/* Go on in user mode, which may execute the program's first 64 KiB, and read and write the rest and the devices. */
+#define HAS_USER_MODE 1
+static void enter_user_mode(void) {
+    __asm__ volatile("csrw pmpaddr0, %0\n csrw pmpaddr1, %1\n csrw pmpaddr2, %2\n csrw pmpcfg0, %3" : :
+                     "r"(0x80000000u >> 2 | 0x1fff), "r"(0x80000000u >> 2 | 0x1ffff), "r"(0x0fffffff), "r"(0x1b1b1d));
+    __asm__ volatile("csrc mstatus, %0\n la t0, 1f\n csrw mepc, t0\n mret\n1:" : : "r"(3 << 11) : "t0", "memory");
+}
+
 int main(void);
 __attribute__((used)) static void reset(void) { finish(main()); }
 #endif

@@ -157,6 +157,13 @@ __attribute__((noinline)) static uint32_t work_call(uint32_t rounds) {
     return rounds;
 }
 
+#ifdef HAS_USER_MODE
+__attribute__((noinline)) static uint32_t work_user_call(uint32_t rounds) {
+    enter_user_mode();
+    return work_call(rounds);
+}
+#endif
+
 __attribute__((noinline)) static uint32_t work_poll(uint32_t rounds) {
     uint32_t sum = 0;
     for (uint32_t i = 0; i < rounds; i++) sum += READY_FLAG;

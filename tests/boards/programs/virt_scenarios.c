@@ -27,12 +27,13 @@ struct script {
 #define PROGRESS_MAGIC WORD(0x800ffff4u)
 #define CODE_USED WORD(0x800ffff8u)
 #define MAGIC 0x600dcafeu
-enum { END, LEAVE, EXECUTE, USER, MACHINE, VECTORS };
+enum { END, LEAVE, EXECUTE, USER, MACHINE, VECTORS, EDGE };
 enum { SILENT = 1 }; /* detail of EXECUTE: the result depends on time */
 
 /* The scratch pages of scripts are 0x80040000 and following. */
 #define SCRATCH 0x80040000u
 #define SCRATCH_SIZE 0x8000u
+#define EDGE_REGION (SCRATCH + 0x808u) /* 8 bytes in the first of them */
 
 static void flush(void) {
     for (uint32_t index = 0; index < used; index++) {
@@ -44,7 +45,7 @@ static void flush(void) {
 }
 
 static const struct action *next;
-static uint32_t user, depth, entries, wants_machine;
+static uint32_t user, depth, entries, wants_machine, edge;
 
 static uint32_t seen[24];
 static void changed(uint32_t index, const char *name, uint32_t value) {
@@ -111,6 +112,32 @@ static void to_machine(void) {
     execute(0x00000073, 0, 0);
 }
 
+/* A load or store by the rights of user mode at the edge of a region: entry 0 has the region, entry 1 its page. */
+static uint32_t at_edge(const struct action *action) {
+    uint32_t outer_edge = edge, enabled = READ("mie"), traps = entries;
+    WRITE("mie", 0);
+    WRITE("pmpaddr0", EDGE_REGION >> 2);
+    WRITE("pmpaddr1", SCRATCH >> 2 | 0x1ff);
+    WRITE("pmpcfg0", action->detail);
+    edge = action->first;
+    __asm volatile("csrc mstatus, %0\n csrs mstatus, %1" ::"r"(MACHINE_MODE), "r"(RIGHTS & ~MACHINE_MODE) : "memory");
+    uint32_t result = execute(action->code, action->first, action->second);
+    __asm volatile("csrc mstatus, %0" ::"r"(RIGHTS) : "memory");
+    /* A misaligned store that is refused may have stored some of its bytes. */
+    for (uint32_t place = EDGE_REGION - 4; place < EDGE_REGION + 12; place += 4) {
+        if (entries == traps) result = result * 31 + WORD(place);
+        WORD(place) = place;
+    }
+    WRITE("mie", enabled);
+    edge = outer_edge;
+    return result;
+}
+
+/* A misaligned access may be refused for any of its bytes. */
+static uint32_t refused_address(uint32_t address) {
+    return edge && address - edge < 4 ? edge : address;
+}
+
 extern char direct[], vectored[];
 
 static int step(void) {
@@ -137,6 +164,9 @@ static int step(void) {
         break;
     case VECTORS:
         if (!user) WRITE("mtvec", action->first ? (uint32_t)vectored | 1 : (uint32_t)direct);
+        break;
+    case EDGE:
+        if (!user) result = at_edge(action);
         break;
     default: break;
     }
@@ -187,6 +217,7 @@ __attribute__((used)) void handle(uint32_t *registers, uint32_t entry) {
     word("entry", entry);
     word("pc", short_address(pc, !(cause >> 31)));
     if (cause == 3) WRITE("mtval", 0); /* as QEMU has it */
+    WRITE("mtval", refused_address(READ("mtval")));
     word("mtval", READ("mtval"));
     word("a0", registers[10]);
     show();

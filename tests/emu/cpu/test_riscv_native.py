@@ -33,10 +33,13 @@ PROTECTED = replace(MAP, host_options={"atomics": True})
 VARIANTS = {
     "open": (OPEN, {}),
     "protected": (PROTECTED, {}),
+    "locked": (PROTECTED, {}),
     "timed": (replace(OPEN, cpu_timing=CpuTiming(CORE)), {}),
     "exact": (OPEN, {"exact": True}),
 }
 """Machine maps, and options of the machine."""
+ENTRIES = {"protected": 1, "locked": 2}
+"""What the program shall do with the memory protection."""
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +63,7 @@ def traffic_machine(elf: Path, seed: int, engine: str, variant: str, *, native: 
     machine = load(elf, machine_map, engine, **options)
     core(machine).native_traps = native
     script = np.random.default_rng(seed).integers(0, 1 << 32, WORDS + 1, dtype=np.uint32)
-    script[WORDS] = variant == "protected"
+    script[WORDS] = ENTRIES.get(variant, 0)
     machine.bus.write(SCRIPT, script.tobytes())
     return machine
 
@@ -124,7 +127,7 @@ def stops(machine: Machine) -> list[tuple[int, int, int, str]]:
         assert stop.reason in (StopReason.BREAKPOINT, StopReason.STEP)
 
 
-@pytest.mark.parametrize("variant", ["open", "timed"])
+@pytest.mark.parametrize("variant", ["open", "timed", "locked"])
 def test_breakpoints_and_steps_stop_at_the_same_states(traffic: Path, variant: str) -> None:
     expected = stops(traffic_machine(traffic, 3, ENGINES[0], variant, native=False))
     assert len(expected) > 50
@@ -221,3 +224,110 @@ def test_usual_traps_never_enter_python(tmp_path: Path, in_python: list[int], en
     machine = load(elf, OPEN, engine)
     assert machine.run(100_000).exit_code == 0
     assert in_python == []
+
+
+ROUND_TRIPS = 500
+"""With a change of rights in each direction."""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_usual_changes_of_rights_never_enter_python(tmp_path: Path, in_python: list[int], engine: str) -> None:
+    elf = assemble(
+        f"""
+        la t0, handler
+        csrw mtvec, t0
+        li t0, -1
+        csrw pmpaddr1, t0
+        li t0, 0x1f18
+        csrw pmpcfg0, t0
+        la a0, handler + 0x1000         # 8 bytes that user mode may not access
+        srli t0, a0, 2
+        csrw pmpaddr0, t0
+        li t0, 0x1800
+        csrc mstatus, t0
+        la t0, user
+        csrw mepc, t0
+        li s1, {ROUND_TRIPS}
+        mret
+    user:
+        ecall
+        j user
+        .balign 64
+    handler:
+        csrr t2, mepc
+        addi t2, t2, 4
+        csrw mepc, t2
+        lw t3, 4(a0)
+        li t0, 0x20000                  # MPRV: the rights of user mode, then those of machine mode
+        csrs mstatus, t0
+        lw t4, 8(a0)
+        csrc mstatus, t0
+        sw t4, 4(a0)
+        addi s1, s1, -1
+        beqz s1, 1f
+        mret
+    1:  exit 0
+        """,
+        tmp_path,
+    )
+    machine = load(elf, PROTECTED, engine)
+    assert machine.run(100 * ROUND_TRIPS).exit_code == 0
+    assert machine.core.read_register("s1") == 0
+    assert len(in_python) < 30, "only to set up, and until native code knows what is code"
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_other_entries_hold_from_the_next_change_of_mode_on(tmp_path: Path, engine: str, native: bool) -> None:
+    elf = assemble(
+        """
+        la t0, handler
+        csrw mtvec, t0
+        la s1, handler + 0x2000         # a page and a word that one task may access, and the other task not
+        srli s2, s1, 2
+        csrw pmpaddr1, s2
+        li t0, -1
+        csrw pmpaddr2, t0
+        li s3, 0x1f1000                 # the word: nothing; everything else
+        csrw pmpcfg0, s3
+        li s0, 0
+        li s4, 0
+        li t0, 0x1800
+        csrc mstatus, t0
+        la t0, user
+        csrw mepc, t0
+        mret
+        .balign 4
+        .option push
+        .option norvc
+    user:
+        lw t0, 0(s1)
+        addi s0, s0, 1
+        ecall
+        j user
+        .option pop
+        .balign 4
+    handler:
+        csrr t1, mcause
+        xori t1, t1, 8
+        snez t1, t1
+        slli s4, s4, 1
+        or s4, s4, t1                   # a bit for each trap: 1 is a refused load
+        csrr t2, mepc
+        addi t2, t2, 4
+        csrw mepc, t2
+        xori t1, t1, 1
+        slli t1, t1, 8                  # after each call, the other task's entry
+        xor s3, s3, t1
+        csrw pmpcfg0, s3
+        li t0, 16
+        bleu t0, s0, 1f
+        mret
+    1:  exit 0
+        """,
+        tmp_path,
+    )
+    machine = load(elf, PROTECTED, engine)
+    core(machine).native_traps = native
+    assert machine.run(10_000).exit_code == 0
+    assert machine.core.read_register("s4") == int("100" * 8, 2)

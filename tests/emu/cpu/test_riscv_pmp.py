@@ -11,9 +11,9 @@ import pytest
 
 from emu.cpu.hook_state import Right
 from emu.cpu.riscv.pmp import Pmp
-from emu.cpu.riscv.traps import Privilege
+from emu.cpu.riscv.traps import Privilege, PrivilegedState
 from emu.machine import Machine, StopReason
-from tests.emu.cpu.riscv_board import DATA, MAP, RAM, assemble, load
+from tests.emu.cpu.riscv_board import DATA, MAP, RAM, assemble, load, symbols
 
 ENGINES = ("unicorn", "interpreter")
 READ, WRITE, EXECUTE, TOP, FOUR, POWER, LOCK = 1, 2, 4, 0x08, 0x10, 0x18, 0x80
@@ -30,7 +30,7 @@ def program(tmp_path: Path) -> Program:
 
 
 def pmp(entries: int = 16, granularity: int = 4) -> Pmp:
-    return Pmp(REGIONS, entries, granularity)
+    return Pmp(REGIONS, entries, granularity, PrivilegedState().words)
 
 
 # Registers
@@ -356,3 +356,63 @@ def test_user_mode_may_write_code_that_machine_mode_executed_and_executes_again(
     machine = program(source, engine)
     assert outcome(machine) == (CALL_FROM_USER, 0)
     assert machine.core.read_register("s0") == 17 + 32 + 32
+
+
+KERNEL_AND_TASK = """
+    la t0, handler
+    csrw mtvec, t0
+    li t0, (RAM + 0x1000) >> 2
+    csrw pmpaddr0, t0
+    li t0, -1
+    csrw pmpaddr1, t0
+    li t0, 0x0f08                   # nothing in the first page, all above
+    csrw pmpcfg0, t0
+    li s0, 0
+    la s1, kernel
+    jalr s1
+    la t0, task
+    csrw mepc, t0
+    mret
+    .balign 4
+handler:
+    csrr s10, mcause
+    csrr s11, mtval
+    jalr s1
+    exit 0
+    .balign 4
+    .option norvc
+kernel:
+    addi s0, s0, 1
+    ret
+    .org 0x1000
+task:
+    li t0, 300
+1:  addi t0, t0, -1
+    bnez t0, 1b
+    ecall
+"""
+
+
+def in_task(tmp_path: Path, engine: str) -> tuple[Machine, int]:
+    """A machine in user mode, whose code may not fetch the kernel's, and the address of that."""
+    elf = assemble(KERNEL_AND_TASK, tmp_path)
+    machine = load(elf, MAP, engine)
+    machine.run(200)
+    assert machine.core.pc >= RAM + 0x1000
+    return machine, symbols(elf)["kernel"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_code_that_user_mode_may_not_fetch_can_be_written_meanwhile(tmp_path: Path, engine: str) -> None:
+    machine, kernel = in_task(tmp_path, engine)
+    machine.bus.program(kernel, (0x01040413).to_bytes(4, "little"))  # addi s0, s0, 16
+    assert outcome(machine) == (CALL_FROM_USER, 0)
+    assert machine.core.read_register("s0") == 1 + 16
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_breakpoint_may_be_set_where_user_mode_may_not_fetch(tmp_path: Path, engine: str) -> None:
+    machine, kernel = in_task(tmp_path, engine)
+    machine.core.add_breakpoint(kernel)
+    stop = machine.run(10_000)
+    assert (stop.reason, stop.pc) == (StopReason.BREAKPOINT, kernel)

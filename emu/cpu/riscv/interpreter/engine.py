@@ -18,6 +18,7 @@ from emu.cpu.protection import Protection
 from emu.cpu.riscv.engine import Trap
 from emu.cpu.riscv.interpreter import loop, operations
 from emu.cpu.riscv.interpreter.tables import CodeTable, DataTables
+from emu.cpu.riscv.state import RIGHTS_WORDS, HartSlot
 from emu.cpu.riscv.traps import PrivilegedState
 from emu.cpu.timing.costs import InstructionCosts
 from emu.device import Board, Device
@@ -25,16 +26,23 @@ from emu.memory import PAGE, Memory
 
 WORD_MASK = 0xFFFF_FFFF
 PAGE_BITS = PAGE.bit_length() - 1
-KEPT_TABLES = 4
+KEPT_TABLES = 16
 """Protections whose tables are kept."""
 
 
 Table = TypeVar("Table")
 
 
-def _newest(tables: dict[Protection, Table]) -> dict[Protection, Table]:
-    """The tables without the oldest ones: firmware may set up its protection anew again and again."""
-    return dict(list(tables.items())[1 - KEPT_TABLES :])
+def _keep(tables: dict[Protection, Table], protection: Protection, make: Callable[[Protection], Table]) -> bool:
+    """Let the tables of a protection be the newest ones; whether they had to be made.
+
+    The oldest ones are given up: firmware may set up its protection anew again and again.
+    """
+    found = tables.pop(protection, None)
+    if found is None and len(tables) >= KEPT_TABLES:
+        del tables[next(iter(tables))]
+    tables[protection] = make(protection) if found is None else found
+    return found is None
 
 
 def native_run() -> Callable[[int], int]:
@@ -84,7 +92,7 @@ class Interpreter:
         self._code, self._data = self._new_code(None), DataTables(memories, None)
         self._code_tables: dict[Protection, CodeTable] = {}
         self._data_tables: dict[Protection, DataTables] = {}
-        self._protection: tuple[Protection | None, Protection | None] = None, None
+        self._hart, self._rights = hart, dict[int, tuple[Protection | None, Protection | None]]()
         self._exit_list = np.zeros(1, np.int64)
         self._state = np.zeros(loop.SLOTS, np.int64)
         self._address = self._state.ctypes.data
@@ -94,7 +102,8 @@ class Interpreter:
             self._code.code.ctypes.data,
         )
         self._state[loop.TIMED], self._state[loop.NEXT], self._state[loop.CUT_PC] = costs is not None, NOWHERE, NOWHERE
-        self._choose_tables()
+        self._tell_tables()
+        self._let_count(None, None)
         for memory in memories:
             memory.on_block.append(partial(self._blocked, memory))
 
@@ -107,37 +116,51 @@ class Interpreter:
 
         return CodeTable(self._bus.memories, entries, protection)
 
-    def protect(self, code: Protection | None, data: Protection | None) -> None:
+    def protect(self, level: int, code: Protection | None, data: Protection | None) -> None:
         """See `HartEngine.protect`."""
-        if (code, data) == self._protection:
+        words = self._hart.words
+        if not words[HartSlot.PROTECTS] or (level == words[HartSlot.LEVEL] and self._rights.get(level) == (code, data)):
             return
-        self._protection = code, data
-        if code is not None and code not in self._code_tables:
-            self._code_tables = _newest(self._code_tables) | {code: self._new_code(code)}
-        if data is not None and data not in self._data_tables:
-            self._data_tables = _newest(self._data_tables) | {data: DataTables(self._bus.memories, data)}
-            for memory in self._bus.memories:
-                self._data_tables[data].watch(memory, self._data)
-        self._choose_tables()
+        changed = code is not None and _keep(self._code_tables, code, self._new_code)
+        if data is not None and _keep(self._data_tables, data, self._new_data):
+            changed = True
+            self._tell_tables()
+        if changed:
+            # Tables that were given up may be those of another level.
+            words[HartSlot.READY] = 0
+        self._rights[level] = code, data
+        self._let_count(code, data)
+        first, now = HartSlot.RIGHTS + RIGHTS_WORDS * level, loop.LOADS
+        self._hart.array[first : first + RIGHTS_WORDS] = self._state[now : now + RIGHTS_WORDS]
+        words[HartSlot.LEVEL] = level
+        words[HartSlot.READY] |= 1 << level
 
-    def _choose_tables(self) -> None:
-        """Tell the loop which tables hold."""
+    def _new_data(self, protection: Protection) -> DataTables:
+        tables = DataTables(self._bus.memories, protection)
+        for memory in self._bus.memories:
+            tables.watch(memory, self._data)
+        return tables
+
+    def _tell_tables(self) -> None:
+        """Tell the loop which tables there are for stores."""
         state = self._state
-        code, data = self._protection
-        self._fetches = self._code if code is None else self._code_tables[code]
-        tables = self._data if data is None else self._data_tables[data]
         self._all_data = [self._data, *self._data_tables.values()]
         self._store_tables = np.array([table.stores.ctypes.data for table in self._all_data], np.int64)
         state[loop.STORE_TABLES], state[loop.STORE_TABLE_COUNT] = self._store_tables.ctypes.data, len(self._all_data)
-        for slot, table in (
-            (loop.LOADS, tables.loads),
-            (loop.STORES, tables.stores),
-            (loop.FREE, tables.free),
-            (loop.CODE, self._fetches.code),
-        ):
-            state[slot] = table.ctypes.data
-        if code is not None:
-            state[loop.SPANS], state[loop.SPAN_COUNT] = code.code_slots[1:]
+
+    def _let_count(self, code: Protection | None, data: Protection | None) -> None:
+        """Tell the loop which tables count."""
+        state = self._state
+        fetches = self._code if code is None else self._code_tables[code]
+        tables = self._data if data is None else self._data_tables[data]
+        spans = (0, 0) if code is None else code.code_slots[1:]
+        rights = [array.ctypes.data for array in (tables.loads, tables.stores, tables.free, fetches.code)]
+        state[loop.LOADS : loop.LOADS + RIGHTS_WORDS] = *rights, *spans
+
+    @property
+    def _protection(self) -> tuple[Protection | None, Protection | None]:
+        """What restricts code and data now."""
+        return self._rights.get(self._hart.words[HartSlot.LEVEL], (None, None))
 
     def _blocked(self, memory: Memory) -> None:
         for data in self._all_data:
@@ -323,7 +346,7 @@ class Interpreter:
     def _forbidden(self) -> int:
         """Address of the half of the instruction at the pc that cannot be fetched."""
         pc, code = self.pc, self._protection[0]
-        if code is None or self._fetches.code[pc >> PAGE_BITS] == 0 or code.executable_end(pc) != pc + 2:
+        if code is None or self._code_tables[code].code[pc >> PAGE_BITS] == 0 or code.executable_end(pc) != pc + 2:
             return pc
         return pc + 2
 

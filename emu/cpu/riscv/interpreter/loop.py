@@ -56,12 +56,16 @@ from emu.cpu.riscv.native import (
     access_csr,
     call,
     execute_atomic,
+    get,
     leave,
     loads_only,
     native,
+    new_level,
     pending,
+    put,
     take_interrupt,
 )
+from emu.cpu.riscv.state import RIGHTS_WORDS, HartSlot
 
 PAGE_BITS, PAGE, PAGE_MASK = 12, 4096, 4095
 PAGES = 1 << 20
@@ -75,11 +79,11 @@ LONGEST_BLOCK = 512
     REQUEST, CLOCK, INSTRUCTIONS,   # a request, see below; address of {now, horizon, deadline}; instructions retired
     BLOCK_PC, BLOCK_ENTRIES,        # of the newest block; address of the entries of its page
     LOADS, STORES, FREE, CODE,      # addresses of the tables, see below
+    SPANS, SPAN_COUNT,              # address and number of the (low, high) bounds of what can be executed
     DIRTY_LOW, DIRTY_HIGH,          # code that was overwritten, forgotten before the next block; high is 0 for none
     EXITS, EXIT_COUNT,              # address and number of the addresses to halt before
     ALL_LOADS, ALL_CODE,            # addresses of LOADS and CODE without memory protection
     STORE_TABLES, STORE_TABLE_COUNT,# address of the addresses of all tables STORES, and their number
-    SPANS, SPAN_COUNT,              # address and number of the (low, high) bounds of what can be executed
     REST,                           # cycles of the block that was not begun: an exact clock's deadline is inside
     TIMED, NEXT, TAKEN,             # 0: one cycle an instruction; behind the newest block; see COSTS
     CUT_PC, CUT_COUNT, CUT_COSTS,   # cycles of a block of other length than its entry says: of a step, of a part page
@@ -88,6 +92,7 @@ LONGEST_BLOCK = 512
     HART,                           # address of the array of `emu.cpu.riscv.state`
 ) = range(32, 67)  # fmt: skip
 SLOTS = 67
+LEVEL, RIGHTS = int(HartSlot.LEVEL), int(HartSlot.RIGHTS)
 NEVER = -(1 << 62)
 FOREVER = 1 << 62
 """`emu.clock.FOREVER`."""
@@ -276,6 +281,15 @@ def word_at(state: int, pc: int) -> int:
     return half | read_16(read_64(memory + 8 * (other >> PAGE_BITS)) + other) << 16 if half & 3 == 3 else half
 
 
+def follow(state: int, hart: int) -> None:
+    """Privilege or mstatus may have changed: let the rights count that memory protection gives them."""
+    level = new_level(hart)
+    if level != NONE:
+        put(hart, LEVEL, level)
+        for index in range(RIGHTS_WORDS):
+            write_64(state + 8 * (LOADS + index), get(hart, RIGHTS + RIGHTS_WORDS * level + index))
+
+
 def jump(state: int, hart: int, pc: int, word: int) -> int:
     """Where the hart goes on behind ecall or mret, `LEFT` if Python has to carry it out."""
     if word == MRET:
@@ -318,6 +332,7 @@ def carry_out(state: int, pc: int) -> int:
             return LEFT
         if word >> 7 & 31 != 0:
             write_64(state + 8 * (word >> 7 & 31), result)
+    follow(state, hart)
     write_64(state + 8 * NEXT, pc + 4 & WORD)
     write_64(state + 8 * TAKEN, 0)
     if read_64(state + 8 * REQUEST) == NOTHING and pending(hart) != NONE:
@@ -333,6 +348,7 @@ def interrupt(state: int, pc: int) -> int:
     write_64(state + 8 * REQUEST, NOTHING)
     if handler == NONE:
         return GO_ON
+    follow(state, read_64(state + 8 * HART))
     write_64(state + 8 * PC, handler)
     return AT_HANDLER
 
@@ -414,7 +430,7 @@ def run(state: int) -> int:
         if remaining == 0:
             reason = begin_block(state, pc)
             if reason == AT_HANDLER:
-                pc = read_64(state + 8 * PC)
+                pc, loads, stores = read_64(state + 8 * PC), read_64(state + 8 * LOADS), read_64(state + 8 * STORES)
                 continue
             if reason != GO_ON:
                 break
@@ -458,7 +474,7 @@ def run(state: int) -> int:
             if following == LEFT:
                 reason = operation
                 break
-            pc, remaining = following, 0
+            pc, remaining, loads, stores = following, 0, read_64(state + 8 * LOADS), read_64(state + 8 * STORES)
             continue
         target = entry >> TARGET_SHIFT & 31
         if target != 0:

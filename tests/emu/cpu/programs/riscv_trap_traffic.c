@@ -22,7 +22,8 @@
 #define ATOMIC(name, address, value) ({ uint32_t old_; \
     __asm__ volatile(name " %0, %2, (%1)" : "=&r"(old_) : "r"(address), "r"(value) : "memory"); old_; })
 
-static volatile uint32_t position, log_sum, user, words[4], depth;
+static volatile uint32_t position, log_sum, user, depth;
+static volatile uint32_t words[16] __attribute__((aligned(64)));
 extern char vectors[], spare_vectors[];
 
 static void note(uint32_t value) { log_sum = (log_sum ^ value) * 0x01000193u; }
@@ -117,6 +118,18 @@ static void as_user_data(uint32_t word) {
     SET(mstatus, mstatus);
 }
 
+/* Other entries of the memory protection in front of the one for everything; they match nothing but `words`. */
+static void protect(uint32_t word) {
+    uint32_t first = (uint32_t)words >> 2;
+    if (!SCRIPT[WORDS]) return;
+    switch (word & 3) {
+    case 0: SET(pmpaddr0, first + (word >> 2 & 3)); break;
+    case 1: SET(pmpaddr1, first + (word >> 2 & 7)); break;
+    case 2: note(SWAP(pmpaddr1, first + 1)); break;
+    default: note(SWAP(pmpcfg0, 0x1f000000 | (word >> 2 & 0x17) | (word >> 7 & 0x1f) % 0x18 << 8 | (word >> 12 & 7) << 16));
+    }
+}
+
 static void fault(uint32_t word) {
     switch (word & 3) {
     case 0: __asm__ volatile(".option push\n .option norvc\n ebreak\n .option pop"); break;
@@ -153,6 +166,7 @@ __attribute__((noinline)) static void act(uint32_t count) {
             __asm__ volatile("csrs mie, %0\n wfi" : : "r"(0x80) : "memory");
             break;
         case 27: SET(mstatus, (GET(mstatus) & ~(MPP | 0x80)) | (value & (MPP | 0x80))); break;
+        case 29: protect(value); break;
         case 28: for (volatile uint32_t i = 0; i < (value & 31); i++) {} break;
         default: words[value & 3] = value; break;
         }
@@ -208,8 +222,10 @@ __attribute__((naked, section(".start"), used)) void _start(void) {
 
 __attribute__((used)) static void program(void) {
     if (SCRIPT[WORDS]) {
-        SET(pmpaddr0, ~0u);
-        SET(pmpcfg0, 0x1f);
+        SET(pmpaddr0, (uint32_t)words >> 2);
+        SET(pmpaddr3, ~0u);
+        SET(pmpaddr2, ((uint32_t)words >> 2) + 3);
+        SET(pmpcfg0, SCRIPT[WORDS] == 2 ? 0x1f910000 : 0x1f000000);
     }
     REGISTER(PLIC + 4 * SOURCE) = 1;
     REGISTER(PLIC + 0x2000) = 1 << SOURCE;
