@@ -20,6 +20,8 @@ def read(bus: Bus, address: int, count: int) -> bytes:
 
 def write(bus: Bus, address: int, data: bytes) -> None:
     """Write bytes at ``address``; to a device one access of 1, 2 or 4 bytes. Raises `BusError`."""
+    if not data:
+        return
     base, device = bus.find(address) or (0, None)
     if not isinstance(device, Device):
         bus.program(address, data)

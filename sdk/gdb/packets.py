@@ -8,6 +8,8 @@ import socket
 INTERRUPT = b"\x03"
 """What gdb sends for Ctrl-C, outside of packets."""
 ESCAPE, ESCAPED = 0x7D, b"#$}*"
+LONGEST = 1 << 20
+"""Bytes of a packet; more without an end are nothing that a debugger sends."""
 
 
 class ConnectionLostError(Exception):
@@ -38,6 +40,9 @@ class Connection:
             start = self._buffer.find(b"$")
             end = self._buffer.find(b"#", start)
             if start < 0 or end < 0 or len(self._buffer) < end + 3:
+                self._buffer = self._buffer[start:] if start >= 0 else b""
+                if len(self._buffer) > LONGEST:
+                    raise ConnectionLostError(f"a packet of more than {LONGEST} bytes")
                 self._fill()
                 continue
             data, told = self._buffer[start + 1 : end], self._buffer[end + 1 : end + 3]

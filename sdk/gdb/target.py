@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from emu.bus import BusError
-from sdk.breakpoints import Breakpoint
+from sdk.breakpoints import Breakpoint, BreakpointError
 from sdk.gdb import memory, monitor
 from sdk.gdb.packets import Connection, ConnectionLostError
 from sdk.gdb.registers import Register, description, features_of
@@ -23,8 +23,16 @@ SIGNALS = {
 """Signals that gdb names as the cause of a stop; `SIGTRAP`, after which gdb may go on by itself, for all others."""
 FEATURES = f"PacketSize={PACKET_BYTES:x};QStartNoAckMode+;vContSupported+;qXfer:features:read+"
 ERROR = b"E01"
+HEXADECIMAL = b"0123456789abcdefABCDEF"
 BREAKPOINT_KINDS = (b"0", b"1")
 """Software and hardware breakpoints are the same here."""
+
+
+def _number(digits: bytes) -> int:
+    """A number as packets have it: hexadecimal, of 32 bits. Raises `ValueError`."""
+    if not 0 < len(digits) <= 8 or digits.strip(HEXADECIMAL):
+        raise ValueError(digits)
+    return int(digits, 16)
 
 
 class Target:
@@ -75,21 +83,23 @@ class Target:
                     self._set_state(bytes.fromhex(rest.decode()))
                     return b"OK"
                 case b"p":
-                    return self._registers[int(rest, 16)].read(self._session.registers()).hex().encode()
+                    return self._registers[_number(rest)].read(self._session.registers()).hex().encode()
                 case b"P":
                     number, value = rest.split(b"=")
-                    self._registers[int(number, 16)].write(self._session.machine.core, bytes.fromhex(value.decode()))
+                    self._registers[_number(number)].write(self._session.machine.core, bytes.fromhex(value.decode()))
                     return b"OK"
                 case b"m":
-                    address, count = (int(part, 16) for part in rest.split(b","))
+                    address, count = map(_number, rest.split(b","))
                     return memory.read(self._session.machine.bus, address, count).hex().encode()
                 case b"M":
                     place, data = rest.split(b":")
-                    address = int(place.split(b",")[0], 16)
+                    address, count = map(_number, place.split(b","))
+                    if 2 * count != len(data):
+                        return ERROR
                     memory.write(self._session.machine.bus, address, bytes.fromhex(data.decode()))
                     return b"OK"
                 case b"Z" | b"z" if rest[:1] in BREAKPOINT_KINDS:
-                    self._set_breakpoint(int(rest.split(b",")[1], 16), present=kind == b"Z")
+                    self._set_breakpoint(_number(rest.split(b",")[1]), present=kind == b"Z")
                     return b"OK"
                 case b"c" | b"C":
                     return self._move(connection, self._session.run())
@@ -108,7 +118,7 @@ class Target:
                     return None
                 case b"q" | b"Q":
                     return self._query(connection, packet)
-        except (BusError, ValueError, IndexError):
+        except (BreakpointError, BusError, ValueError, IndexError):
             return ERROR
         return b""
 
@@ -121,7 +131,7 @@ class Target:
         if packet == b"qAttached":
             return b"1"
         if packet.startswith(b"qXfer:features:read:target.xml:"):
-            offset, count = (int(part, 16) for part in packet.rpartition(b":")[2].split(b","))
+            offset, count = map(_number, packet.rpartition(b":")[2].split(b","))
             text = description(self._session.machine.core).encode()
             more = b"m" if offset + count < len(text) else b"l"
             return more + text[offset : offset + count]

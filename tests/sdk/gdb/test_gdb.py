@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -157,6 +158,11 @@ def test_registers_and_memory_are_read_and_written(endless: Client) -> None:
         ("m20001000", "E01"),
         ("p999", "E01"),
         ("M20001000,1:xy", "E01"),
+        ("M20001000,4:01", "E01"),
+        ("M8000000,0:", "OK"),
+        ("m-4,4", "E01"),
+        ("p-1", "E01"),
+        ("Z1,-80000000,2", "E01"),
         ("M50000000,3:000000", "E01"),
         ("Z2,20001000,4", ""),
         ("vMustReplyEmpty", ""),
@@ -195,3 +201,12 @@ def test_damaged_packets_are_asked_for_again(endless: Client) -> None:
 def test_a_port_that_is_taken(endless: Client) -> None:
     with pytest.raises(PortError, match=f"port {endless.port} cannot be had: Address already in use: choose another"):
         serve(endless.session, endless.port, lambda port: None)
+
+
+def test_noise_does_not_fill_memory(endless: Client) -> None:
+    endless.link.sendall(b"noise " * 1000)
+    assert endless.ask("qAttached") == "1"
+    with contextlib.suppress(OSError):  # The server hangs up, sooner or later.
+        endless.link.sendall(b"$" + bytes(1 << 24))
+    endless.connect()
+    assert endless.ask("qAttached") == "1"
