@@ -220,16 +220,22 @@ class Exceptions(Saved):
         return True
 
     def _lazy_fault(self, fault: Fault) -> bool:
-        """A fault of lazy stacking, as urgent as it was for the code that the registers belong to: is it taken now?"""
+        """A fault of lazy stacking, as urgent as it was for the code that the registers belong to: is it taken now?
+
+        One that neither what runs now nor that code can be interrupted by locks the core up.
+        """
         context, control = self.native.lazy_context, self._control
         vector, name = fault.vector, FAULT_NAMES[fault.vector]
         control.record(fault.status)
-        if not LAZY_READY[vector].extract(context):
+        escalated = not LAZY_READY[vector].extract(context)
+        if escalated:
             reason = "it could not have interrupted the code that they belong to"
             fault = replace(fault, text=f"{fault.text} ({name}, escalated to HardFault because {reason})")
             vector, name = Vector.HARD_FAULT, "HardFault"
+        waits = not self._nvic.may_preempt(vector, self._nvic.execution_priority(*self._registers.masks()))
+        self.locked_up = waits and not LazyContext.HFRDY.extract(context)
+        if escalated and not self.locked_up:
             control.HFSR |= HardFaultStatus.FORCED.mask
-            self.locked_up = not LazyContext.HFRDY.extract(context)
         self._report("Lockup" if self.locked_up else name, fault)
         if self.locked_up:
             return True

@@ -92,6 +92,25 @@ def test_faults_come_at_the_first_instruction_of_the_handler_that_uses_floats(
     assert found == status
 
 
+@pytest.mark.parametrize(
+    ("mask", "reason", "status"),
+    [("", StopReason.EXIT, 1 << 30), ("cpsid f", StopReason.LOCKUP, 0)],
+)
+def test_registers_of_code_that_nothing_could_interrupt_lock_up_only_what_nothing_can(
+    tmp_path: Path, mask: str, reason: StopReason, status: int
+) -> None:
+    """FPCCR says that HardFault could not have interrupted the code whose registers are to be stored."""
+    handler = (
+        f"ldr r0, =0xC0000001\n str r0, [r6]\n ldr r0, =0x08000000\n str r0, [r6, #4]\n {mask}\n vmov.f32 s0, #1.0"
+    )
+    board = assemble(tmp_path, f"{VECTORS}\n.ltorg\nhandler:\n{handler}\n bx lr\n")
+    stop = board.machine.run(100_000)
+    assert stop.reason is reason
+    control = board.core.system_control
+    found = control.CFSR, control.HFSR
+    assert found == (1 << 13, status)
+
+
 def test_a_snapshot_in_the_handler_keeps_what_is_still_to_be_stored(tmp_path: Path) -> None:
     handler = "b inside\ninside:\n vmov.f32 s0, #1.0"
     straight = board_at_last(tmp_path, handler)
