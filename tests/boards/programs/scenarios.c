@@ -247,12 +247,18 @@ static void forget(void) {
 
 static int in(leaf *function, uint32_t pc) { return pc - ((uint32_t)function & ~1u) < 32; }
 
-/* A fault handler goes on behind the action that has gone wrong. */
+static void give_up(void);
+
+static int in_code(uint32_t pc) { return pc >= CODE + 4 * VECTORS && pc < CODE + 0x10000; }
+
+/* A fault handler goes on behind the action that has gone wrong. Not compared: a handler that has ended in thread mode,
+ * whose LR is anything; words of its stack would be run. */
 static void recover(struct frame *frame, uint32_t exc_return) {
     uint32_t pc = frame->pc;
-    int wrong = pc < CODE + 4 * VECTORS || pc >= CODE + 0x10000;
+    int wrong = !in_code(pc);
     for (uint32_t index = 0; index < WRONGS; index++) wrong |= in(wrongs[index], pc);
     if (wrong) {
+        if (!in_code(frame->lr)) give_up();
         frame->pc = frame->lr & ~1u;
         frame->xpsr &= ~0x0600fc00u;
     }
