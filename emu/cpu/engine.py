@@ -191,6 +191,7 @@ class Engine:
             (Slot.READ_FUNCTION, uclib.uc_reg_read),
             (Slot.WRITE_FUNCTION, uclib.uc_reg_write),
             (Slot.CONTROL_FUNCTION, uclib.uc_ctl),
+            (Slot.WRITE_BATCH_FUNCTION, uclib.uc_reg_write_batch),
         ):
             state[slot] = ctypes.cast(function, ctypes.c_void_p).value or 0
         return state

@@ -119,10 +119,15 @@ class Slot(IntEnum):
     """Address of the UC_HOOK_INTR callback for what the native one leaves over."""
     CONTROL_FUNCTION = TRAP_FUNCTION + 1
     """Address of uc_ctl."""
+    WRITE_BATCH_FUNCTION = CONTROL_FUNCTION + 1
+    """Address of uc_reg_write_batch, and for it: a register's number"""
+    BATCH_NUMBER = WRITE_BATCH_FUNCTION + 1
+    BATCH_PLACE = BATCH_NUMBER + 1
+    """and the address of its value."""
 
 
 WATCHED = 3
-SLOTS = Slot.CONTROL_FUNCTION + 1
+SLOTS = Slot.BATCH_PLACE + 1
 NO_TRAP = -1
 NOWHERE = -1
 TABLE_ENTRIES = 1 << 16

@@ -14,7 +14,7 @@ from emu.clock import NOW
 from emu.cpu.arm.exception_state import Taken
 from emu.cpu.block_hook import register
 from emu.cpu.hook_state import PAGE_BITS, Request, Right, Slot
-from emu.cpu.native_calls import Int32, UInt32, Words, bytes_at, call_2, call_3, unsigned_at, words_at
+from emu.cpu.native_calls import Int32, UInt32, Words, bytes_at, call_2, call_3, call_batch, unsigned_at, words_at
 from emu.cpu.native_rights import let_count
 from emu.cpu.riscv.decode import ATOMIC, ECALL, MRET, SYSTEM
 from emu.cpu.riscv.native import (
@@ -39,6 +39,9 @@ BLOCK_PC, BLOCK_SIZE, NEXT, TAKEN = map(int, (Slot.BLOCK_PC, Slot.BLOCK_SIZE, Sl
 PAGES, REGIONS, REGION_COUNT, DATA_MASK = map(int, (Slot.PAGES, Slot.REGIONS, Slot.REGION_COUNT, Slot.DATA_MASK))
 WRITE_FUNCTION, SCRATCH, TRAP_FUNCTION = map(int, (Slot.WRITE_FUNCTION, Slot.SCRATCH, Slot.TRAP_FUNCTION))
 PROMOTIONS, CONTROL_FUNCTION = int(Slot.PROMOTIONS), int(Slot.CONTROL_FUNCTION)
+WRITE_BATCH_FUNCTION, BATCH_NUMBER, BATCH_PLACE = map(
+    int, (Slot.WRITE_BATCH_FUNCTION, Slot.BATCH_NUMBER, Slot.BATCH_PLACE)
+)
 CHECK, READ, WRITE, EXECUTE, PART = map(int, (Request.CHECK, Right.READ, Right.WRITE, Right.EXECUTE, Right.PART))
 LEVEL, READY, SEEN_PROMOTIONS, RIGHTS = map(int, (HartSlot.LEVEL, HartSlot.READY, HartSlot.PROMOTIONS, HartSlot.RIGHTS))
 NOTHING, ENTERED, LEFT_OVER = int(Taken.NONE), int(Taken.ENTERED), int(Taken.LEFT_OVER)
@@ -53,6 +56,15 @@ def set_register(state: Words, uc: int, user: int, number: int, value: int) -> N
     """Set a register; the program counter makes Unicorn leave the block."""
     state[SCRATCH] = value
     call_3(state[WRITE_FUNCTION], uc, number, user + 8 * SCRATCH)
+
+
+def go_on_at(state: Words, uc: int, user: int, address: int) -> None:
+    """Set the program counter outside of blocks.
+
+    Unicorn's function for one register would keep it from finding out where in a later block a fault is.
+    """
+    state[SCRATCH], state[BATCH_NUMBER], state[BATCH_PLACE] = address, PC, user + 8 * SCRATCH
+    call_batch(state[WRITE_BATCH_FUNCTION], uc, user + 8 * BATCH_NUMBER, user + 8 * BATCH_PLACE, 1)
 
 
 def host_address(state: Words, address: int) -> int:
@@ -128,7 +140,7 @@ def carry_out(state: Words, hart: int, uc: int, user: int, pc: int, word: int) -
             state[INSTRUCTIONS] -= 1
             words_at(state[CLOCK])[NOW] -= 1
         follow(state, hart, uc, user)
-        set_register(state, uc, user, PC, target)
+        go_on_at(state, uc, user, target)
     else:
         result = result_of(state, hart, uc, user, word)
         if result == LEFT:

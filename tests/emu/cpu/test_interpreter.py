@@ -106,6 +106,12 @@ def test_an_instruction_that_the_hart_carries_out_leaves_x0_alone() -> None:
     agree(Streams(*ENGINES), range(353, 354))
 
 
+@pytest.mark.parametrize("seed", [1_007_693, 1_039_260])
+def test_a_fault_behind_a_native_return_is_where_it_happened(seed: int) -> None:
+    """Unicorn gave the beginning of the block after its register function had set the pc in a trap."""
+    agree(Streams(*ENGINES), range(seed, seed + 1))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("part", range(8))
